@@ -1,0 +1,68 @@
+"""What one client asked for, decoded once and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Task(StrEnum):
+    """What kind of answer is wanted."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    EMBEDDING = "embedding"
+    MODERATION = "moderation"
+
+
+class Operation(StrEnum):
+    """What is to be done, as the wires name it."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+
+    @property
+    def task(self) -> Task:
+        """The task that this operation serves."""
+        return Task.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who calls: the API key's id and its owner, with the key's own limits (0: none)."""
+
+    key_id: str
+    name: str = ""
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    concurrency: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of one client.
+
+    `dialect` is the wire the client speaks (`openai`, or `plain` for the library, which wants the middle form).
+    `body` is the request in that dialect, key order kept; it never prints. `received` is UTC. `started_seconds` and
+    `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
+    encoded request.
+    """
+
+    id: str
+    account: Account
+    dialect: str
+    operation: Operation
+    model: str
+    body: dict[str, Any] = field(repr=False)
+    stream: bool
+    include_usage: bool
+    received: datetime
+    started_seconds: float
+    deadline_seconds: float
+    prompt_bytes: int
+    user: str = ""
+    tags: tuple[str, ...] = ()

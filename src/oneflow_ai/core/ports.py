@@ -1,0 +1,166 @@
+"""The ports: what the engine asks of clocks, networks, clients and stores, none of which it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.events import Decoder, End, Event, Usage
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.target import Target, Timeouts
+
+if TYPE_CHECKING:
+    from oneflow_ai.core.record import Exchange
+
+
+class Clock(Protocol):
+    """Time, as an argument: monotonic seconds for durations, UTC for records, and waiting."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    def utc(self) -> datetime:
+        """The wall clock, aware, UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Chance(Protocol):
+    """Randomness, as an argument."""
+
+    def random(self) -> float:
+        """A number from 0 up to, not including, 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request to a provider, whole; key and prompt never print. `way` names its provider's pool of connections."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    timeouts: Timeouts
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateHints:
+    """What a provider's headers tell of its limits; None where they say nothing. Waits are in seconds."""
+
+    limit_requests: int | None = None
+    remaining_requests: int | None = None
+    reset_requests_seconds: float | None = None
+    limit_tokens: int | None = None
+    remaining_tokens: int | None = None
+    reset_tokens_seconds: float | None = None
+
+
+class HttpAnswer(Protocol):
+    """A provider's answer as it arrives. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self, until_seconds: float) -> bytes:
+        """Give the next bytes, at most what has arrived; empty at the end.
+
+        Raises `Failure` (`upstream_timeout` when nothing came by `until_seconds`, monotonic; `upstream_closed`,
+        `upstream_bad_response` or `upstream_stream_interrupted` when the connection broke or spoke no HTTP).
+        """
+
+    def release(self) -> None:
+        """The answer ended by its own mark: keep the connection if the little that may be left comes in a moment."""
+
+    def close(self) -> None:
+        """Close the connection at once, unless the answer was read to its end or released. Harmless if repeated."""
+
+
+class Upstream(Protocol):
+    """The one way out to providers. It retries nothing and follows no redirect."""
+
+    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
+        """Send a request and give the answer once its head is there; raises `Failure`."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class Adapter(Protocol):
+    """A provider as pure functions between calls, HTTP bytes and events."""
+
+    def request(self, call: Call, target: Target) -> HttpRequest:
+        """The request that asks this target for this call; raises `Failure` for what the target cannot do."""
+
+    def decoder(self, call: Call, target: Target) -> Decoder:
+        """A decoder for one successful answer to this call."""
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What an unsuccessful answer means."""
+
+    def hints(self, headers: Mapping[str, str]) -> RateHints | None:
+        """What the answer's headers tell of the provider's limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the client may be told when its answer begins: who serves it, and at which attempt."""
+
+    target: Target
+    attempts: int
+
+
+class Client(Protocol):
+    """Where events go: the push side of a call. Awaiting a method is the back-pressure."""
+
+    async def begin(self, head: Head) -> None:
+        """The answer commits to this target; nothing else may be tried after it."""
+
+    async def send(self, event: Event) -> None:
+        """One event of the answer."""
+
+    async def finish(self, end: End, exchange: Exchange) -> None:
+        """The answer is complete and accounted for: release its last bytes, with what it cost."""
+
+    async def fail(self, failure: Failure, exchange: Exchange) -> None:
+        """The call failed: as an error answer, or inside the answer when that has begun."""
+
+
+class Meter(Protocol):
+    """Anything that can run out. Each method is harmless if repeated for the same call id."""
+
+    async def hold(self, call: Call, tokens: int, nanos: int) -> None:
+        """Take an upper bound; raises `Failure` naming the scope that has not enough."""
+
+    async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
+        """Turn the hold into what was used."""
+
+    async def void(self, call: Call) -> None:
+        """Give the hold back."""
+
+
+class Quota(Protocol):
+    """A provider's own limits, kept per credential by waiting in a fair queue."""
+
+    async def hold(self, call: Call, target: Target, tokens: int) -> None:
+        """Wait for a turn; raises `Failure` (`queue_timeout`) when none can come before the deadline."""
+
+    def settle(self, call: Call, target: Target, tokens: int) -> None:
+        """Correct the tokens and free the place of a call that ended."""
+
+    def learn(self, target: Target, hints: RateHints) -> None:
+        """Adjust to what the provider's headers say."""
+
+    def refused(self, target: Target, retry_after_seconds: float | None) -> None:
+        """The provider answered 429: stop that credential for a while and slow down."""
+
+
+class Recorder(Protocol):
+    """Takes each finished exchange without waiting."""
+
+    def record(self, exchange: Exchange) -> None:
+        """Queue one exchange for the sinks."""

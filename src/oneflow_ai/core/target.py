@@ -1,0 +1,148 @@
+"""Where a call may go, compiled and checked ahead: credentials, providers, targets, routes and the snapshot of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.price import Price
+
+if TYPE_CHECKING:
+    from oneflow_ai.core.ports import Adapter
+
+
+class Secret:
+    """A value that never prints: `reveal()` is the only way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not serialised")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Time limits of one provider, in seconds; the call's deadline binds them all."""
+
+    connect_seconds: float = 2.0
+    tls_seconds: float = 5.0
+    first_event_seconds: float = 60.0
+    idle_seconds: float = 30.0
+    write_seconds: float = 30.0
+    total_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One key of one provider. `id` names it in logs and metrics (`openai#1`) without showing it."""
+
+    id: str
+    secret: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLimits:
+    """Ceilings per credential; 0 means none. A `firm` one the operator set: the provider's headers only lower it."""
+
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    concurrency: int = 0
+    requests_firm: bool = False
+    tokens_firm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place a call may go: a model at a provider with one credential, its price and its ready-made headers.
+
+    `place` is the model at its provider, whatever the credential: `openai/gpt-6-luna`. `way` names the pool of
+    connections it uses. `headers` carry the key, so they never print. `simulated` targets are the simulator's.
+    """
+
+    place: str
+    provider: str
+    kind: str
+    model: str
+    credential: Credential
+    adapter: Adapter
+    base_url: str
+    way: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    price: Price | None
+    timeouts: Timeouts
+    limits: ProviderLimits
+    weight: int = 1
+    context_window_tokens: int | None = None
+    output_most_tokens: int | None = None
+    simulated: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A model name that clients may use, and where it leads."""
+
+    name: str
+    task: Task
+    targets: tuple[Target, ...]
+    strategy: str = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long to try: `attempts` for each place, waits of 1, 2, 4 s between them."""
+
+    attempts: int = 4
+    unsafe: bool = True
+    jitter: bool = True
+    deadline_seconds: float = 600.0
+
+
+class Provider(Protocol):
+    """A configured provider: makes targets of its models, one for each credential, and remembers them."""
+
+    name: str
+    kind: str
+    configured: bool
+    models: frozenset[str]
+
+    def targets(self, model: str) -> tuple[Target, ...]:
+        """The targets of one model, one for each credential; none when no credential is at hand."""
+
+    def successor(self, model: str) -> str | None:
+        """The model that replaces a retired one, or None while it is served."""
+
+    def default_model(self, task: Task) -> str | None:
+        """The model used when a caller names only the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the data plane may know, swapped whole. `keys` maps the HMAC of an API key to its account."""
+
+    version: str
+    routes: Mapping[str, Route]
+    providers: Mapping[str, Provider]
+    keys: Mapping[bytes, Account]
+    retry: RetryPolicy
+    follow_successors: bool = False

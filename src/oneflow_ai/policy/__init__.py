@@ -1,0 +1,1 @@
+"""Decisions, pure: time, chance and state come in as arguments."""

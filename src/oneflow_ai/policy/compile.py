@@ -1,0 +1,311 @@
+"""Configured rows to one checked snapshot: providers that make their targets, routes resolved, prices fixed ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
+
+from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
+from oneflow_ai.core.ports import Adapter
+from oneflow_ai.core.price import Price
+from oneflow_ai.core.target import (
+    Credential,
+    Provider,
+    ProviderLimits,
+    RetryPolicy,
+    Route,
+    Secret,
+    Snapshot,
+    Target,
+    Timeouts,
+)
+from oneflow_ai.policy.route import STRATEGIES, model_targets
+from oneflow_ai.policy.tariff import configured_price
+
+TARGETS_MOST = 1_024
+_Headers: TypeAlias = tuple[tuple[str, str], ...]
+_SENT_ALWAYS: _Headers = (
+    ("content-type", "application/json"),
+    ("accept-encoding", "identity"),
+    ("user-agent", "oneflow"),
+)
+
+
+class Sort(Protocol):
+    """What is known of a sort of provider; a row of the provider table is one."""
+
+    @property
+    def adapter(self) -> Adapter:
+        """Its wire."""
+
+    @property
+    def key_header(self) -> str:
+        """The header that carries its key."""
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands before the key."""
+
+    @property
+    def key_required(self) -> bool:
+        """Whether it answers nobody without a key."""
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """Its own settings, by name."""
+
+
+class Facts(Protocol):
+    """What the catalogue knows of one model."""
+
+    @property
+    def context_window_tokens(self) -> int | None:
+        """The most tokens of prompt and answer."""
+
+    @property
+    def output_most_tokens(self) -> int | None:
+        """The most tokens of an answer."""
+
+    @property
+    def successor(self) -> str | None:
+        """The model that replaces it."""
+
+
+class Models(Protocol):
+    """The catalogue, as far as compiling needs it."""
+
+    def price(self, provider_id: str, model: str) -> Price | None:
+        """The list price of a model."""
+
+    def model(self, provider_id: str, model: str) -> Facts | None:
+        """What is known of a model."""
+
+    def models(self, provider_id: str) -> tuple[str, ...]:
+        """The ids known of a sort of provider, those that have ended too."""
+
+    def ended(self, provider_id: str, model: str, on: date) -> bool:
+        """Whether a model is retired on that UTC day."""
+
+    def default_model(self, provider_id: str, task: Task) -> str | None:
+        """The model used when only the task is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """One configured provider. No secrets and `key_required` mean that it is unconfigured."""
+
+    name: str
+    kind: str
+    base_url: str
+    way: str
+    secrets: tuple[Secret, ...] = ()
+    limits: ProviderLimits = ProviderLimits()
+    timeouts: Timeouts = Timeouts()
+    headers: _Headers = field(default=(), repr=False)
+    models: frozenset[str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTarget:
+    """One place of a route, and what is different for it there."""
+
+    name: str
+    weight: int = 1
+    timeout_seconds: float | None = None
+    headers: _Headers = field(default=(), repr=False)
+    way: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """One configured route; no targets stand for the task's default chain."""
+
+    name: str
+    task: Task
+    targets: tuple[RouteTarget, ...] = ()
+    strategy: str = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All that a snapshot is made of. `prices` are the configuration's, by place."""
+
+    providers: Sequence[ProviderRow]
+    routes: Sequence[RouteRow]
+    keys: Mapping[bytes, Account]
+    retry: RetryPolicy
+    prices: Mapping[str, Price]
+    follow_successors: bool
+    version: str
+    on: date
+
+
+class CompiledProvider:
+    """Implements the `Provider` port: makes targets as they are asked for, and remembers at most `TARGETS_MOST`.
+
+    `models` are those that it serves; of one that is simulated, those that have ended too.
+    """
+
+    def __init__(self, row: ProviderRow, sort: Sort, catalog: Models, rows: Rows) -> None:
+        self.name = row.name
+        self.kind = row.kind
+        self.configured = bool(row.secrets) or not sort.key_required or row.simulated
+        self._row = row
+        self._sort = sort
+        self._catalog = catalog
+        self._prices = rows.prices
+        self._on = rows.on
+        self._credentials = _credentials(row)
+        self._options = MappingProxyType({**sort.options, **row.options})
+        self._made = lru_cache(TARGETS_MOST)(self._make)
+        self._replaced = lru_cache(TARGETS_MOST)(self._successor)
+        self.models = self._listed() if row.models is None else row.models
+
+    def targets(self, model: str) -> tuple[Target, ...]:
+        """The targets of one model, one for each credential."""
+        return self._made(model)
+
+    def successor(self, model: str) -> str | None:
+        """The model that replaces a retired one; None while it is served, and where nothing replaces it."""
+        return self._replaced(model)
+
+    def default_model(self, task: Task) -> str | None:
+        """The model used when a caller names only the task: its successor once it is retired, None if not listed."""
+        model = self._catalog.default_model(self.kind, task)
+        if model is None:
+            return None
+        model = self.successor(model) or model
+        return model if self._row.models is None or model in self._row.models else None
+
+    def _listed(self) -> frozenset[str]:
+        models = self._catalog.models(self.kind)
+        if self._row.simulated:
+            return frozenset(models)
+        return frozenset(model for model in models if not self._catalog.ended(self.kind, model, self._on))
+
+    def _successor(self, model: str) -> str | None:
+        if self._row.simulated or self._row.models is not None:
+            return None
+        if not self._catalog.ended(self.kind, model, self._on):
+            return None
+        facts = self._catalog.model(self.kind, model)
+        return facts.successor if facts is not None else None
+
+    def _make(self, model: str) -> tuple[Target, ...]:
+        row, place = self._row, f"{self.name}/{model}"
+        price = row.price or configured_price(self._prices, place) or self._catalog.price(self.kind, model)
+        facts = self._catalog.model(self.kind, model)
+        return tuple(
+            Target(
+                place=place,
+                provider=self.name,
+                kind=self.kind,
+                model=model,
+                credential=credential,
+                adapter=self._sort.adapter,
+                base_url=row.base_url,
+                way=row.way,
+                headers=self._headers(credential),
+                price=price,
+                timeouts=row.timeouts,
+                limits=row.limits,
+                context_window_tokens=facts.context_window_tokens if facts is not None else None,
+                output_most_tokens=facts.output_most_tokens if facts is not None else None,
+                simulated=row.simulated,
+                options=self._options,
+            )
+            for credential in self._credentials
+        )
+
+    def _headers(self, credential: Credential) -> _Headers:
+        key: _Headers = ()
+        if credential.secret is not None:
+            key = ((self._sort.key_header, self._sort.key_prefix + credential.secret.reveal()),)
+        return _merged(_SENT_ALWAYS, key, self._row.headers)
+
+
+def compile_snapshot(rows: Rows, sorts: Mapping[str, Sort], catalog: Models) -> Snapshot:
+    """The snapshot of these rows.
+
+    Raises `ValueError` that names the provider of an unknown sort, the route with an unknown strategy, or the target
+    that leads nowhere. What has no credential is left out of routes.
+    """
+    providers: dict[str, Provider] = {}
+    for row in rows.providers:
+        if row.kind not in sorts:
+            raise ValueError(f"provider {row.name}: there is no kind {row.kind}; known are {', '.join(sorted(sorts))}")
+        providers[row.name] = CompiledProvider(row, sorts[row.kind], catalog, rows)
+    bare = Snapshot(rows.version, {}, providers, rows.keys, rows.retry, rows.follow_successors)
+    return replace(bare, routes={row.name: _route(row, bare) for row in rows.routes})
+
+
+def _merged(*groups: _Headers) -> _Headers:
+    """All these headers, each once: the last one set counts."""
+    return tuple({name.lower(): value for group in groups for name, value in group}.items())
+
+
+def _credentials(row: ProviderRow) -> tuple[Credential, ...]:
+    if not row.secrets:
+        return (Credential(row.name, None),)
+    if len(row.secrets) == 1:
+        return (Credential(row.name, row.secrets[0]),)
+    return tuple(Credential(f"{row.name}#{number}", secret) for number, secret in enumerate(row.secrets, 1))
+
+
+def _route(row: RouteRow, snapshot: Snapshot) -> Route:
+    if row.strategy not in STRATEGIES:
+        raise ValueError(
+            f"route {row.name}: there is no strategy {row.strategy}; known are {', '.join(sorted(STRATEGIES))}"
+        )
+    targets = _targets(row, snapshot) if row.targets else _default_chain(row.task, snapshot)
+    return Route(row.name, row.task, targets, row.strategy)
+
+
+def _targets(row: RouteRow, snapshot: Snapshot) -> tuple[Target, ...]:
+    found: list[Target] = []
+    for wanted in row.targets:
+        try:
+            # A model that has ended stays in its route until the provider refuses it: no server fails to start one day.
+            targets = model_targets(snapshot, wanted.name, as_it_stands=not snapshot.follow_successors)
+        except Failure as failure:
+            if failure.kind is PROVIDER_NOT_CONFIGURED:
+                continue
+            raise ValueError(f"route {row.name}: target {wanted.name}: {failure.message}") from None
+        found += [_as_wanted(target, wanted) for target in targets]
+    return tuple(found)
+
+
+def _as_wanted(target: Target, wanted: RouteTarget) -> Target:
+    timeouts = target.timeouts
+    if wanted.timeout_seconds is not None:
+        timeouts = replace(timeouts, total_seconds=wanted.timeout_seconds)
+    return replace(
+        target,
+        weight=wanted.weight,
+        timeouts=timeouts,
+        headers=_merged(target.headers, wanted.headers),
+        way=wanted.way or target.way,
+    )
+
+
+def _default_chain(task: Task, snapshot: Snapshot) -> tuple[Target, ...]:
+    """The default model of every configured provider that has one: in the providers' order, but specialists first.
+
+    Where the task is another than text, those that do no text come before those that do everything.
+    """
+    providers = [one for one in snapshot.providers.values() if one.configured and one.kind == one.name]
+    if task is not Task.TEXT:
+        providers.sort(key=lambda provider: provider.default_model(Task.TEXT) is not None)
+    found: list[Target] = []
+    for provider in providers:
+        model = provider.default_model(task)
+        found += provider.targets(model) if model is not None else ()
+    return tuple(found)

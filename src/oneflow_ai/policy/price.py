@@ -1,0 +1,159 @@
+"""What a call costs and what it may cost at most: exact, in nano-USD, rounded once, up; no provider known by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from oneflow_ai.core.events import Usage
+from oneflow_ai.core.money import PER_MILLION
+from oneflow_ai.core.price import (
+    Band,
+    Price,
+    Rates,
+    bands_at,
+)
+
+MILLISECONDS_PER_HOUR = 3_600_000
+"""The rate of audio is per million hours: a rate per million milliseconds would not be a whole number."""
+
+# What stands for a measure that the price does not know, when an answer counts no tokens: on the dear side of what is
+# seen. One output picture of 4K at the highest quality is 13,767 tokens (litellm 1.109.1, fal_ai rows of gpt-image-2
+# and -2.5; 2026-11-24). Speech has about 15 characters and 25 audio tokens a second, speech that is read 25 to 32
+# (gemini-3.5-transcribe, same file: $0.00005 a second at $2 per million), and five written tokens.
+IMAGE_OUTPUT_TOKENS = 16_384
+SPOKEN_TOKENS_PER_CHARACTER = 2
+HEARD_TOKENS_PER_SECOND = 32
+WRITTEN_TOKENS_PER_SECOND = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that a call may use. `output_tokens` and `images` are of one choice, of which there are `n`.
+
+    `service_tier` is the tier that the request asks for; None leaves the choice to the provider, so any may run.
+    `text_only` says that neither prompt nor answer holds sound or pictures.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    images: int = 0
+    characters: int = 0
+    audio_milliseconds: int = 0
+    n: int = 1
+    web_searches: int = 0
+    service_tier: str | None = None
+    text_only: bool = False
+
+
+def used(price: Price, usage: Usage, at: datetime) -> int:
+    """What an answer costs, in nano-USD: the provider's own word where it gave one, else price times usage.
+
+    `at` is when the call was received (UTC), the same as for its quote. The usage is sound, as `checked` leaves it.
+    """
+    if usage.cost_nanos is not None:
+        return usage.cost_nanos
+    bands = price.bands(at, usage.service_tier)
+    rates = bands[0].rates
+    for band in bands[1:]:
+        if usage.input_tokens > band.above_tokens:
+            rates = band.rates
+    if usage.input_tokens or usage.output_tokens:
+        product = _input(rates, usage) + _output(rates, usage)
+    else:
+        product = _instead(rates, usage.characters, usage.images, usage.audio_milliseconds)
+    product += usage.characters * rates.characters + usage.images * rates.images
+    product += rates.requests + usage.web_searches * rates.web_searches
+    return _nanos(product, _billed(price, usage.audio_milliseconds) * rates.audio_hours)
+
+
+def quote(price: Price, bound: Bound, at: datetime) -> int:
+    """The most that an answer within the bound can cost, in nano-USD, at the price of that moment (UTC)."""
+    most = _dearest(price, price.bands(at, None), bound)
+    if bound.service_tier is None:
+        for periods in price.dear_tiers:
+            most = max(most, _dearest(price, bands_at(periods, at), bound))
+        return most
+    return max(most, _dearest(price, price.bands(at, bound.service_tier), bound))
+
+
+def unpriced(price: Price, usage: Usage) -> tuple[str, ...]:
+    """The kinds of usage for which this price has no rate of their own or of their kin: `used` estimated or left them.
+
+    Tokens are one measure of an answer; its characters, pictures and seconds are another: one that is priced is enough.
+    """
+    kinds = price.periods[-1].bands[0].rates.kinds
+    measures = {"characters": usage.characters, "images": usage.images, "audio_hours": usage.audio_milliseconds}
+    tokens = {"input": usage.input_tokens, "output": usage.output_tokens}
+    found = {"web_searches": usage.web_searches}
+    if not any(count and kind in kinds for kind, count in measures.items()):
+        found |= tokens
+        if not any(tokens.values()):
+            found |= measures
+    return tuple(kind for kind, count in found.items() if count and kind not in kinds)
+
+
+def _nanos(product: int, audio_product: int) -> int:
+    if not audio_product:
+        return -(-product // PER_MILLION)
+    return -(-(product * MILLISECONDS_PER_HOUR + audio_product) // (PER_MILLION * MILLISECONDS_PER_HOUR))
+
+
+def _billed(price: Price, milliseconds: int) -> int:
+    return max(milliseconds, price.audio_least_milliseconds) if milliseconds else 0
+
+
+def _input(rates: Rates, usage: Usage) -> int:
+    cached, audio, image = usage.cached_tokens, usage.input_audio_tokens, usage.input_image_tokens
+    written, long = usage.cache_write_tokens, usage.cache_write_1h_tokens
+    text = usage.input_tokens - cached - written - audio - image
+    product = (written - long) * rates.cache_write + long * rates.cache_write_1h
+    if text < 0:
+        # Sound and pictures came from the cache too: what is counted on both sides is paid as cached, once.
+        both_audio = min(-text, audio)
+        both_image = min(-text - both_audio, image)
+        read_audio = min(both_audio, cached)
+        read_image = min(both_image, cached - read_audio)
+        product += read_audio * rates.cached_audio + read_image * rates.cached_image
+        cached, audio, image, text = cached - read_audio - read_image, audio - both_audio, image - both_image, 0
+    product += text * rates.input + cached * rates.cached
+    return product + audio * rates.input_audio + image * rates.input_image
+
+
+def _output(rates: Rates, usage: Usage) -> int:
+    audio, image = usage.output_audio_tokens, usage.output_image_tokens
+    text = max(0, usage.output_tokens - audio - image)
+    reasoning = min(text, usage.reasoning_tokens)
+    product = (text - reasoning) * rates.output + reasoning * rates.reasoning
+    return product + audio * rates.output_audio + image * rates.output_image
+
+
+def _instead(rates: Rates, characters: int, images: int, milliseconds: int) -> int:
+    product = 0
+    if "characters" not in rates.kinds:
+        product += characters * (rates.input + SPOKEN_TOKENS_PER_CHARACTER * max(rates.output, rates.output_audio))
+    if "images" not in rates.kinds:
+        product += images * IMAGE_OUTPUT_TOKENS * rates.output_image
+    if "audio_hours" not in rates.kinds:
+        product += -(-milliseconds * HEARD_TOKENS_PER_SECOND // 1000) * rates.input_audio
+        product += -(-milliseconds * WRITTEN_TOKENS_PER_SECOND // 1000) * rates.output
+    return product
+
+
+def _dearest(price: Price, bands: tuple[Band, ...], bound: Bound) -> int:
+    most = _most(price, bands[0].rates, bound)
+    for band in bands[1:]:
+        if bound.input_tokens > band.above_tokens:
+            most = max(most, _most(price, band.rates, bound))
+    return most
+
+
+def _most(price: Price, rates: Rates, bound: Bound) -> int:
+    images = bound.images * bound.n
+    tops = rates.text_tops if bound.text_only else rates.tops
+    product = bound.input_tokens * tops[0] + bound.output_tokens * bound.n * tops[1]
+    if images or bound.characters or bound.audio_milliseconds:
+        product = max(product, _instead(rates, bound.characters, images, bound.audio_milliseconds))
+        product += bound.characters * rates.characters + images * rates.images
+    product += rates.requests + bound.web_searches * rates.web_searches
+    return _nanos(product, _billed(price, bound.audio_milliseconds) * rates.audio_hours)

@@ -1,0 +1,162 @@
+"""From the model's name that a client wrote to the targets its call may go to, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.failure import (
+    AMBIGUOUS_MODEL,
+    INVALID_TYPE,
+    INVALID_VALUE,
+    MODEL_NOT_FOUND,
+    MODEL_RETIRED,
+    PROVIDER_NOT_CONFIGURED,
+    Failure,
+)
+from oneflow_ai.core.ports import Chance
+from oneflow_ai.core.target import Provider, Route, Snapshot, Target
+from oneflow_ai.policy.score import ScoreBook
+
+CHAIN_MODELS_MOST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Orders the targets of a call; what it needs to know comes in: the scores of places, and chance."""
+
+    scores: ScoreBook
+    chance: Chance
+
+    def targets(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
+        """The targets of the call's model, or of the chain its body names; raises `Failure`."""
+        body = call.body
+        if "models" in body or "fallbacks" in body:
+            return self._chain(snapshot, call)
+        return self._named(snapshot, call.model, call.started_seconds)
+
+    def _named(self, snapshot: Snapshot, name: str, now_seconds: float) -> Sequence[Target]:
+        route = snapshot.routes.get(name)
+        if route is not None:
+            return self._routed(route, now_seconds)
+        return model_targets(snapshot, name)
+
+    def _chain(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
+        names = {call.model: "model"}
+        for field in ("models", "fallbacks"):
+            for index, name in enumerate(_names(call.body, field)):
+                names.setdefault(name, f"{field}[{index}]")
+        chain: dict[tuple[str, str], Target] = {}
+        unconfigured: Failure | None = None
+        for name, param in names.items():
+            try:
+                targets = self._named(snapshot, name, call.started_seconds)
+            except Failure as failure:
+                found = Failure(failure.kind, failure.message, param=param)
+                if failure.kind is not PROVIDER_NOT_CONFIGURED:
+                    raise found from None
+                unconfigured = unconfigured or found
+                continue
+            for target in targets:
+                chain.setdefault((target.place, target.credential.id), target)
+        if not chain and unconfigured is not None:
+            raise unconfigured
+        return list(chain.values())
+
+    def _routed(self, route: Route, now_seconds: float) -> Sequence[Target]:
+        if not route.targets:
+            raise Failure(PROVIDER_NOT_CONFIGURED, f"no provider of route {route.name} has a credential", param="model")
+        if route.strategy == "order" or len(route.targets) == 1:
+            return route.targets
+        return _STRATEGIES[route.strategy](self, route.targets, now_seconds)
+
+    def _weighted(self, targets: Sequence[Target], _now_seconds: float) -> Sequence[Target]:
+        # Efraimidis and Spirakis: ordering by u^(1/w) draws without replacement in proportion to the weights. One lot a
+        # place, however many credentials it has.
+        weights = {target.place: target.weight for target in targets}
+        lots = {place: self.chance.random() ** (1 / max(weight, 1e-9)) for place, weight in weights.items()}
+        return sorted(targets, key=lambda target: -lots[target.place])
+
+    def _cheapest(self, targets: Sequence[Target], _now_seconds: float) -> Sequence[Target]:
+        return sorted(targets, key=_cost)
+
+    def _fastest(self, targets: Sequence[Target], now_seconds: float) -> Sequence[Target]:
+        times = self.scores.mean_seconds([target.place for target in targets], now_seconds)
+        return [target for _, target in sorted(zip(times, targets, strict=True), key=lambda pair: pair[0])]
+
+    def _best(self, targets: Sequence[Target], now_seconds: float) -> Sequence[Target]:
+        scores = self.scores.scores([target.place for target in targets], now_seconds)
+        return [target for _, target in sorted(zip(scores, targets, strict=True), key=lambda pair: -pair[0])]
+
+
+_Strategy = Callable[[Router, Sequence[Target], float], Sequence[Target]]
+_STRATEGIES: Mapping[str, _Strategy] = {
+    "weighted": Router._weighted,
+    "cheapest": Router._cheapest,
+    "fastest": Router._fastest,
+    "best": Router._best,
+}
+STRATEGIES = ("order", *_STRATEGIES)
+
+
+def model_targets(snapshot: Snapshot, name: str, *, as_it_stands: bool = False) -> Sequence[Target]:
+    """The targets of `provider/model`, or of a bare model id that exactly one configured provider has.
+
+    Raises `Failure`, among others for a model that has ended, unless the snapshot follows successors;
+    `as_it_stands` takes it all the same. No message repeats a name that is not known.
+    """
+    first, slash, rest = name.partition("/")
+    provider = snapshot.providers.get(first) if slash else None
+    if provider is not None and rest:
+        return _provided(snapshot, provider, rest, as_it_stands)
+    having = [one for one in snapshot.providers.values() if one.configured and name in one.models]
+    if not having:
+        having = [one for one in snapshot.providers.values() if one.configured and one.successor(name) is not None]
+    if len(having) == 1:
+        return _provided(snapshot, having[0], name, as_it_stands)
+    if having:
+        choices = ", ".join(f"{one.name}/{one.successor(name) or name}" for one in having)
+        raise Failure(AMBIGUOUS_MODEL, f"several providers have this model; say which: {choices}", param="model")
+    raise _unknown(snapshot, name)
+
+
+def _provided(snapshot: Snapshot, provider: Provider, model: str, as_it_stands: bool) -> Sequence[Target]:
+    if not provider.configured:
+        raise Failure(PROVIDER_NOT_CONFIGURED, f"provider {provider.name} has no credential", param="model")
+    successor = None if as_it_stands else provider.successor(model)
+    if successor is None:
+        return provider.targets(model)
+    if not snapshot.follow_successors:
+        words = f"the model is retired at {provider.name}; use {provider.name}/{successor}"
+        raise Failure(MODEL_RETIRED, words, param="model")
+    return provider.targets(successor)
+
+
+def _unknown(snapshot: Snapshot, name: str) -> Failure:
+    for provider in snapshot.providers.values():
+        if not provider.configured and (name in provider.models or provider.successor(name) is not None):
+            words = f"the model is at {provider.name}, which has no credential"
+            return Failure(PROVIDER_NOT_CONFIGURED, words, param="model")
+    words = "no route, and no configured provider, has this model; write provider/model, or see GET /v1/models"
+    return Failure(MODEL_NOT_FOUND, words, param="model")
+
+
+def _names(body: Mapping[str, Any], field: str) -> list[str]:
+    names = body.get(field)
+    if names is None:
+        return []
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise Failure(INVALID_TYPE, f"{field} is a list of model names", param=field)
+    if len(names) > CHAIN_MODELS_MOST:
+        raise Failure(INVALID_VALUE, f"{field} holds at most {CHAIN_MODELS_MOST} names", param=field)
+    return names
+
+
+def _cost(target: Target) -> int:
+    price = target.price
+    if price is None:
+        return 1 << 62
+    # Three parts of prompt to one of answer: a common mix of chat traffic.
+    return 3 * price.input + price.output
