@@ -1,0 +1,74 @@
+"""Loads the configuration: defaults, then the file, then variables; every mistake at once, or a checked whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from platformdirs import user_data_path
+
+from oneflow_ai.core.call import Task
+from oneflow_ai.settings.check import check
+from oneflow_ai.settings.draft import Draft
+from oneflow_ai.settings.environment import CONFIG_VARIABLE, HOME_VARIABLE, read_overrides
+from oneflow_ai.settings.file import SettingsFile, find_file, read_file
+from oneflow_ai.settings.loaded import DEFAULT_KINDS, Kind, Loaded
+from oneflow_ai.settings.mistakes import Mistake, SettingsError, dotted
+from oneflow_ai.settings.show import effective_values
+
+_NAME = "oneflow"
+_LINE = re.compile(r":(\d+)(?::\d+)?$")
+
+
+def load(
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+) -> Loaded:
+    """Gives the checked configuration, and where each value came from.
+
+    `config` is the file to read, else it is looked for. `environment` is the process's own when left out, `directory`
+    the working directory. `kinds` are the known sorts of provider; without them a provider's kind is not checked.
+    Raises `SettingsError` with every mistake found.
+    """
+    environment = MappingProxyType(dict(os.environ if environment is None else environment))
+    directory = Path.cwd() if directory is None else directory
+    home = directory / (environment.get(HOME_VARIABLE) or user_data_path(_NAME, appauthor=False))
+    path = find_file(config, environment.get(CONFIG_VARIABLE, ""), directory, home)
+    file, unread = _read(path)
+    draft = Draft(file)
+    names = {
+        "providers": draft.names("providers") | set(DEFAULT_KINDS) | set(kinds or {}),
+        "routes": draft.names("routes") | {task.value for task in Task},
+    }
+    overrides, misnamed = read_overrides(environment, names)
+    draft.override(overrides)
+    settings, refused = draft.validated()
+    loaded = Loaded(settings, home, path, {}, directory, environment, draft.place_of, kinds)
+    sources = {dotted(setting): draft.source_of(setting) for setting, _ in effective_values(loaded)}
+    loaded = replace(loaded, sources=MappingProxyType(sources))
+    # What an unreadable file would have said is not known; what was refused is at its default, which nobody wrote.
+    names_refused = {each.name for each in refused}
+    contradictions = () if unread else (each for each in check(loaded) if each.name not in names_refused)
+    found = [*unread, *misnamed, *refused, *contradictions]
+    if mistakes := [each for each in found if not each.warning]:
+        raise SettingsError(sorted(mistakes, key=_order))
+    return replace(loaded, warnings=tuple(sorted(found, key=_order)))
+
+
+def _read(path: Path | None) -> tuple[SettingsFile | None, tuple[Mistake, ...]]:
+    try:
+        return (read_file(path) if path else None), ()
+    except SettingsError as error:
+        return None, error.mistakes
+
+
+def _order(mistake: Mistake) -> tuple[bool, int, str, str]:
+    line = _LINE.search(mistake.where)
+    return line is None, int(line[1]) if line else 0, mistake.where, mistake.name

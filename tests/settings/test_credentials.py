@@ -1,0 +1,220 @@
+"""References lead to secrets, keys are found in the promised order, and no secret ever shows."""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from oneflow_ai.core.target import Secret
+from oneflow_ai.settings import (
+    Loaded,
+    Mistake,
+    ProviderSettings,
+    SettingsError,
+    credentials,
+    json_schema,
+    resolve,
+    resolve_headers,
+    show,
+)
+from tests.settings.place import Place
+
+KEYS_FILE = ".api_keys.json"
+
+
+def revealed(loaded: Loaded, provider: str) -> tuple[str, ...]:
+    return tuple(secret.reveal() for secret in credentials(loaded, provider))
+
+
+def test_a_reference_leads_to_its_secret(place: Place) -> None:
+    place.write("from a file \r\n", "home/key")
+    absolute = place.write("elsewhere", "key")
+    environment = {"A": "from a variable", "EMPTY": ""}
+    assert resolve("env:A", environment, place.home) == Secret("from a variable")
+    with pytest.raises(SettingsError, match="a secret's reference is env:NAME or file:PATH"):
+        resolve("vault:A", environment, place.home)
+    assert resolve("env:EMPTY", environment, place.home) is None
+    assert resolve("env:UNSET", environment, place.home) is None
+    assert resolve("file:key", environment, place.home) == Secret("from a file ")
+    assert resolve(f"file:{absolute}", environment, place.home) == Secret("elsewhere")
+
+
+def _gone(place: Place) -> None:
+    place.home.mkdir()
+
+
+def _folder(place: Place) -> None:
+    (place.home / "key").mkdir(parents=True)
+
+
+def _pipe(place: Place) -> None:
+    place.home.mkdir()
+    os.mkfifo(place.home / "key")
+
+
+def _not_text(place: Place) -> None:
+    place.write("", "home/key").write_bytes(b"\xff")
+
+
+def _long(place: Place) -> None:
+    place.write("a" * 65_537, "home/key")
+
+
+UNREADABLE = [
+    (_gone, "cannot be read: No such file or directory"),
+    (_folder, "cannot be read: Is a directory"),
+    (_pipe, "is not a file"),
+    (_not_text, "is not text"),
+    (_long, "is longer than 65536 bytes"),
+]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and modes are POSIX's")
+@pytest.mark.parametrize(("make", "message"), UNREADABLE, ids=[message for _, message in UNREADABLE])
+def test_a_file_that_cannot_be_used_is_told(place: Place, make: Callable[[Place], None], message: str) -> None:
+    make(place)
+    with pytest.raises(SettingsError) as told:
+        resolve("file:key", {}, place.home)
+    assert told.value.mistakes == (Mistake("file:key", "", message),)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize(
+    ("mode", "refused"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o620, True)]
+)
+def test_files_of_secrets_are_for_their_owner_alone(place: Place, mode: int, refused: bool) -> None:
+    """A wider mode is refused with the command that mends it, wherever a secret is read from a file."""
+    path = place.write("secret", "home/key", mode)
+    keys = place.write('{"groq": "secret"}', KEYS_FILE, mode)
+    mistakes = place.mistakes('[providers.openai]\napi_key = "file:key"\n[providers.groq]')
+    told = [(each.where, each.message) for each in mistakes]
+    assert told == (
+        [
+            ("oneflow.toml:2", f"file:key can be read by others (mode {mode:04o}): chmod 600 {path}"),
+            (KEYS_FILE, f"can be read by others (mode {mode:04o}): chmod 600 {keys}"),
+        ]
+        if refused
+        else []
+    )
+
+
+CONFIGURED = '[providers.openai]\napi_key = "env:OWN"\n'
+
+
+def test_keys_come_from_the_first_place_that_has_any(place: Place) -> None:
+    """Configuration, the kind's variable, the working directory's file, the home's: each taken away in turn."""
+    place.write('{"openai": "home"}', f"home/{KEYS_FILE}")
+    here = place.write('{"openai": ["here", "here", "", "here2"], "groq": "g"}', KEYS_FILE)
+    assert revealed(place.load(CONFIGURED, OWN="own", OPENAI_API_KEY="standard"), "openai") == ("own",)
+    assert revealed(place.load(CONFIGURED, OPENAI_API_KEY=" standard\n"), "openai") == ("standard",)
+    assert revealed(place.load(CONFIGURED), "openai") == ("here", "here2")
+    here.unlink()
+    assert revealed(place.load(CONFIGURED), "openai") == ("home",)
+    (place.home / KEYS_FILE).unlink()
+    assert revealed(place.load(CONFIGURED), "openai") == ()
+
+
+def test_several_keys_keep_their_order_and_lose_repeats(place: Place) -> None:
+    text = '[providers.openai]\napi_keys = ["env:B", "env:A", "env:UNSET", "env:C"]'
+    assert revealed(place.load(text, A="1", B="2", C="2"), "openai") == ("2", "1")
+
+
+# A provider's table, the variable that is set, whether the provider may have what it says.
+BOUND = [
+    ("[providers.openai]", "OPENAI_API_KEY", True),
+    ('[providers.openai]\nbase_url = "https://API.openai.com/v1/"', "OPENAI_API_KEY", True),
+    ('[providers.openai]\nbase_url = "https://api.openai.com.evil.example/v1"', "OPENAI_API_KEY", False),
+    ('[providers.openai]\nbase_url = "http://api.openai.com/v1"', "OPENAI_API_KEY", False),
+    ('[providers.openai]\nbase_url = "https://api.openai.com:8443/v1"', "OPENAI_API_KEY", False),
+    ('[providers.openai]\nkind = "ollama"', "OPENAI_API_KEY", False),
+    ('[providers.second]\nkind = "openai"', "OPENAI_API_KEY", True),
+    ("[providers.groq]", "GROQ_API_KEY", True),
+    ('[providers.azure]\nbase_url = "https://r.openai.azure.com"', "AZURE_OPENAI_API_KEY", True),
+    ('[providers.other]\nkind = "azure"\nbase_url = "https://s.openai.azure.com"', "AZURE_OPENAI_API_KEY", False),
+]
+
+
+@pytest.mark.parametrize(("text", "variable", "has"), BOUND)
+def test_a_kinds_variable_is_for_its_own_address(place: Place, text: str, variable: str, has: bool) -> None:
+    name = text.partition("]")[0].removeprefix("[providers.")
+    assert revealed(place.load(text, **{variable: "k"}), name) == (("k",) if has else ())
+
+
+@pytest.mark.parametrize("text", ["[]", '{"openai": 1}', '{"openai": ["a", 1]}', "{", "[" * 100_000])
+def test_a_file_of_keys_that_is_none_is_told(place: Place, text: str) -> None:
+    place.write(text[:60_000], KEYS_FILE)
+    message = 'must be {"provider": "key"} or {"provider": ["key", "key"]}, as JSON'
+    assert place.mistakes() == [Mistake(KEYS_FILE, "", message)]
+
+
+def test_a_key_that_no_header_can_carry_is_told(place: Place) -> None:
+    (mistake,) = place.mistakes("[providers.openai]", OPENAI_API_KEY="a\r\nb")
+    assert mistake.message == "OPENAI_API_KEY holds characters that no HTTP header can carry"
+
+
+def test_headers_follow_their_references(place: Place) -> None:
+    headers = {"x-a": "1", "x-token": "env:T", "x-key": "env:UNSET"}
+    assert resolve_headers(headers, {"T": "t"}, place.home) == (("x-a", "1"), ("x-token", "t"))
+
+
+@pytest.mark.parametrize(("length", "refused"), [(31, True), (32, False)])
+def test_the_servers_secret_has_32_bytes(place: Place, length: int, refused: bool) -> None:
+    place.write("a" * length + "\n", "home/secret.key")
+    assert [each.message for each in place.mistakes()] == ["file:secret.key is shorter than 32 bytes"] * refused
+
+
+CANARY = "canary-1f0e"
+
+# Where people put secrets, rightly or wrongly; `*` is the secret.
+SPOTS = [
+    '[providers.openai]\napi_key = "*"',
+    '[providers.openai]\napi_key = "vault:*"',
+    '[providers.openai]\napi_key = "Bearer *"',
+    '[providers.openai]\napi_keys = ["env:CANARY", "*"]',
+    '[providers.openai]\napikey = "*"',
+    '[providers.openai]\nbase_url = "https://*@h/v1"',
+    '[providers.openai]\nbase_url = "https://h/v1?key=*"',
+    '[providers.openai]\nproxy = "http://u:*@h"',
+    '[providers.openai]\nproxy = "env:CANARY"',
+    '[providers.openai.headers]\nauthorization = "*"',
+    '[providers.openai.headers]\nx-token = "*"',
+    '[providers.openai.headers]\nx-a = "*"',
+    '[providers.openai.headers]\nx-a = "env:CANARY"',
+    '[providers.openai]\norganization = ["*"]',
+    '[[routes.text.targets]]\ntarget = "openai/a"\nheaders = { x-a = "*" }',
+    '[server]\nsecret = "*"',
+    '[server]\nsecret = "env:CANARY"',
+    '[server]\nlog_level = "*"',
+    '[database]\nurl = "postgresql://u:*@h/d"',
+    '[state]\nurl = "redis://:*@h"',
+    '[prices."openai/a"]\nusd_per_image = "*"',
+    "[providers.openai]\napi_key = *",
+]
+
+
+@pytest.mark.parametrize("spot", SPOTS)
+def test_no_secret_shows(place: Place, spot: str) -> None:
+    """Not in a mistake, a warning, a value that prints, what is shown, or the schema: whatever holds it."""
+    place.write(json.dumps({"anthropic": CANARY, "stability": [CANARY]}), KEYS_FILE)
+    told: list[Any] = [json_schema()]
+    try:
+        loaded = place.load(spot.replace("*", CANARY), CANARY=CANARY, ELEVENLABS_API_KEY=CANARY)
+    except SettingsError as error:
+        told += [error, error.mistakes, error.__cause__, error.__context__]
+    else:
+        told += [
+            loaded,
+            loaded.warnings,
+            show(loaded),
+            credentials(loaded, "anthropic"),
+        ]
+    assert CANARY not in "".join(f"{each!r} {each}" for each in told)
+
+
+def test_no_secret_shows_where_the_models_are_made_by_hand() -> None:
+    with pytest.raises(ValidationError) as told:
+        ProviderSettings(kind="openai", api_key=CANARY)
+    assert CANARY not in str(told.value)
