@@ -1,0 +1,146 @@
+"""One exchange as a row of the history: made on the event loop, so cheap and bounded, and without a prompt unasked."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import orjson
+
+from oneflow_ai.core.events import Usage
+from oneflow_ai.core.failure import KINDS
+from oneflow_ai.core.record import Exchange
+from oneflow_ai.stores.moments import as_microseconds
+
+Row: TypeAlias = tuple[str | int | float | None, ...]
+
+COLUMNS = (
+    "id",
+    "at",
+    "key_id",
+    "end_user",
+    "tags",
+    "dialect",
+    "operation",
+    "asked",
+    "provider",
+    "model",
+    "model_actual",
+    "status",
+    "outcome",
+    "message",
+    "attempt_count",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "usage_source",
+    "cost_nanos",
+    "price_version",
+    "estimated",
+    "simulated",
+    "stream",
+    "seconds",
+    "first_event_seconds",
+    "queued_seconds",
+    "prompt",
+)
+_PROMPT = COLUMNS.index("prompt")
+
+NAME_CHARACTERS_MOST = 256
+MESSAGE_CHARACTERS_MOST = 500
+TAGS_MOST = 16
+ATTEMPTS_MOST = 32
+PROMPT_BYTES_MOST = 65_536
+ROW_BYTES = 1_200
+"""About what a row without a prompt takes in memory."""
+
+# A client's mistake and a provider's refusal may be told in words that quote the prompt; these are OneFlow's own words.
+_OWN_WORDS = frozenset(
+    code
+    for code, kind in KINDS.items()
+    if kind.cause in ("policy", "gateway") or (kind.cause == "upstream" and kind.status >= 500)
+)
+_NOTHING_KNOWN = (None,) * 6
+
+
+def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
+    """The exchange in the order of `COLUMNS`, as plain `str`, `int` and `float`: SQLite binds those much faster."""
+    call, attempts, outcome = exchange.call, exchange.attempts, exchange.outcome
+    began = call.started_seconds
+    target = exchange.served or (attempts[-1].target if attempts else None)
+    first = exchange.first_event_seconds
+    usage = exchange.usage
+    return (
+        call.id,
+        as_microseconds(call.received),
+        call.account.key_id,
+        call.user[:NAME_CHARACTERS_MOST] or None,
+        _tags(call.tags) if call.tags else None,
+        call.dialect,
+        call.operation.value,
+        call.model[:NAME_CHARACTERS_MOST],
+        target.provider if target else None,
+        target.model if target else None,
+        exchange.model_actual,
+        exchange.status,
+        outcome[:NAME_CHARACTERS_MOST],
+        exchange.message[:MESSAGE_CHARACTERS_MOST] if outcome in _OWN_WORDS else None,
+        len(attempts),
+        _attempts(exchange) if attempts else None,
+        *(_spent(usage) if usage else _NOTHING_KNOWN),
+        exchange.cost_nanos,
+        exchange.price_version or None,
+        1 if exchange.estimated else 0,
+        1 if target and target.simulated else 0,
+        1 if call.stream else 0,
+        exchange.ended_seconds - began,
+        None if first is None else first - began,
+        exchange.queued_seconds,
+        _prompt(exchange) if keep_prompt else None,
+    )
+
+
+def row_bytes(row: Row) -> int:
+    """About what a row takes in memory."""
+    prompt = row[_PROMPT]
+    return ROW_BYTES + len(prompt) if isinstance(prompt, str) else ROW_BYTES
+
+
+def _spent(usage: Usage) -> tuple[int | str, ...]:
+    return (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens + usage.cache_write_1h_tokens,
+        usage.reasoning_tokens,
+        usage.source,
+    )
+
+
+def _tags(tags: tuple[str, ...]) -> str:
+    return orjson.dumps([tag[:NAME_CHARACTERS_MOST] for tag in tags[:TAGS_MOST]]).decode()
+
+
+def _attempts(exchange: Exchange) -> str:
+    return orjson.dumps(
+        [
+            (
+                attempt.target.place,
+                attempt.target.credential.id,
+                attempt.outcome,
+                attempt.status,
+                round(attempt.ended_seconds - attempt.started_seconds, 6),
+            )
+            for attempt in exchange.attempts[-ATTEMPTS_MOST:]
+        ]
+    ).decode()
+
+
+def _prompt(exchange: Exchange) -> str | None:
+    try:
+        return orjson.dumps(exchange.call.body)[:PROMPT_BYTES_MOST].decode(errors="ignore")
+    except TypeError:
+        # What the wire allows and JSON text does not: half a surrogate pair, a number of more than 64 bits.
+        return None

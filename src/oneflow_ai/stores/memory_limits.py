@@ -1,0 +1,167 @@
+"""The limits of our own clients' keys, kept in this process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from oneflow_ai.core.call import Account, Call
+from oneflow_ai.core.events import Usage
+from oneflow_ai.core.failure import CONCURRENCY_LIMIT_EXCEEDED, OVERLOADED, RATE_LIMIT_EXCEEDED, Failure
+from oneflow_ai.core.ports import Clock, RateHints
+from oneflow_ai.policy.rate import Gcra
+
+# API keys whose use is remembered until it is made up for.
+KEYS_MOST = 100_000
+# How many of those not used for longest are looked at, each time a new one comes, for what may be forgotten.
+SWEPT_EACH_TIME = 4
+
+
+class MemoryLimits:
+    """The limits of our own clients' keys: a `core.ports.Meter` of requests, tokens and calls at once.
+
+    A key may use a whole minute's worth at once; in t minutes it never gets more than its rate · t and that.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._monotonic = clock.monotonic
+        self._keys: OrderedDict[str, _Key] = OrderedDict()
+        self._holds: dict[str, _Held] = {}
+
+    async def hold(self, call: Call, tokens: int, nanos: int) -> None:
+        """Take one request and so many tokens, all or none.
+
+        Raises `Failure`: `rate_limit_exceeded` with the exact wait (add jitter to what the client is told, never take
+        it away), `concurrency_limit_exceeded`, or `overloaded` when too many keys are in use. `param` is the scope.
+        """
+        account = call.account
+        if not (account.requests_per_minute or account.tokens_per_minute or account.concurrency):
+            return
+        if call.id in self._holds:
+            return
+        now = self._monotonic()
+        key = self._key(account, now)
+        if account.concurrency and key.in_flight >= account.concurrency:
+            words = f"this key may run {account.concurrency} calls at once; wait for one to end"
+            raise Failure(CONCURRENCY_LIMIT_EXCEEDED, words, param="key")
+        _refuse_above(key.requests, now, 1, "requests")
+        _refuse_above(key.tokens, now, tokens, "tokens")
+        if key.requests is not None:
+            key.requests.take(now)
+        if key.tokens is not None:
+            key.tokens.take(now, tokens)
+        key.in_flight += 1
+        self._holds[call.id] = _Held(key, tokens)
+
+    async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
+        """The call used this: the tokens it did not need are the key's again."""
+        held = self._holds.pop(call.id, None)
+        if held is None:
+            return
+        held.key.in_flight -= 1
+        if held.of_tokens is None:
+            return
+        used = usage.input_tokens + usage.output_tokens
+        if used <= held.tokens:
+            held.of_tokens.refund(held.tokens - used)
+        else:
+            held.of_tokens.take(self._monotonic(), used - held.tokens)
+
+    async def void(self, call: Call) -> None:
+        """The call never ran: all it took is the key's again."""
+        held = self._holds.pop(call.id, None)
+        if held is None:
+            return
+        held.key.in_flight -= 1
+        if held.of_requests is not None:
+            held.of_requests.refund(1)
+        if held.of_tokens is not None:
+            held.of_tokens.refund(held.tokens)
+
+    def standing(self, account: Account) -> RateHints:
+        """What `x-ratelimit-*` tells the client: limits, what is left, seconds until all is; None for no limit."""
+        now = self._monotonic()
+        key = self._keys.get(account.key_id) or _Key()
+        key.fit(now, account)
+        return RateHints(*_standing(key.requests, now), *_standing(key.tokens, now))
+
+    def _key(self, account: Account, now_seconds: float) -> _Key:
+        key = self._keys.get(account.key_id)
+        if key is None:
+            self._sweep(now_seconds)
+            if len(self._keys) >= KEYS_MOST:
+                raise Failure(OVERLOADED, "too many API keys are in use at once; ask again in a minute")
+            key = self._keys[account.key_id] = _Key()
+        else:
+            self._keys.move_to_end(account.key_id)
+        key.fit(now_seconds, account)
+        return key
+
+    def _sweep(self, now_seconds: float) -> None:
+        """Forget some of the keys not used for longest, but none that would gain by it."""
+        for _ in range(min(SWEPT_EACH_TIME, len(self._keys))):
+            name, key = next(iter(self._keys.items()))
+            if key.idle(now_seconds):
+                del self._keys[name]
+            else:
+                self._keys.move_to_end(name)
+
+
+class _Key:
+    """What one API key has used."""
+
+    __slots__ = ("in_flight", "requests", "tokens")
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.requests: Gcra | None = None
+        self.tokens: Gcra | None = None
+
+    def fit(self, now_seconds: float, account: Account) -> None:
+        """Take the account's limits."""
+        self.requests = _fit(self.requests, now_seconds, account.requests_per_minute)
+        self.tokens = _fit(self.tokens, now_seconds, account.tokens_per_minute)
+
+    def idle(self, now_seconds: float) -> bool:
+        """Whether nothing would be gained by forgetting it."""
+        buckets = (self.requests, self.tokens)
+        return not self.in_flight and all(not bucket or not bucket.reset_seconds(now_seconds) for bucket in buckets)
+
+
+class _Held:
+    """What one call took, and of which buckets: the key's may be others by the time it ends."""
+
+    __slots__ = ("key", "of_requests", "of_tokens", "tokens")
+
+    def __init__(self, key: _Key, tokens: int) -> None:
+        self.key = key
+        self.of_requests = key.requests
+        self.of_tokens = key.tokens
+        self.tokens = tokens
+
+
+def _fit(bucket: Gcra | None, now_seconds: float, rate_per_minute: int) -> Gcra | None:
+    if not rate_per_minute:
+        return None
+    if bucket is None:
+        return Gcra(rate_per_minute, rate_per_minute)
+    if bucket.rate_per_minute != rate_per_minute:
+        bucket.resize(now_seconds, rate_per_minute, rate_per_minute)
+    return bucket
+
+
+def _refuse_above(bucket: Gcra | None, now_seconds: float, cost: int, unit: str) -> None:
+    if bucket is None:
+        return
+    wait_seconds = bucket.wait_seconds(now_seconds, cost)
+    if wait_seconds is None:
+        words = f"this call may need {cost} {unit}, this key has {bucket.burst} a minute: lower max_tokens"
+        raise Failure(RATE_LIMIT_EXCEEDED, words, param="key", should_retry=False)
+    if wait_seconds:
+        words = f"this key has {bucket.rate_per_minute} {unit} a minute and has used them; wait {wait_seconds:.1f} s"
+        raise Failure(RATE_LIMIT_EXCEEDED, words, param="key", retry_after_seconds=wait_seconds)
+
+
+def _standing(bucket: Gcra | None, now_seconds: float) -> tuple[int | None, int | None, float | None]:
+    if bucket is None:
+        return None, None, None
+    return bucket.rate_per_minute, bucket.remaining(now_seconds), bucket.reset_seconds(now_seconds)

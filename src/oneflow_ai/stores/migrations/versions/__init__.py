@@ -1,0 +1,1 @@
+"""One file a version; a released one is never edited."""

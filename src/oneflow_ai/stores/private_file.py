@@ -1,0 +1,92 @@
+"""Files that only their owner may read: made whole or not at all, and refused when others could read them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+
+from oneflow_ai.stores import StoreRefused
+
+BYTES_MOST = 4_096
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EMLINK}
+
+
+def make(path: Path, content: bytes) -> bool:
+    """Write a new file of mode 0600, flushed to the disk; give False, and change nothing, when the path exists.
+
+    Of several processes that make the same file at once one wins, and none ever sees half of it. Raises `OSError`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        draft.unlink()
+    _write(draft, content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError as problem:
+        if problem.errno not in _NO_LINKS:
+            raise
+        return _make_without_links(path, content)
+    finally:
+        draft.unlink()
+    _flush_folder(path.parent)
+    return True
+
+
+def _make_without_links(path: Path, content: bytes) -> bool:
+    """For file systems without hard links: another process may see the file before its few bytes are in it."""
+    try:
+        _write(path, content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(file, content)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Windows cannot open a folder, and needs no flush of it.
+    with contextlib.suppress(OSError):
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def read(path: Path) -> bytes:
+    """The content of a private file, at most `BYTES_MOST`.
+
+    Raises `FileNotFoundError`, and `StoreRefused` for what is no plain file or open to others than its owner.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        raise StoreRefused(f"cannot read {path}: {problem.strerror}") from None
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise StoreRefused(f"{path} is not a plain file")
+        if os.name == "posix" and status.st_mode & 0o077:
+            raise StoreRefused(
+                f"{path} is open to others (mode {stat.S_IMODE(status.st_mode):04o}): run `chmod 600 {path}`, "
+                "and replace what is in it if others may have read it"
+            )
+        return os.read(file, BYTES_MOST)
+    finally:
+        os.close(file)

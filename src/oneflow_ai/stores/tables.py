@@ -1,0 +1,103 @@
+"""The tables of the database, for both dialects; times are whole microseconds since 1970, UTC, money is nano-USD."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+HEAD = "0001"
+"""The version of these tables: the last file of `migrations/versions`."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite gives a table its row number as primary key only where the column's type is exactly INTEGER.
+_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("prefix", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("requests_per_minute", Integer, nullable=False, server_default=text("0")),
+    Column("tokens_per_minute", Integer, nullable=False, server_default=text("0")),
+    Column("concurrency", Integer, nullable=False, server_default=text("0")),
+)
+
+# `seq` breaks ties of `at`, in small indexes. `attempts` is an array of [place, credential, outcome, status, seconds].
+requests = Table(
+    "requests",
+    metadata,
+    Column("seq", _Sequence, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("end_user", Text),
+    Column("tags", JSON),
+    Column("dialect", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("model_actual", Text),
+    Column("status", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("message", Text),
+    Column("attempt_count", Integer, nullable=False),
+    Column("attempts", JSON),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("cache_write_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("usage_source", Text),
+    Column("cost_nanos", BigInteger, nullable=False),
+    Column("price_version", Text),
+    Column("estimated", Boolean, nullable=False, server_default=false()),
+    Column("simulated", Boolean, nullable=False, server_default=false()),
+    Column("stream", Boolean, nullable=False, server_default=false()),
+    Column("seconds", Float, nullable=False),
+    Column("first_event_seconds", Float),
+    Column("queued_seconds", Float, nullable=False),
+    Column("prompt", Text),
+    Column("response", Text),
+)
+
+Index("ix_requests_at", requests.c.at)
+Index("ix_requests_key_id", requests.c.key_id, requests.c.at)
+Index("ix_requests_provider", requests.c.provider, requests.c.at)
+Index("ix_requests_model", requests.c.model, requests.c.at)
+# People look for failures; successes are found fast enough without an index, and need not pay for one.
+Index(
+    "ix_requests_outcome",
+    requests.c.outcome,
+    requests.c.at,
+    sqlite_where=requests.c.outcome != text("'ok'"),
+    postgresql_where=requests.c.outcome != text("'ok'"),
+)

@@ -1,0 +1,55 @@
+"""What is particular to our clients' limits kept in this process: what headers tell, and how many keys are remembered."""
+
+import pytest
+
+from oneflow_ai.core.call import Account
+from oneflow_ai.core.events import Usage
+from oneflow_ai.core.failure import OVERLOADED, Failure
+from oneflow_ai.core.ports import RateHints
+from oneflow_ai.stores.memory_limits import KEYS_MOST, MemoryLimits
+from oneflow_ai.testing import SeededChance, StepClock, VirtualClock, run_virtual
+from tests.ports.calls import call
+
+
+def test_it_tells_what_is_left_and_until_when() -> None:
+    async def story(clock: VirtualClock, chance: SeededChance) -> None:
+        limits = MemoryLimits(clock)
+        account = Account("key", requests_per_minute=60, tokens_per_minute=6_000)
+        assert limits.standing(account) == RateHints(60, 60, 0.0, 6_000, 6_000, 0.0)
+        mine = call(account)
+        await limits.hold(mine, 1_000, 0)
+        assert limits.standing(account) == RateHints(60, 59, 1.0, 6_000, 5_000, 10.0)
+        await limits.settle(mine, Usage(input_tokens=100, output_tokens=300), 0)
+        await clock.sleep(1.0)
+        assert limits.standing(account) == RateHints(60, 60, 0.0, 6_000, 5_700, 3.0)
+
+    run_virtual(story)
+
+
+@pytest.mark.parametrize("account", [Account("free"), Account("calls", concurrency=3)])
+def test_where_there_is_no_limit_a_minute_nothing_is_told(account: Account) -> None:
+    assert MemoryLimits(StepClock()).standing(account) == RateHints()
+
+
+def test_no_key_gains_by_the_coming_of_others() -> None:
+    async def story(clock: VirtualClock, chance: SeededChance) -> None:
+        limits = MemoryLimits(clock)
+        early = Account("early", requests_per_minute=1)
+        await limits.hold(call(early), 0, 0)
+        one = call(Account("one", concurrency=1))
+        await limits.hold(one, 0, 0)
+        for number in range(KEYS_MOST - 2):
+            await limits.hold(call(Account(f"key-{number}", requests_per_minute=1)), 0, 0)
+        with pytest.raises(Failure) as overloaded:
+            await limits.hold(call(Account("one too many", requests_per_minute=1)), 0, 0)
+        assert overloaded.value.kind is OVERLOADED
+        with pytest.raises(Failure):
+            await limits.hold(call(early), 0, 0)
+        await clock.sleep(60.01)
+        for number in range(1_000):
+            await limits.hold(call(Account(f"later-{number}", requests_per_minute=1)), 0, 0)
+        await limits.hold(call(early), 0, 0)
+        with pytest.raises(Failure):
+            await limits.hold(call(one.account), 0, 0)
+
+    run_virtual(story)

@@ -1,0 +1,30 @@
+"""The event loop's lag is the longest delay of the last samples."""
+
+from oneflow_ai.telemetry.lag import INTERVAL_SECONDS, SAMPLES, LoopLag
+from oneflow_ai.testing import StepClock
+
+
+class LateClock(StepClock):
+    """A clock whose sleeper wakes up late by `late_seconds`."""
+
+    late_seconds = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.step(seconds + self.late_seconds)
+
+
+async def test_the_longest_delay_is_told_until_it_is_15_seconds_old() -> None:
+    clock = LateClock()
+    lag = LoopLag(clock)
+    assert lag.worst_seconds() == 0
+    for late in (0.0, 0.3, 0.1):
+        clock.late_seconds = late
+        await lag.sample()
+    assert round(lag.worst_seconds(), 6) == 0.3
+    clock.late_seconds = 0.0
+    for _ in range(SAMPLES - 2):
+        await lag.sample()
+    assert round(lag.worst_seconds(), 6) == 0.3
+    await lag.sample()
+    assert round(lag.worst_seconds(), 6) == 0.1
+    assert SAMPLES * INTERVAL_SECONDS == 15
