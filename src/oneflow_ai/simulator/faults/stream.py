@@ -1,0 +1,125 @@
+"""Faults in the middle of an answer: dripped, cut, without its end, with something after it, with an error in it.
+
+A point in an answer is `head` (after the head), `event:K` (after K content events of a stream; `event:last` leaves out
+the last one) or `byte:N` (after N bytes of the body). In a whole answer `event:K` is the middle of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from oneflow_ai.simulator.answer import CONTENT, DONE, USAGE, Answer, StreamEvent
+from oneflow_ai.simulator.faults.fault import Scene
+from oneflow_ai.simulator.steps import Close, Reset, Send, Steps, Wait
+from oneflow_ai.simulator.wires.wire import Problem
+
+
+def before(answer: Answer, at: str) -> list[bytes]:
+    """The pieces of an answer's body that come before a point: its events, or one piece of a whole body."""
+    kind, _, number = at.partition(":")
+    if answer.events is None:
+        body = answer.body
+        sizes = {"head": 0, "byte": int(number) if kind == "byte" else 0}
+        return [body[: sizes.get(kind, len(body) // 2)]]
+    contents = [event.content for event in answer.events]
+    if kind == "event":
+        return contents[: _events_before(answer.events, number)]
+    return [b"".join(contents)[: int(number or 0)]]
+
+
+def _events_before(events: tuple[StreamEvent, ...], number: str) -> int:
+    places = [place for place, event in enumerate(events) if event.kind == CONTENT]
+    if not places:
+        return 0
+    wanted = len(places) - 1 if number == "last" else min(int(number), len(places))
+    return places[wanted - 1] + 1 if wanted else places[0]
+
+
+def _opening(scene: Scene) -> bytes:
+    """The head of an answer whose body will not come in full, and the body up to the fault's point."""
+    pieces = [piece for piece in before(scene.answer, scene.fault.text("at")) if piece]
+    if scene.answer.events is None:
+        return scene.head(("content-length", str(len(scene.answer.body)))) + b"".join(pieces)
+    return scene.stream_head() + b"".join([scene.frame(piece) for piece in pieces])
+
+
+def dripped(scene: Scene) -> Steps:
+    """From a point on send a byte at a time, or only pings, or only comments."""
+    gap, kind = scene.fault.number("gap"), scene.fault.text("kind")
+    yield Send(_opening(scene))
+    if kind == "body":
+        rest = scene.body()[len(b"".join(before(scene.answer, scene.fault.text("at")))) :]
+        for start in range(len(rest)):
+            yield Wait(gap)
+            piece = rest[start : start + 1]
+            yield Send(piece if scene.answer.events is None else scene.frame(piece))
+        if scene.answer.events is not None:
+            yield scene.body_end()
+        return
+    noise = scene.frame(scene.wire.stream_ping() if kind == "pings" else b": keep-alive\n\n")
+    while True:
+        yield Wait(gap)
+        yield Send(noise)
+
+
+def reset_midway(scene: Scene) -> Steps:
+    """Break off after a point."""
+    yield Send(_opening(scene))
+    # a client may drop what it has not read yet when the break reaches it
+    yield Wait(scene.fault.number("after"))
+    yield Reset()
+
+
+def _clean(scene: Scene) -> Steps:
+    yield Send(_opening(scene))
+    yield scene.body_end() if scene.answer.events is not None else Close()
+
+
+def _torn(scene: Scene) -> Steps:
+    yield Send(_opening(scene))
+    yield Close()
+
+
+def _to_eof(scene: Scene) -> Steps:
+    pieces = before(scene.answer, scene.fault.text("at"))
+    yield Send(scene.head(("connection", "close")) + b"".join(pieces))
+    yield Close()
+
+
+ENDS: Mapping[str, Callable[[Scene], Steps]] = {"clean": _clean, "torn": _torn, "eof": _to_eof}
+
+
+def closed_midway(scene: Scene) -> Steps:
+    """Close in order after a point: the framing complete, torn, or ended by the close alone."""
+    return ENDS[scene.fault.text("kind")](scene)
+
+
+def without_done(scene: Scene) -> Steps | None:
+    """End a stream after its finish reason, with the usage or without, and without the end mark."""
+    if scene.answer.events is None:
+        return None
+    left_out = (DONE,) if scene.fault.text("kind") == "usage" else (DONE, USAGE)
+    kept = tuple([event for event in scene.answer.events if event.kind not in left_out])
+    return iter((scene.usual(replace(scene.answer, events=kept)),))
+
+
+def after_done(scene: Scene) -> Steps | None:
+    """Send the end mark twice, or more content after it."""
+    events = scene.answer.events
+    if events is None:
+        return None
+    contents = [event for event in events if event.kind == CONTENT]
+    more = contents[-1:] if scene.fault.text("kind") == "data" else [event for event in events if event.kind == DONE]
+    return iter((scene.usual(replace(scene.answer, events=(*events, *more))),))
+
+
+def error_inside(scene: Scene) -> Steps:
+    """Send an error as an event of a good stream; a whole answer becomes the error, still with status 200."""
+    problem = Problem(scene.fault.count("status"))
+    if scene.answer.events is None:
+        yield scene.reply(200, scene.wire.failure(problem))
+        return
+    error = scene.wire.stream_failure(problem, scene.fault.text("kind") == "named")
+    yield Send(_opening(scene) + scene.frame(error.content))
+    yield scene.body_end()

@@ -1,0 +1,87 @@
+"""One request as it reached the simulator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+_UNREAD: Any = object()
+_KEY_HEADERS = (b"authorization", b"api-key", b"x-api-key", b"xi-api-key", b"x-goog-api-key")
+SECRET_HEADERS = frozenset((*_KEY_HEADERS, b"proxy-authorization", b"cookie"))
+"""The headers whose values are kept apart, so that no record holds them."""
+
+HIDDEN = b"(hidden)"
+"""What stands for such a value among the headers."""
+
+
+class Request:
+    """A request with its body. Header names are lower case; `arrived_seconds` is monotonic, at the end of the head.
+
+    `fields` are the headers by name (the last, when one came twice).
+    """
+
+    __slots__ = (
+        "_document",
+        "arrived_seconds",
+        "body",
+        "credential",
+        "credential_hash",
+        "fields",
+        "headers",
+        "keep_alive",
+        "method",
+        "path",
+        "query",
+        "version",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        secrets: Mapping[bytes, bytes] | None = None,
+        arrived_seconds: float = 0.0,
+    ) -> None:
+        self.method = method
+        self.path, _, self.query = target.partition("?")
+        self.headers = headers
+        self.fields = dict(headers)
+        self.arrived_seconds = arrived_seconds
+        self.version = "1.1"
+        self.keep_alive = True
+        self.body = b""
+        self.credential = _credential(secrets) if secrets else ""
+        self.credential_hash = short_hash(self.credential)
+        self._document: Any = _UNREAD
+
+    def header(self, name: bytes) -> str:
+        """The value of a header; empty when it is missing."""
+        return self.fields.get(name, b"").decode("latin-1")
+
+    @property
+    def document(self) -> Any:
+        """The decoded JSON body, or None when it is not JSON."""
+        if self._document is _UNREAD:
+            try:
+                self._document = orjson.loads(self.body)
+            except orjson.JSONDecodeError:
+                self._document = None
+        return self._document
+
+
+def short_hash(secret: str) -> str:
+    """What the record may know of a credential: 12 hexadecimal digits; empty for none."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()[:12] if secret else ""
+
+
+def _credential(secrets: Mapping[bytes, bytes]) -> str:
+    """The key the client sent, in whichever header; empty when there is none."""
+    for name in _KEY_HEADERS:
+        if value := secrets.get(name):
+            scheme, _, rest = value.partition(b" ")
+            return (rest.strip() if scheme.lower() == b"bearer" else value).decode("latin-1")
+    return ""

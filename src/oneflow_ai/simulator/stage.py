@@ -1,0 +1,215 @@
+"""Decides what each request gets: the answer of its wire, a refusal by the limits, or a fault. It touches no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import format_datetime
+from random import Random
+from typing import NamedTuple
+
+from oneflow_ai.core.ports import Clock
+from oneflow_ai.simulator.answer import Answer, Headers, at_once, paced
+from oneflow_ai.simulator.casting import FAULT_HEADER, Cast, Casting, model_in_part
+from oneflow_ai.simulator.faults.fault import FaultError, Scene
+from oneflow_ai.simulator.limits import Limiter, Refusal
+from oneflow_ai.simulator.options import Limits, Pace, Rule, SimulatorOptions
+from oneflow_ai.simulator.record import Attempt, Record
+from oneflow_ai.simulator.request import Request
+from oneflow_ai.simulator.steps import Steps
+from oneflow_ai.simulator.wires.openai import OpenAIWire
+from oneflow_ai.simulator.wires.wire import Problem, Surroundings, Wire
+
+NONCE_HEADER = b"x-request-nonce"
+"""A client's own mark on a request; the answer carries it back, and attempts are counted by it."""
+
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PREFIX_LETTERS = 21
+_NAME_BEGINS, _NAME_BEGINS_TEXT = b"sim-F", "sim-F"
+_OK, _UNAUTHORIZED = 200, 401
+_NO_ANSWER = Answer()
+
+
+class Performance(NamedTuple):
+    """What a connection is to play for one request: bytes to send at once, or steps. No attempt: not recorded."""
+
+    attempt: Attempt | None
+    content: bytes = b""
+    steps: Steps | None = None
+    admitted: bool = False
+
+
+@dataclass(slots=True)
+class _Given:
+    """A request on its way to a performance."""
+
+    request: Request
+    wire: Wire
+    attempt: Attempt
+    around: Surroundings
+    answer: Answer = _NO_ANSWER
+    admitted: bool = False
+
+
+class Stage:
+    """The simulated providers as one state: limits, rules, the record, the pace."""
+
+    def __init__(self, options: SimulatorOptions, clock: Clock, chance: Random) -> None:
+        self.clock = clock
+        self.record = Record(options.record_requests_most, options.record_body_bytes)
+        self.limits: Limits = options.limits
+        self.pace: Pace = options.pace
+        self._options = options
+        self._chance = chance
+        self._casting = Casting(chance)
+        self._limiter = Limiter()
+        self._wires: tuple[Wire, ...] = (OpenAIWire(),)
+        self._prefix = "".join(chance.choices(_LETTERS, k=_PREFIX_LETTERS))
+        self._made = 0
+        self._second, self._date, self._unix = -1, "", 0
+        by_chance = [Rule(fault=fault, probability=share) for fault, share in options.fault_probability.items()]
+        self.rules = (*options.rules, *by_chance)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The standing rules. Setting them starts their time anew; raises `FaultError` for one that is none."""
+        return self._casting.rules
+
+    @rules.setter
+    def rules(self, rules: tuple[Rule, ...]) -> None:
+        self._casting.stand(rules, self.clock.monotonic())
+
+    def opened(self) -> int:
+        """A connection came; gives its number."""
+        return self.record.opened()
+
+    def closed(self) -> None:
+        """A connection went."""
+        self.record.closed()
+
+    def malformed(self) -> None:
+        """A client sent bytes that are no HTTP request."""
+        self.record.malformed()
+
+    def unwelcome(self) -> bool:
+        """Whether a connection is to be broken off as it comes."""
+        struck = self._casting.at_accept(self.clock.monotonic())
+        if struck is None:
+            return False
+        self._casting.struck(struck)
+        self.record.counts.by_fault[struck.fault.id] += 1
+        return True
+
+    def early(self, request: Request, place: tuple[int, int], part: bytes = b"") -> Performance | None:
+        """The fault that strikes before a body is read, known by its head or by the part of the body that came."""
+        if _NAME_BEGINS not in part if part else self._casting.idle and FAULT_HEADER not in request.fields:
+            return None
+        model = model_in_part(part) if part else ""
+        casts = self._casting.at_part(model, request) if part else self._casting.at_head(request)
+        struck = next(casts, None)
+        if struck is None:
+            return None
+        attempt = self.record.arrived(request, place, model, self._attempt(request, model))
+        return self._play(iter((struck,)), _Given(request, self._wire(request.path), attempt, self._surroundings()))
+
+    def begin(self, request: Request, place: tuple[int, int]) -> Performance:
+        """What a whole request gets; `place` is its connection's number and the requests served there before."""
+        wire = self._wire(request.path)
+        model = wire.model(request)
+        number = self._attempt(request, model)
+        given = _Given(request, wire, self.record.arrived(request, place, model, number), self._surroundings())
+        given.answer = wire.answer(request, given.around)
+        if given.answer.status == _UNAUTHORIZED:
+            return self._plain(given)
+        if self.limits.any and (refusal := self._refusal(given)):
+            self.record.counts.refused_by_limit += 1
+            given.answer = wire.refusal(refusal)
+            return self._plain(given)
+        if self._casting.idle and FAULT_HEADER not in request.fields and _NAME_BEGINS_TEXT not in model:
+            return self._plain(given)
+        try:
+            return self._play(self._casting.at_end(request, model, number), given)
+        except FaultError as error:
+            given.answer = Answer(400, wire.failure(Problem(400, str(error), "unknown_fault")))
+            return self._plain(given)
+
+    def ended(self, performance: Performance, how: str, sent_bytes: int) -> None:
+        """A performance is over."""
+        attempt = performance.attempt
+        if attempt is None:
+            return
+        if performance.admitted:
+            self._limiter.release(attempt.credential)
+        self.record.ended(attempt, how, sent_bytes, self.clock.monotonic())
+
+    # ---- playing
+
+    def _refusal(self, given: _Given) -> Refusal | None:
+        tokens = given.answer.input_tokens + given.answer.output_tokens
+        request = given.request
+        refusal = self._limiter.admit(self.limits, request.credential_hash, tokens, request.arrived_seconds)
+        given.admitted = refusal is None
+        return refusal
+
+    def _play(self, casts: Iterator[Cast], given: _Given) -> Performance:
+        for cast in casts:
+            scene = Scene(
+                fault=cast.fault,
+                request=given.request,
+                answer=given.answer,
+                wire=given.wire,
+                around=given.around,
+                common=self._common(given),
+                pace=self.pace,
+                now=self.clock.utc(),
+                served=given.attempt.served_before,
+                since_seconds=given.request.arrived_seconds - cast.since_seconds,
+                chance=self._chance,
+            )
+            steps = cast.row.play(scene) if cast.row.play else None
+            if steps is not None:
+                self._casting.struck(cast)
+                given.attempt.fault = cast.fault.asked
+                return Performance(given.attempt, steps=steps, admitted=given.admitted)
+        return self._plain(given)
+
+    def _plain(self, given: _Given) -> Performance:
+        answer, common = given.answer, self._common(given)
+        if self.pace.instant or answer.status != _OK:
+            given.attempt.status = answer.status
+            return Performance(given.attempt, at_once(answer, common, given.request), admitted=given.admitted)
+        steps = paced(answer, common, given.request, self.pace, iter(self._chance.random, None))
+        return Performance(given.attempt, steps=steps, admitted=given.admitted)
+
+    def _common(self, given: _Given) -> Headers:
+        request, answer = given.request, given.answer
+        limits, state = self.limits, None
+        if limits.requests_per_minute or limits.tokens_per_minute:
+            state = self._limiter.state(limits, request.credential_hash, request.arrived_seconds)
+        seconds = self.pace.first_token_seconds if answer.events else self.pace.whole_seconds(answer.output_tokens)
+        told = given.wire.headers(given.around.unique, seconds, state)
+        common = (("date", self._date), ("server", "oneflow-simulator"), *told)
+        if NONCE_HEADER in request.fields:
+            common = (*common, ("x-request-nonce", request.header(NONCE_HEADER)))
+        if not request.keep_alive:
+            return (*common, ("connection", "close"))
+        return common if request.version == "1.1" else (*common, ("connection", "keep-alive"))
+
+    def _attempt(self, request: Request, model: str) -> int:
+        return self._casting.attempt(request.header(NONCE_HEADER), model, request.credential_hash)
+
+    def _wire(self, path: str) -> Wire:
+        for wire in self._wires:
+            if wire.claims(path):
+                return wire
+        return self._wires[0]
+
+    def _surroundings(self) -> Surroundings:
+        options = self._options
+        second = int(self.clock.monotonic())
+        if second != self._second:
+            now = self.clock.utc()
+            self._second, self._date, self._unix = second, format_datetime(now, usegmt=True), int(now.timestamp())
+        self._made += 1
+        unique = f"{self._prefix}{self._made:08x}"
+        return Surroundings(self._unix, unique, options.models, options.strict_models, options.answer_tokens)

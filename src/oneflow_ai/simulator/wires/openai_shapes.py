@@ -1,0 +1,185 @@
+"""The shapes that OpenAI's text routes share: what a request asks, its usage, its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from oneflow_ai.simulator.answer import CONTENT, DONE, FINISH, START, STREAM_TYPE, USAGE, Answer, StreamEvent
+from oneflow_ai.simulator.text import cut, tokens
+from oneflow_ai.simulator.wires.wire import Surroundings
+
+CHOICES_MOST = 128
+STOPS_MOST = 4
+
+
+class BadRequest(Exception):
+    """A request that OpenAI would answer with a 400: the message, the code and the parameter at fault."""
+
+    def __init__(self, message: str, code: str, param: str | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+
+
+def missing(param: str) -> BadRequest:
+    """A required parameter is not there."""
+    return BadRequest(f"Missing required parameter: '{param}'.", "missing_required_parameter", param)
+
+
+def invalid(param: str, expected: str, code: str = "invalid_type") -> BadRequest:
+    """A parameter is not what it must be."""
+    return BadRequest(f"Invalid '{param}': expected {expected}.", code, param)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What both text routes ask alike; `tokens_most` is 0 when nothing bounds the answer."""
+
+    model: str
+    stream: bool
+    include_usage: bool
+    choices: int
+    tokens_most: int
+    stops: tuple[str, ...]
+
+
+def read_asked(document: dict[str, Any], tokens_most: int = 0) -> Asked:
+    """Read the common parameters; `tokens_most` is the route's default. Raises `BadRequest`."""
+    stream = document.get("stream") or False
+    if not isinstance(stream, bool):
+        raise invalid("stream", "a boolean")
+    options = document.get("stream_options") or {}
+    if options and not stream:
+        raise BadRequest(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            "invalid_value",
+            "stream_options",
+        )
+    for name in ("max_completion_tokens", "max_tokens"):
+        if document.get(name) is not None:
+            tokens_most = _whole_number(document, name, 1, None)
+            break
+    choices = _whole_number(document, "n", 1, CHOICES_MOST) if document.get("n") is not None else 1
+    include_usage = bool(options.get("include_usage")) if isinstance(options, dict) else False
+    return Asked(str(document["model"]), stream, include_usage, choices, tokens_most, _stops(document.get("stop")))
+
+
+def _whole_number(document: dict[str, Any], name: str, least: int, most: int | None) -> int:
+    value = document[name]
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise invalid(name, "an integer")
+    if value < least or (most is not None and value > most):
+        raise invalid(name, f"an integer from {least}" + (f" to {most}" if most else ""), "integer_out_of_range")
+    return value
+
+
+def _stops(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    stops = [value] if isinstance(value, str) else value or []
+    if not isinstance(stops, list) or len(stops) > STOPS_MOST or not all(isinstance(each, str) for each in stops):
+        raise invalid("stop", f"a string or up to {STOPS_MOST} strings")
+    return tuple([each for each in stops if each])
+
+
+def bounded(text: str, asked: Asked) -> tuple[str, str]:
+    """A text cut by the stop sequences and the token limit, and the finish reason that goes with it."""
+    if asked.stops:
+        stopped = min((at for at in (text.find(stop) for stop in asked.stops) if at >= 0), default=len(text))
+        text = text[:stopped]
+    if asked.tokens_most and tokens(text) > asked.tokens_most:
+        return cut(text, asked.tokens_most), "length"
+    return text, "stop"
+
+
+def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    """The usage block of a chat answer."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def event(kind: str, document: dict[str, Any]) -> StreamEvent:
+    """One event of a stream."""
+    return StreamEvent(kind, b"data: %b\n\n" % orjson.dumps(document))
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkShape:
+    """How the events of one stream look: the fields before the choice, cut into bytes once."""
+
+    before: bytes
+    after: bytes
+
+    def delta(self, kind: str, index: int, delta: bytes, finish: bytes = b"null") -> StreamEvent:
+        """An event for one choice; `delta` is JSON, `finish` too."""
+        parts = (
+            self.before,
+            b"%d" % index,
+            b',"delta":',
+            delta,
+            b',"logprobs":null,"finish_reason":',
+            finish,
+            self.after,
+        )
+        return StreamEvent(kind, b"".join(parts))
+
+    def texts(self, index: int, texts: Iterable[str]) -> list[StreamEvent]:
+        """Pieces of text for one choice, an event each."""
+        before = b'%b%d,"delta":{"content":' % (self.before, index)
+        after = b'},"logprobs":null,"finish_reason":null' + self.after
+        return [StreamEvent(CONTENT, before + orjson.dumps(text) + after) for text in texts]
+
+
+def chunk_shape(frame: dict[str, Any], include_usage: bool) -> ChunkShape:
+    """The shape of a chat stream whose events share a frame of fields."""
+    usage_field = b',"usage":null' if include_usage else b""
+    return ChunkShape(b'data: %b,"choices":[{"index":' % orjson.dumps(frame)[:-1], b"}]%b}\n\n" % usage_field)
+
+
+def streamed(frame: dict[str, Any], events: Iterable[StreamEvent], spent: dict[str, Any], asked: Asked) -> Answer:
+    """A stream of those events, the usage if it was asked for, and the end mark."""
+    ending = [event(USAGE, frame | {"choices": [], "usage": spent})] if asked.include_usage else []
+    ending.append(StreamEvent(DONE, b"data: [DONE]\n\n"))
+    return Answer(
+        events=(*events, *ending),
+        media_type=STREAM_TYPE,
+        input_tokens=spent["prompt_tokens"],
+        output_tokens=spent["completion_tokens"],
+    )
+
+
+def chat_frame(model: str, around: Surroundings, name: str) -> dict[str, Any]:
+    """The fields that every chat answer begins with; `name` is the object's."""
+    return {
+        "id": f"chatcmpl-{around.unique}",
+        "object": name,
+        "created": around.now_unix,
+        "model": model,
+        "service_tier": "default",
+        "system_fingerprint": "fp_simulated",
+    }
+
+
+def start(shape: ChunkShape, index: int) -> StreamEvent:
+    """The event that opens a choice of a chat: its role, no content."""
+    return shape.delta(START, index, b'{"role":"assistant","content":"","refusal":null}')
+
+
+def finish(shape: ChunkShape, index: int, why: str) -> StreamEvent:
+    """The event that closes a choice of a chat."""
+    return shape.delta(FINISH, index, b"{}", orjson.dumps(why))

@@ -1,0 +1,85 @@
+"""What every wire gives: pure functions from a request to an answer, and the odd forms that faults need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from oneflow_ai.simulator.answer import Answer, Headers, StreamEvent
+from oneflow_ai.simulator.limits import LimitState, Refusal
+from oneflow_ai.simulator.request import Request
+
+UsageChange = Callable[[dict[str, Any]], Any]
+"""Gives the usage to send instead; `DROPPED` to send none."""
+
+DROPPED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a wire may know beside the request: the time in Unix seconds, a name nobody has yet, the models there are.
+
+    `say` is the text to answer with instead of a composed one, `answer_tokens` the length of composed ones (0: free).
+    """
+
+    now_unix: int
+    unique: str
+    models: tuple[str, ...] = ()
+    strict_models: bool = False
+    answer_tokens: int = 0
+    say: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error that a provider reports, before it has that provider's shape; None as code or kind: by status."""
+
+    status: int
+    message: str = ""
+    code: str | None = None
+    kind: str | None = None
+    param: str | None = None
+
+
+class Wire(Protocol):
+    """One provider's wire. It has no state: everything comes in as arguments."""
+
+    def claims(self, path: str) -> bool:
+        """Whether a path belongs to this provider."""
+
+    def model(self, request: Request) -> str:
+        """The model a request asks for; empty when it names none."""
+
+    def answer(self, request: Request, around: Surroundings) -> Answer:
+        """The answer to a request, errors in it included."""
+
+    def sample(self, model: str, stream: bool, around: Surroundings) -> Answer:
+        """The answer to a question that nobody asked."""
+
+    def headers(self, unique: str, processing_seconds: float, limits: LimitState | None) -> Headers:
+        """The headers that go with every answer: its id, the time it took, what is left of the limits."""
+
+    def refusal(self, refusal: Refusal) -> Answer:
+        """What a request over a limit gets."""
+
+    def failure(self, problem: Problem) -> bytes:
+        """The body of an error."""
+
+    def stream_failure(self, problem: Problem, named: bool) -> StreamEvent:
+        """An error inside a stream; `named` gives the event a name."""
+
+    def stream_ping(self) -> bytes:
+        """An event without meaning, as sent to keep a stream open."""
+
+    def with_usage(self, answer: Answer, change: UsageChange) -> Answer:
+        """The same answer with another usage."""
+
+    def with_two_usages(self, answer: Answer, change: UsageChange) -> Answer:
+        """The same stream with a changed usage before the true one; a whole answer stays as it is."""
+
+    def with_model(self, answer: Answer, model: str) -> Answer:
+        """The same answer as from another model."""
+
+    def odd(self, kind: str, model: str, stream: bool, around: Surroundings, count: int) -> Answer:
+        """A well-formed answer of an unusual form; the kinds are those of fault F48."""
