@@ -1,0 +1,31 @@
+"""OneFlow: one endpoint, one library and one command for every AI provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oneflow_ai.core.version import VERSION
+
+if TYPE_CHECKING:
+    from oneflow_ai.answer import Answer, OneFlowError, ToolCall
+    from oneflow_ai.client import AsyncOneFlow, OneFlow
+
+__version__ = VERSION
+__all__ = ["Answer", "AsyncOneFlow", "OneFlow", "OneFlowError", "ToolCall"]
+
+_PLACES = {
+    "Answer": "oneflow_ai.answer",
+    "AsyncOneFlow": "oneflow_ai.client",
+    "OneFlow": "oneflow_ai.client",
+    "OneFlowError": "oneflow_ai.answer",
+    "ToolCall": "oneflow_ai.answer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that importing the package costs next to nothing."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)

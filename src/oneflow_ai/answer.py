@@ -1,0 +1,148 @@
+"""What a call in process gives: an answer, or an error with what happened on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from oneflow_ai.core.events import Delta, End, Event, Usage
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.money import usd_float
+from oneflow_ai.core.ports import Head
+from oneflow_ai.core.record import Exchange
+
+
+class OneFlowError(Exception):
+    """A call that failed: `code` and `status` as over HTTP, the number of `attempts` made, and the `request_id`."""
+
+    def __init__(self, message: str, *, code: str, status: int, attempts: int = 0, request_id: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.attempts = attempts
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool that the model asks for; `arguments` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of text, with who gave it, what it cost in US dollars, and how long it took in seconds."""
+
+    text: str
+    provider: str
+    model: str
+    cost_usd: float
+    usage: Usage
+    attempts: int
+    seconds: float
+    request_id: str
+    finish_reason: str | None = None
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    simulated: bool = False
+    estimated: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON-ready values."""
+        return {
+            "text": self.text,
+            "provider": self.provider,
+            "model": self.model,
+            "cost_usd": self.cost_usd,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "attempts": self.attempts,
+            "seconds": round(self.seconds, 3),
+            "finish_reason": self.finish_reason,
+            "tool_calls": [
+                {"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls
+            ],
+            "simulated": self.simulated,
+            "estimated": self.estimated,
+            "request_id": self.request_id,
+        }
+
+
+class Collector:
+    """Implements the `Client` port: gathers one answer's events. A subclass may pass each on as it comes."""
+
+    def __init__(self) -> None:
+        self.head: Head | None = None
+        self.deltas: list[Delta] = []
+        self.failure: Failure | None = None
+        self.end: End | None = None
+        self.exchange: Exchange | None = None
+
+    async def begin(self, head: Head) -> None:
+        """The answer commits to a target."""
+        self.head = head
+
+    async def send(self, event: Event) -> None:
+        """One event of the answer."""
+        if isinstance(event, Delta):
+            self.deltas.append(event)
+
+    async def finish(self, end: End, exchange: Exchange) -> None:
+        """The answer is complete and accounted for."""
+        self.end, self.exchange = end, exchange
+
+    async def fail(self, failure: Failure, exchange: Exchange) -> None:
+        """The call failed."""
+        self.failure, self.exchange = failure, exchange
+
+    def error(self) -> OneFlowError | None:
+        """The failure as the error that callers see; None for a success."""
+        if self.failure is None:
+            return None
+        exchange = self.exchange
+        return OneFlowError(
+            self.failure.message,
+            code=self.failure.code,
+            status=self.failure.status,
+            attempts=len(exchange.attempts) if exchange is not None else 0,
+            request_id=exchange.call.id if exchange is not None else "",
+        )
+
+    def answer(self, ended_seconds: float) -> Answer:
+        """The whole answer; raises `OneFlowError` for a failure."""
+        error = self.error()
+        if error is not None:
+            raise error
+        exchange, head = self.exchange, self.head
+        assert exchange is not None and head is not None
+        return Answer(
+            text=self._text("text"),
+            provider=head.target.provider,
+            model=head.target.model,
+            cost_usd=usd_float(exchange.cost_nanos),
+            usage=exchange.usage or Usage(),
+            attempts=len(exchange.attempts),
+            seconds=ended_seconds - exchange.call.started_seconds,
+            request_id=exchange.call.id,
+            finish_reason=self.end.reason if self.end is not None else None,
+            reasoning=self._text("reasoning"),
+            tool_calls=self._tool_calls(),
+            simulated=head.target.simulated,
+            estimated=exchange.estimated,
+        )
+
+    def _text(self, kind: str) -> str:
+        return "".join(delta.text for delta in self.deltas if delta.kind == kind and delta.index == 0)
+
+    def _tool_calls(self) -> tuple[ToolCall, ...]:
+        calls: dict[int, list[str]] = {}
+        for delta in self.deltas:
+            if delta.kind == "tool_call":
+                calls[delta.tool_index] = [delta.tool_id, delta.text, ""]
+            elif delta.kind == "tool_arguments" and delta.tool_index in calls:
+                calls[delta.tool_index][2] += delta.text
+        return tuple(ToolCall(*parts) for _, parts in sorted(calls.items()))

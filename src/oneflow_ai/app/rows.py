@@ -1,0 +1,171 @@
+"""From settings to the rows that a snapshot is compiled of: credentials found, limits and times filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from oneflow_ai.catalog import Catalog
+from oneflow_ai.core.call import Account
+from oneflow_ai.core.price import free
+from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Secret, Snapshot, Timeouts
+from oneflow_ai.policy.compile import ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.policy.tariff import price_from
+from oneflow_ai.providers.table import TABLE
+from oneflow_ai.settings import (
+    Loaded,
+    ProviderSettings,
+    TargetSettings,
+    at_own_address,
+    configured_providers,
+    configured_routes,
+    credentials,
+    resolve_headers,
+)
+from oneflow_ai.upstream import Way
+
+SIMULATOR = "simulator"
+_SIMULATOR_SECRET = Secret("simulated")
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """The simulator's address, and whether it answers for every provider (demo mode) or ends chains only."""
+
+    base_url: str
+    everywhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A compiled snapshot, and the ways out that its targets use."""
+
+    snapshot: Snapshot
+    ways: Mapping[str, Way]
+
+
+def has_credentials(loaded: Loaded) -> bool:
+    """Whether any provider has a key, or one that needs none was configured."""
+    if any(credentials(loaded, name) for name in configured_providers(loaded)):
+        return True
+    return any(not TABLE[row.kind].key_required for row in loaded.settings.providers.values() if row.kind in TABLE)
+
+
+def compile_settings(
+    loaded: Loaded,
+    catalog: Catalog,
+    keys: Mapping[bytes, Account],
+    *,
+    simulated: Simulated | None,
+    version: str,
+    on: date,
+) -> Plant:
+    """The snapshot of a configuration; raises `ValueError` saying what cannot be compiled, and `SettingsError`."""
+    settings = loaded.settings
+    ways: dict[str, Way] = {}
+    providers = []
+    for name, found in configured_providers(loaded).items():
+        # The four providers that everybody has need no table; those whose wire this version lacks are left out.
+        if found.kind in TABLE or name in settings.providers:
+            providers.append(_provider(loaded, name, found, simulated))
+            ways[name] = Way(found.ca_file, found.proxy, found.connections_most)
+    if simulated is not None and not simulated.everywhere:
+        providers.append(_simulator(simulated))
+        ways[SIMULATOR] = Way()
+    rows = Rows(
+        providers=providers,
+        routes=[_route(loaded, name, ways, simulated) for name in configured_routes(loaded)],
+        keys=keys,
+        retry=RetryPolicy(
+            attempts=settings.retry.attempts,
+            unsafe=settings.retry.unsafe,
+            jitter=settings.retry.jitter,
+            deadline_seconds=settings.retry.deadline_seconds,
+        ),
+        prices={name: price_from(table) for name, table in settings.prices.items()},
+        follow_successors=settings.models.follow_successors,
+        version=version,
+        on=on,
+    )
+    return Plant(compile_snapshot(rows, TABLE, catalog), ways)
+
+
+def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Simulated | None) -> ProviderRow:
+    headers = resolve_headers(found.headers, loaded.environment, loaded.home)
+    named = (("openai-organization", found.organization), ("openai-project", found.project))
+    options = {"api_version": found.api_version} if found.api_version else {}
+    everywhere = simulated is not None and simulated.everywhere
+    return ProviderRow(
+        name=name,
+        kind=found.kind,
+        base_url=simulated.base_url if simulated is not None and everywhere else (found.base_url or "").rstrip("/"),
+        way=name,
+        secrets=(_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name),
+        limits=_limits(loaded, name, found, everywhere),
+        timeouts=Timeouts(
+            connect_seconds=found.connect_seconds,
+            first_event_seconds=found.first_event_seconds,
+            idle_seconds=found.idle_seconds,
+            total_seconds=found.timeout_seconds,
+        ),
+        headers=(*((header, value) for header, value in named if value), *headers),
+        models=None if found.models is None else frozenset(found.models),
+        options=options,
+        simulated=everywhere,
+    )
+
+
+def _limits(loaded: Loaded, name: str, found: ProviderSettings, simulated: bool) -> ProviderLimits:
+    """What the user set is a ceiling; at its own address a provider starts with the table's value."""
+    own = not simulated and at_own_address(loaded, name)
+    start = TABLE[found.kind].requests_per_minute if own and found.kind in TABLE else 0
+    return ProviderLimits(
+        requests_per_minute=start if found.requests_per_minute is None else found.requests_per_minute,
+        tokens_per_minute=found.tokens_per_minute or 0,
+        concurrency=found.concurrency or 0,
+        requests_firm=found.requests_per_minute is not None,
+        tokens_firm=found.tokens_per_minute is not None,
+    )
+
+
+def _simulator(simulated: Simulated) -> ProviderRow:
+    return ProviderRow(
+        name=SIMULATOR,
+        kind="openai",
+        base_url=simulated.base_url,
+        way=SIMULATOR,
+        secrets=(_SIMULATOR_SECRET,),
+        models=frozenset(),
+        simulated=True,
+        price=free(),
+    )
+
+
+def _route(loaded: Loaded, name: str, ways: dict[str, Way], simulated: Simulated | None) -> RouteRow:
+    found = configured_routes(loaded)[name]
+    assert found.task is not None
+    targets = [_target(loaded, target, ways) for target in found.targets]
+    if found.simulate_last and simulated is not None and not simulated.everywhere:
+        targets.append(RouteTarget(f"{SIMULATOR}/{name}"))
+    return RouteRow(name, found.task, tuple(targets), found.strategy)
+
+
+def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> RouteTarget:
+    way = None
+    if target.proxy is not None or target.ca_file is not None:
+        way = f"{target.target} by {target.proxy or target.ca_file}"
+        ways[way] = Way(target.ca_file, target.proxy)
+    return RouteTarget(
+        name=target.target,
+        weight=target.weight,
+        timeout_seconds=target.timeout_seconds,
+        headers=resolve_headers(target.headers, loaded.environment, loaded.home),
+        way=way,
+    )
+
+
+def secret_path(loaded: Loaded) -> Path:
+    """The file of the server's own secret."""
+    return loaded.home / loaded.settings.server.secret.partition(":")[2]

@@ -1,0 +1,199 @@
+"""Everything that serves calls, put together and started: store, keys, snapshot, engine, recorder, simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from oneflow_ai.app.clock import SystemClock, system_chance
+from oneflow_ai.app.rows import Plant, Simulated, compile_settings, has_credentials
+from oneflow_ai.catalog import Catalog, load_catalog
+from oneflow_ai.core.call import Account
+from oneflow_ai.core.target import Snapshot
+from oneflow_ai.core.version import VERSION
+from oneflow_ai.flow.admission import Admission
+from oneflow_ai.flow.attempt import Ways as AttemptWays
+from oneflow_ai.flow.engine import Desk, Engine
+from oneflow_ai.policy.health import HealthBook
+from oneflow_ai.policy.plan import Planner, RetryBudgets
+from oneflow_ai.policy.route import Router
+from oneflow_ai.policy.score import ScoreBook
+from oneflow_ai.settings import Loaded, database_path, demo
+from oneflow_ai.simulator import Simulator
+from oneflow_ai.stores.history import History
+from oneflow_ai.stores.memory_limits import MemoryLimits
+from oneflow_ai.stores.memory_quota import MemoryQuota
+from oneflow_ai.stores.sqlite import Database
+from oneflow_ai.telemetry.lag import LoopLag
+from oneflow_ai.telemetry.log import Log, NoLog
+from oneflow_ai.telemetry.metrics import Metrics
+from oneflow_ai.telemetry.recorder import Bounds, QueueRecorder, Watcher
+from oneflow_ai.upstream import Ways
+
+RETENTION_CHECK_SECONDS = 3_600.0
+ACCOUNT_RANDOM_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is remembered of providers: breakers, scores and retry budgets."""
+
+    health: HealthBook
+    scores: ScoreBook
+    budgets: RetryBudgets
+
+
+class Runtime:
+    """The engine with all it needs, in one event loop; an async context manager.
+
+    `keys` maps digests to accounts; the server replaces it as keys are made and revoked, the library needs none.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        demo_asked: bool = False,
+        in_process: bool = False,
+        log: Log | None = None,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        self.loaded = loaded
+        self._watchers = tuple(watchers)
+        self.log = log or NoLog()
+        self.clock = SystemClock()
+        self.chance = system_chance()
+        self.catalog: Catalog = load_catalog()
+        self.demo = demo(loaded, demo_asked, has_credentials(loaded), in_process=in_process)
+        self.books = Books(HealthBook(), ScoreBook(), RetryBudgets())
+        self.quota = MemoryQuota(self.clock, self.chance)
+        self.metrics = Metrics(VERSION)
+        self.simulator: Simulator | None = None
+        self.started_at = self.clock.utc()
+        self._keys: Mapping[bytes, Account] = {}
+        self._version = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Start. Raises `SettingsError`, `StoreRefused` or `ValueError` for what cannot be used."""
+        loaded = self.loaded
+        loaded.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.demo or any(route.simulate_last for route in loaded.settings.routes.values()):
+            self.simulator = await Simulator().start()
+        plant = self._compile(loaded, self._keys)
+        self.database = await Database.open(database_path(loaded))
+        self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
+        self.recorder = QueueRecorder(
+            self.history,
+            (self.metrics.observe, *self._watchers),
+            self.clock,
+            self.log,
+            Bounds(rows_most=loaded.settings.history.queue_most),
+        )
+        self.recorder.start()
+        self.upstream = Ways(plant.ways)
+        self.desk = Desk(plant.snapshot)
+        self.engine = Engine(
+            self.desk,
+            Router(self.books.scores, self.chance),
+            Planner(self.books.health, self.books.budgets, self.chance),
+            Admission([MemoryLimits(self.clock)]),
+            AttemptWays(self.clock, self.quota, self.upstream),
+            self.recorder,
+        )
+        self._watch()
+        self.keep(self._retain())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write what waits to be written, close every connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.upstream.close()
+        await self.recorder.close()
+        await self.database.close()
+        if self.simulator is not None:
+            await self.simulator.stop()
+
+    def keep(self, work: Coroutine[None, None, None]) -> None:
+        """Run a task for as long as the runtime is open."""
+        self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    async def reload(self, loaded: Loaded) -> None:
+        """Serve by another configuration from the next call on; raises `ValueError` and keeps the old one."""
+        plant = self._compile(loaded, self._keys)
+        self.loaded = loaded
+        await self.upstream.replace(plant.ways)
+        self.desk.snapshot = plant.snapshot
+        self._bind(plant.snapshot)
+
+    def admit(self, keys: Mapping[bytes, Account]) -> None:
+        """Accept these keys, and no others, from the next call on."""
+        limits = self.loaded.settings.limits
+        self._keys = {
+            digest: replace(
+                account,
+                requests_per_minute=account.requests_per_minute or limits.requests_per_minute,
+                tokens_per_minute=account.tokens_per_minute or limits.tokens_per_minute,
+                concurrency=account.concurrency or limits.concurrency,
+            )
+            for digest, account in keys.items()
+        }
+        self.desk.snapshot = replace(self.desk.snapshot, keys=self._keys)
+
+    def new_id(self, prefix: str) -> str:
+        """An id that nobody else has."""
+        return f"{prefix}_{os.urandom(ACCOUNT_RANDOM_BYTES).hex()}"
+
+    def _compile(self, loaded: Loaded, keys: Mapping[bytes, Account]) -> Plant:
+        self._version += 1
+        simulated = None
+        if self.simulator is not None:
+            simulated = Simulated(self.simulator.base_url, everywhere=self.demo)
+        return compile_settings(
+            loaded,
+            self.catalog,
+            keys,
+            simulated=simulated,
+            version=str(self._version),
+            on=self.clock.utc().date(),
+        )
+
+    def _watch(self) -> None:
+        self.metrics.watch("oneflow_in_flight", lambda: self.engine.calls_open)
+        self.metrics.watch("oneflow_breaker_state", self._breakers)
+        self.metrics.watch("oneflow_queue_waiting", self._waiting)
+        self.metrics.watch("oneflow_history_waiting", lambda: self.recorder.waiting)
+        self.metrics.watch("oneflow_history_dropped_total", lambda: self.recorder.dropped)
+        lag = LoopLag(self.clock)
+        self.metrics.watch("oneflow_event_loop_lag_seconds", lag.worst_seconds)
+        self.keep(lag.run())
+        self._bind(self.desk.snapshot)
+
+    def _breakers(self) -> Mapping[str, float]:
+        codes = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+        return {one.place: codes[one.state] for one in self.books.health.shown(self.clock.monotonic())}
+
+    def _waiting(self) -> Mapping[str, float]:
+        routed = {target.credential.id for route in self.desk.snapshot.routes.values() for target in route.targets}
+        states = {name: self.quota.state(name) for name in routed}
+        return {name: state.waiting for name, state in states.items() if state is not None}
+
+    def _bind(self, snapshot: Snapshot) -> None:
+        self.metrics.bind(target for route in snapshot.routes.values() for target in route.targets)
+
+    async def _retain(self) -> None:
+        days = self.loaded.settings.history.retention_days
+        while True:
+            with contextlib.suppress(Exception):
+                await self.history.forget_before(self.clock.utc() - timedelta(days=days))
+            await asyncio.sleep(RETENTION_CHECK_SECONDS)

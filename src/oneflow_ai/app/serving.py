@@ -1,0 +1,151 @@
+"""`oneflow serve`: one process that listens, keeps its keys fresh, reloads on SIGHUP and drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+from oneflow_ai.app.rows import secret_path
+from oneflow_ai.app.runtime import Runtime
+from oneflow_ai.control import control_plane
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.target import Secret
+from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
+from oneflow_ai.edge import serve as serve_edge
+from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.server import ConnectionLimits, listen
+from oneflow_ai.settings import Loaded, SettingsError, is_loopback
+from oneflow_ai.stores import secret_file
+from oneflow_ai.stores.key_format import KeyDigest
+from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys, keys_were_made
+from oneflow_ai.telemetry.log import Log
+
+KEYS_CHECK_SECONDS = 0.5
+PEPPER_PURPOSE = "oneflow api keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What `serve` tells once it answers: where, how it is set up, and the first key if one was made just now."""
+
+    url: str
+    demo: bool
+    keys_needed: bool
+    first_key: Secret | None
+    key_file: Path
+    seconds: float
+
+
+class Server:
+    """One serving process."""
+
+    def __init__(
+        self, loaded: Loaded, load_again: Callable[[], Loaded], log: Log, announce: Callable[[Started], None]
+    ) -> None:
+        self._loaded = loaded
+        self._load_again = load_again
+        self._log = log
+        self._announce = announce
+        self._reloading = asyncio.Lock()
+
+    async def run(self, *, demo_asked: bool = False) -> None:
+        """Serve until told to stop. Raises `SettingsError`, `StoreRefused`, `ValueError` or `OSError` at the start."""
+        began = perf_counter()
+        settings = self._loaded.settings.server
+        listener = listen(settings.host, settings.port)
+        async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log) as runtime:
+            keys, digest = await self._keys(runtime)
+            first_key = await keys.ensure_first_key(self._loaded.home)
+            runtime.admit(await keys.load_all())
+            runtime.keep(self._refresh(runtime, keys))
+            edge = self._edge(runtime, keys, digest)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload(runtime)))
+            host, port = listener.getsockname()[:2]
+            started = partial(
+                Started,
+                url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
+                demo=runtime.demo,
+                keys_needed=settings.auth == "keys",
+                first_key=first_key,
+                key_file=self._loaded.home / FIRST_KEY_FILE,
+            )
+
+            def ready() -> None:
+                edge.ready = True
+                self._announce(started(seconds=perf_counter() - began))
+
+            def drain() -> None:
+                edge.draining = True
+
+            limits = ConnectionLimits(settings.head_seconds, settings.body_idle_seconds, settings.write_seconds)
+            await serve_edge(
+                edge, listener, limits=limits, drain_seconds=int(settings.drain_seconds), ready=ready, drain=drain
+            )
+
+    async def _keys(self, runtime: Runtime) -> tuple[Keys, KeyDigest]:
+        needed = await keys_were_made(runtime.database)
+        secret = secret_file.load_or_make(secret_path(self._loaded), os.urandom, needed=needed)
+        digest = KeyDigest(secret.derive(PEPPER_PURPOSE))
+        return Keys(runtime.database, digest, runtime.clock), digest
+
+    def _edge(self, runtime: Runtime, keys: Keys, digest: KeyDigest) -> Edge:
+        settings = self._loaded.settings
+        hosts = loopback_hosts(settings.server.hosts) if is_loopback(settings.server.host) else None
+        door = Door(digest, keys_needed=settings.server.auth == "keys", hosts=hosts)
+        limits = EdgeLimits(
+            settings.server.body_bytes_most, settings.server.calls_most, settings.retry.deadline_seconds
+        )
+        ports = EdgePorts(
+            desk=runtime.desk,
+            engine=runtime.engine,
+            door=door,
+            control=control_plane(runtime, keys, door),
+            limits=limits,
+            clock=runtime.clock,
+            chance=runtime.chance,
+            log=self._log,
+            refused=runtime.metrics.refused,
+        )
+        return Edge(ports)
+
+    async def _refresh(self, runtime: Runtime, keys: Keys) -> None:
+        """Take up, within a second, keys that others made and revoked; a database that is gone changes nothing."""
+        version = await keys.version()
+        expiry = await keys.next_expiry()
+        while True:
+            await asyncio.sleep(KEYS_CHECK_SECONDS)
+            try:
+                now = await keys.version()
+                if now != version or (expiry is not None and expiry <= runtime.clock.utc()):
+                    runtime.admit(await keys.load_all())
+                    version, expiry = now, await keys.next_expiry()
+            except Failure:
+                continue
+
+    async def _reload(self, runtime: Runtime) -> None:
+        async with self._reloading:
+            try:
+                await runtime.reload(self._load_again())
+            except (SettingsError, ValueError) as error:
+                self._log.error("the new configuration is not used", reason=str(error))
+            else:
+                self._log.info("the new configuration is in force")
+
+
+async def serve(
+    loaded: Loaded,
+    *,
+    demo_asked: bool,
+    load_again: Callable[[], Loaded],
+    log: Log,
+    announce: Callable[[Started], None],
+) -> None:
+    """Serve a configuration until SIGTERM or SIGINT; `load_again` reads it anew for SIGHUP."""
+    await Server(loaded, load_again, log, announce).run(demo_asked=demo_asked)

@@ -1,0 +1,235 @@
+"""OneFlow in your own process: the whole engine behind two small classes, one to await and one to call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from oneflow_ai.answer import Answer, Collector, OneFlowError
+from oneflow_ai.app.runtime import Runtime
+from oneflow_ai.core.call import Account, Call, Operation
+from oneflow_ai.core.events import Delta, Event
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.dialects import plain
+from oneflow_ai.dialects.openai import Envelope
+from oneflow_ai.providers.table import TABLE
+from oneflow_ai.settings import Loaded, load
+
+PIECES_WAITING_MOST = 64
+CLOSE_SECONDS_MOST = 15.0
+LOCAL = Account("local", "this process")
+TEXT_ROUTE = "text"
+
+T = TypeVar("T")
+
+
+class AsyncOneFlow:
+    """The engine in the running event loop, with the configuration that the server would use.
+
+    Use it as an async context manager, or `open` it and `close` it. `config` names a TOML file; without one it is
+    looked for as the server does. With neither configuration nor provider key, the built-in simulator answers and
+    every answer says so.
+    """
+
+    def __init__(self, config: str | Path | None = None, *, settings: Loaded | None = None) -> None:
+        self._config = Path(config) if config is not None else None
+        self._settings = settings
+        self._runtime: Runtime | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> Self:
+        """Start; raises `SettingsError` naming every mistake of the configuration. Harmless if repeated."""
+        async with self._opening:
+            if self._runtime is None:
+                loaded = self._settings or load(self._config, kinds=TABLE)
+                self._runtime = await Runtime(loaded, in_process=True).__aenter__()
+        return self
+
+    async def close(self) -> None:
+        """Write the history and close every connection. Harmless if repeated."""
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            await runtime.__aexit__(None, None, None)
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def text(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Answer:
+        """One answer of text to a prompt, or to a list of chat messages.
+
+        `model` is a route, `provider/model` or a bare model id. `options` are those of a chat (`max_tokens`,
+        `temperature`, `tools`, …), `system`, and `timeout_seconds`. Raises `OneFlowError`.
+        """
+        runtime = await self._ready()
+        collector = Collector()
+        await runtime.engine.serve(_call(runtime, prompt, model, options, stream=False), collector)
+        return collector.answer(runtime.clock.monotonic())
+
+    async def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> AsyncIterator[str]:
+        """The pieces of an answer's text as they come; leaving the loop early ends the call. Raises `OneFlowError`."""
+        runtime = await self._ready()
+        call = _call(runtime, prompt, model, options, stream=True)
+        pieces = _Pieces()
+        task = asyncio.ensure_future(runtime.engine.serve(call, pieces))
+        task.add_done_callback(pieces.ended)
+        try:
+            async for piece in pieces.read():
+                yield piece
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        error = pieces.error()
+        if error is not None:
+            raise error
+
+    async def _ready(self) -> Runtime:
+        if self._runtime is None:
+            await self.open()
+        assert self._runtime is not None
+        return self._runtime
+
+
+class OneFlow:
+    """The engine on a loop thread of its own; safe to call from any thread, and inside a running event loop.
+
+    Takes what `AsyncOneFlow` takes. Close it, or use it as a context manager, so that the history is written.
+    """
+
+    def __init__(self, config: str | Path | None = None, *, settings: Loaded | None = None) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="oneflow", daemon=True)
+        self._thread.start()
+        self._closed = False
+        try:
+            self._flow = self._run(_made(config, settings))
+        except BaseException:
+            self._end()
+            raise
+
+    def text(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Answer:
+        """One answer of text; see `AsyncOneFlow.text`."""
+        return self._run(self._flow.text(prompt, model, **options))
+
+    def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Iterator[str]:
+        """The pieces of an answer's text as they come; see `AsyncOneFlow.stream`."""
+        pieces = self._flow.stream(prompt, model, **options)
+        try:
+            while True:
+                try:
+                    yield self._run(_next(pieces))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._run(_end(pieces))
+
+    def close(self) -> None:
+        """Write the history and close every connection. Harmless if repeated."""
+        if not self._closed:
+            self._closed = True
+            try:
+                self._run(self._flow.close())
+            finally:
+                self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("OneFlow was called from its own loop thread; use AsyncOneFlow there")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_SECONDS_MOST)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+
+class _Pieces(Collector):
+    """Passes the text on piece by piece; the engine waits while the reader is slow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue(PIECES_WAITING_MOST)
+        self._fault: BaseException | None = None
+        self._over = False
+
+    async def send(self, event: Event) -> None:
+        """One event: text of the first choice goes to the reader."""
+        if isinstance(event, Delta) and event.kind == "text" and event.index == 0:
+            await self._queue.put(event.text)
+
+    def ended(self, task: asyncio.Future[None]) -> None:
+        """The engine is done with the call."""
+        if not task.cancelled():
+            self._fault = task.exception()
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(None)
+        self._over = True
+
+    async def read(self) -> AsyncIterator[str]:
+        """The pieces until the end."""
+        while not (self._over and self._queue.empty()):
+            piece = await self._queue.get()
+            if piece is None:
+                break
+            yield piece
+        if self._fault is not None:
+            raise self._fault
+
+
+def _call(runtime: Runtime, prompt: plain.Prompt, model: str, options: dict[str, Any], *, stream: bool) -> Call:
+    started = runtime.clock.monotonic()
+    most = runtime.loaded.settings.retry.deadline_seconds
+    timeout = options.pop("timeout_seconds", None)
+    envelope = Envelope(
+        id=runtime.new_id("req"),
+        account=LOCAL,
+        operation=Operation.CHAT,
+        received=runtime.clock.utc(),
+        started_seconds=started,
+        deadline_seconds=started + (most if timeout is None else min(float(timeout), most)),
+    )
+    try:
+        return plain.text_call(prompt, options, envelope, model=model, stream=stream)
+    except Failure as failure:
+        raise OneFlowError(
+            failure.message, code=failure.code, status=failure.status, request_id=envelope.id
+        ) from None
+
+
+async def _made(config: str | Path | None, settings: Loaded | None) -> AsyncOneFlow:
+    return await AsyncOneFlow(config, settings=settings).open()
+
+
+async def _next(pieces: AsyncIterator[str]) -> str:
+    return await anext(pieces)
+
+
+async def _end(pieces: AsyncIterator[str]) -> None:
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,1 @@
+"""What our clients speak, pure: requests parsed, answers and errors encoded."""

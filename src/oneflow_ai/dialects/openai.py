@@ -1,0 +1,201 @@
+"""OpenAI's text dialect: requests of its clients parsed, answers and errors in its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.call import Account, Call, Operation
+from oneflow_ai.core.events import End, Usage
+from oneflow_ai.core.failure import (
+    INVALID_TYPE,
+    INVALID_VALUE,
+    MISSING_REQUIRED_PARAMETER,
+    TOO_MANY_ITEMS,
+    Failure,
+)
+from oneflow_ai.core.money import usd_float
+from oneflow_ai.dialects import checks
+from oneflow_ai.dialects.guard import read_object
+from oneflow_ai.dialects.openai_messages import check_messages
+
+DIALECT = "openai"
+TOOLS_MOST = 4_096
+MODEL_CHARACTERS_MOST = 256
+USER_CHARACTERS_MOST = 256
+TAGS_MOST = 32
+DONE = b"data: [DONE]\n\n"
+
+_BOOL = checks.of_type("true or false", bool)
+_OBJECT = checks.of_type("an object", dict)
+_LIST = checks.of_type("a list", list)
+_TEXT = checks.of_type("a text", str)
+_PENALTY = checks.number(-2, 2)
+_TOKENS = checks.integer(1, checks.TOKENS_MOST)
+
+
+def _tools(name: str, value: Any) -> None:
+    _LIST(name, value)
+    if len(value) > TOOLS_MOST:
+        raise Failure(TOO_MANY_ITEMS, f"{name} holds at most {TOOLS_MOST}", param=name)
+    for place, tool in enumerate(value):
+        if type(tool) is not dict:
+            raise Failure(INVALID_TYPE, "a tool is an object", param=f"{name}[{place}]")
+
+
+def _metadata(name: str, value: Any) -> None:
+    _OBJECT(name, value)
+    for key in value:
+        if key.startswith("user_api_key"):
+            checks.forbidden(f"{name}.user_api_key", None)
+
+
+_SHARED: Mapping[str, checks.Check] = {
+    "model": _TEXT,
+    "temperature": checks.number(0, 2),
+    "top_p": checks.number(0, 1),
+    "n": checks.integer(1, 128),
+    "max_tokens": _TOKENS,
+    "max_completion_tokens": _TOKENS,
+    "stream": _BOOL,
+    "stream_options": _OBJECT,
+    "presence_penalty": _PENALTY,
+    "frequency_penalty": _PENALTY,
+    "seed": checks.integer(-(1 << 63), (1 << 63) - 1),
+    "stop": checks.of_type("a text or a list of texts", str, list),
+    "logit_bias": _OBJECT,
+    "user": _TEXT,
+    "metadata": _metadata,
+    **dict.fromkeys(
+        ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
+    ),
+}
+CHAT: Mapping[str, checks.Check] = {
+    **_SHARED,
+    "logprobs": _BOOL,
+    "top_logprobs": checks.integer(0, 20),
+    "tools": _tools,
+    "functions": _tools,
+    "tool_choice": checks.of_type("a text or an object", str, dict),
+    "response_format": _OBJECT,
+    "parallel_tool_calls": _BOOL,
+    "reasoning_effort": _TEXT,
+    "service_tier": _TEXT,
+}
+_COMPLETION: Mapping[str, checks.Check] = {
+    **_SHARED,
+    "prompt": checks.of_type("a text or a list", str, list),
+    "best_of": checks.integer(1, 20),
+    "echo": _BOOL,
+    "logprobs": checks.integer(0, 5),
+    "suffix": _TEXT,
+}
+_TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
+    Operation.CHAT: (CHAT, "messages"),
+    Operation.COMPLETION: (_COMPLETION, "prompt"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is known of a request before its body is read."""
+
+    id: str
+    account: Account
+    operation: Operation
+    received: datetime
+    started_seconds: float
+    deadline_seconds: float
+    tags: tuple[str, ...] = ()
+
+
+def parse(body: bytes, envelope: Envelope) -> Call:
+    """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
+    found = read_object(body)
+    check(found, envelope.operation)
+    stream = found.get("stream") is True
+    options = found.get("stream_options")
+    return Call(
+        id=envelope.id,
+        account=envelope.account,
+        dialect=DIALECT,
+        operation=envelope.operation,
+        model=found["model"],
+        body=found,
+        stream=stream,
+        include_usage=stream and isinstance(options, dict) and options.get("include_usage") is True,
+        received=envelope.received,
+        started_seconds=envelope.started_seconds,
+        deadline_seconds=envelope.deadline_seconds,
+        prompt_bytes=len(body),
+        user=user_of(found),
+        tags=envelope.tags,
+    )
+
+
+def check(body: Mapping[str, Any], operation: Operation) -> None:
+    """Raise `Failure` for the first thing wrong with a request's fields."""
+    table, subject = _TABLES[operation]
+    for name in ("model", subject):
+        if body.get(name) is None:
+            raise Failure(MISSING_REQUIRED_PARAMETER, f"{name} is missing", param=name)
+    checks.run(table, body)
+    if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
+        raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
+    if subject == "messages":
+        check_messages(body["messages"])
+    if body.get("max_tokens") is not None and body.get("max_completion_tokens") is not None:
+        raise Failure(INVALID_VALUE, "give max_tokens or max_completion_tokens, not both", param="max_tokens")
+
+
+def user_of(body: Mapping[str, Any]) -> str:
+    """Whom a request says it is for, cut to what a record keeps; empty without one."""
+    user = body.get("user")
+    return user[:USER_CHARACTERS_MOST] if isinstance(user, str) else ""
+
+
+def stream_end(end: End, usage: Usage, cost_nanos: int, include_usage: bool) -> bytes:
+    """The last bytes of a stream: the usage chunk with `usage.cost` where the client asked for it, and `[DONE]`."""
+    if not include_usage or end.chunk is None:
+        return DONE
+    chunk = {**end.chunk, "choices": [], "usage": {**_usage_object(end, usage), "cost": usd_float(cost_nanos)}}
+    chunk.setdefault("object", "chat.completion.chunk")
+    return b"data: " + orjson.dumps(chunk) + b"\n\n" + DONE
+
+
+def stream_failure(failure: Failure) -> bytes:
+    """The event that ends a stream that broke: no `[DONE]` follows it."""
+    return b"data: " + failure_body(failure) + b"\n\n"
+
+
+def failure_body(failure: Failure) -> bytes:
+    """The body of an error answer."""
+    error = {"message": failure.message, "type": failure.kind.type, "param": failure.param, "code": failure.code}
+    return orjson.dumps({"error": error})
+
+
+def models_body(models: Mapping[str, str], created: int, one: str | None = None) -> bytes:
+    """The list of models, or one of them; `models` maps each id to its owner."""
+    if one is not None:
+        return orjson.dumps(_model(one, models[one], created))
+    return orjson.dumps({"object": "list", "data": [_model(name, owner, created) for name, owner in models.items()]})
+
+
+def _model(name: str, owner: str, created: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": owner}
+
+
+def _usage_object(end: End, usage: Usage) -> dict[str, Any]:
+    given = end.chunk.get("usage") if end.chunk else None
+    if isinstance(given, dict) and usage.source == "provider":
+        return given
+    total = usage.input_tokens + usage.output_tokens
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": total,
+    }

@@ -1,0 +1,70 @@
+"""The plain form: one task with a prompt and options, as the library, the command line and `/api/request` ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.failure import INVALID_TYPE, MISSING_REQUIRED_PARAMETER, UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.dialects import openai
+from oneflow_ai.dialects.guard import read_object
+
+DIALECT = "plain"
+
+Prompt = str | Sequence[Mapping[str, Any]]
+
+# What the form itself says, or what its answer has no place for.
+_NO_OPTIONS = ("model", "messages", "prompt", "stream", "stream_options")
+# Python values that JSON does not have are a caller's mistake, not to be written as something else.
+_STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def text_call(
+    prompt: Prompt, options: Mapping[str, Any], envelope: openai.Envelope, *, model: str, stream: bool
+) -> Call:
+    """The call for a prompt: a text, or messages as in a chat. `options` are the chat's parameters, and `system`.
+
+    Raises `Failure` for bad input.
+    """
+    body: dict[str, Any] = {"model": model, "messages": _messages(prompt, options.get("system"))}
+    for name in _NO_OPTIONS:
+        if options.get(name) is not None:
+            raise Failure(UNSUPPORTED_PARAMETER, f"{name} is not an option of a prompt", param=name)
+    body.update((name, value) for name, value in options.items() if name != "system" and value is not None)
+    try:
+        encoded = orjson.dumps(body, option=_STRICT)
+    except orjson.JSONEncodeError:
+        raise Failure(INVALID_TYPE, "a prompt and its options are values of JSON") from None
+    body = read_object(encoded)
+    openai.check(body, Operation.CHAT)
+    return Call(
+        id=envelope.id,
+        account=envelope.account,
+        dialect=DIALECT,
+        operation=Operation.CHAT,
+        model=model,
+        body=body,
+        stream=stream,
+        include_usage=False,
+        received=envelope.received,
+        started_seconds=envelope.started_seconds,
+        deadline_seconds=envelope.deadline_seconds,
+        prompt_bytes=len(encoded),
+        user=openai.user_of(body),
+        tags=envelope.tags,
+    )
+
+
+def _messages(prompt: Prompt, system: Any) -> list[Any]:
+    if not prompt:
+        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+    if isinstance(prompt, str):
+        messages: list[Any] = [{"role": "user", "content": prompt}]
+    elif isinstance(prompt, list | tuple):
+        messages = [dict(message) if isinstance(message, Mapping) else message for message in prompt]
+    else:
+        raise Failure(INVALID_TYPE, "prompt is a text or a list of messages", param="prompt")
+    return messages if system is None else [{"role": "system", "content": system}, *messages]

@@ -1,0 +1,88 @@
+"""Who may come in: the Host a request names, and the account its key belongs to. Nothing here reads a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from oneflow_ai.core.call import Account
+from oneflow_ai.core.failure import (
+    AMBIGUOUS_CREDENTIALS,
+    FORBIDDEN_ORIGIN,
+    INVALID_API_KEY,
+    INVALID_HOST,
+    MISSING_API_KEY,
+    Failure,
+)
+from oneflow_ai.core.target import Snapshot
+
+KEY_BYTES_MOST = 8 << 10
+ANONYMOUS = Account("anonymous", "anonymous")
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host")
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Door:
+    """Finds the account of a request.
+
+    `digest` turns a key into what the snapshot knows it by. `keys_needed` is False for `auth = "none"`. `hosts` are the
+    names a request may be sent to, None for any.
+    """
+
+    def __init__(self, digest: Callable[[bytes], bytes], *, keys_needed: bool, hosts: Iterable[str] | None) -> None:
+        self._digest = digest
+        self._keys_needed = keys_needed
+        self._hosts = None if hosts is None else frozenset(name.lower().encode() for name in hosts)
+
+    def account(self, headers: Mapping[bytes, bytes], snapshot: Snapshot) -> Account:
+        """The account whose key the request carries; raises `Failure` (401, or 400 for two keys that differ)."""
+        self.check_host(headers)
+        if not self._keys_needed:
+            self._check_local(headers)
+            return ANONYMOUS
+        key = _key(headers)
+        if key is None:
+            raise Failure(MISSING_API_KEY, "no API key: send Authorization: Bearer KEY")
+        account = snapshot.keys.get(self._digest(key)) if len(key) <= KEY_BYTES_MOST else None
+        if account is None:
+            raise Failure(INVALID_API_KEY, "the API key is not valid")
+        return account
+
+    def check_host(self, headers: Mapping[bytes, bytes]) -> None:
+        """Refuse a request for a host that is not ours: a web page that points its own name at this machine."""
+        if self._hosts is None:
+            return
+        host = headers.get(b"host", b"").lower()
+        if host in self._hosts:
+            return
+        name, colon, port = host.rpartition(b":")
+        if not (colon and port.isdigit() and name in self._hosts):
+            raise Failure(INVALID_HOST, "this host name is not served here; list it in server.hosts")
+
+    def _check_local(self, headers: Mapping[bytes, bytes]) -> None:
+        if any(name in headers for name in _FORWARDED):
+            raise Failure(FORBIDDEN_ORIGIN, "without keys, forwarded requests are refused", status=403)
+        origin = headers.get(b"origin")
+        if origin is not None and origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower():
+            raise Failure(FORBIDDEN_ORIGIN, "without keys, requests of other origins are refused", status=403)
+
+
+def loopback_hosts(further: Iterable[str]) -> tuple[str, ...]:
+    """The Host names that are served on loopback: its own, and those listed in the configuration."""
+    return (*_LOOPBACK_HOSTS, *further)
+
+
+def _key(headers: Mapping[bytes, bytes]) -> bytes | None:
+    found: bytes | None = None
+    bearer = headers.get(b"authorization")
+    if bearer is not None:
+        scheme, _, found = bearer.partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise Failure(INVALID_API_KEY, "send the API key as Authorization: Bearer KEY")
+        found = found.strip()
+    for name in (b"x-api-key", b"xi-api-key"):
+        other = headers.get(name)
+        if other is not None:
+            if found is not None and found != other:
+                raise Failure(AMBIGUOUS_CREDENTIALS, "the request carries two keys that differ")
+            found = other
+    return found

@@ -1,0 +1,1 @@
+"""The data plane: one call from admission to its record."""

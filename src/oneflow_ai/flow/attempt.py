@@ -1,0 +1,175 @@
+"""One try at one target: its quota held, the request sent, the answer's events pushed to the client."""
+
+from __future__ import annotations
+
+from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Quota, Upstream
+from oneflow_ai.core.target import Target
+
+ANSWER_BYTES_MOST = 64 << 20
+ERROR_BYTES_MOST = 64 << 10
+PENDING_BYTES_MOST = 256 << 10
+
+# What a connection's failure is called once something of the answer has reached the client.
+_INTERRUPTIONS = {
+    kinds.UPSTREAM_TIMEOUT: kinds.UPSTREAM_IDLE_TIMEOUT,
+    kinds.UPSTREAM_CLOSED: kinds.UPSTREAM_STREAM_INTERRUPTED,
+    kinds.UPSTREAM_UNREACHABLE: kinds.UPSTREAM_STREAM_INTERRUPTED,
+    kinds.UPSTREAM_BAD_RESPONSE: kinds.UPSTREAM_STREAM_INTERRUPTED,
+}
+
+
+class Attempt:
+    """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
+
+    __slots__ = (
+        "_call", "_client", "_clock", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_upstream",
+        "bytes_read", "committed", "content_events", "end", "first_event_seconds", "sent", "started_seconds",
+        "status", "target", "usage",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, target: Target, client: Client, ways: Ways, *, number: int, tokens: int) -> None:
+        self._call = call
+        self._client = client
+        self._clock = ways.clock
+        self._quota = ways.quota
+        self._upstream = ways.upstream
+        self._number = number
+        self._tokens = tokens
+        self._pending: list[Event] = []
+        self._pending_bytes = 0
+        self.target = target
+        self.started_seconds = ways.clock.monotonic()
+        self.first_event_seconds: float | None = None
+        self.sent = False
+        self.committed = False
+        self.content_events = 0
+        self.bytes_read = 0
+        self.status = 0
+        self.usage: Usage | None = None
+        self.end: End | None = None
+
+    async def run(self) -> None:
+        """Push the whole answer but for its end, which waits for the accounts; raises `Failure`."""
+        await self._quota.hold(self._call, self.target, self._tokens)
+        used = 0
+        try:
+            self.started_seconds = self._clock.monotonic()
+            await self._exchange()
+        finally:
+            if self.usage is not None:
+                used = self.usage.input_tokens + self.usage.output_tokens
+            elif self.sent:
+                used = self._tokens
+            self._quota.settle(self._call, self.target, used)
+
+    async def _exchange(self) -> None:
+        call, target = self._call, self.target
+        request = target.adapter.request(call, target)
+        until = call.deadline_seconds
+        if call.stream:
+            until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
+        self.sent = True
+        answer = await self._upstream.send(request, until)
+        try:
+            self.status = answer.status
+            hints = target.adapter.hints(answer.headers)
+            if hints is not None:
+                self._quota.learn(target, hints)
+            if answer.status != 200:
+                raise await self._refusal(answer, until)
+            await self._relay(answer, until)
+            answer.release()
+        finally:
+            answer.close()
+
+    async def _refusal(self, answer: HttpAnswer, until_seconds: float) -> Failure:
+        body = b""
+        while len(body) < ERROR_BYTES_MOST and (chunk := await answer.read(until_seconds)):
+            body += chunk
+        failure = self.target.adapter.failure(answer.status, answer.headers, body)
+        if failure.kind is kinds.UPSTREAM_RATE_LIMITED:
+            self._quota.refused(self.target, failure.retry_after_seconds)
+        return failure
+
+    async def _relay(self, answer: HttpAnswer, until_seconds: float) -> None:
+        decoder = self.target.adapter.decoder(self._call, self.target)
+        idle_seconds = self.target.timeouts.idle_seconds if self._call.stream else self._call.deadline_seconds
+        while self.end is None:
+            try:
+                chunk = await answer.read(until_seconds)
+            except Failure as failure:
+                if not self._call.stream:
+                    raise
+                # A stream that said it was finished is finished, whatever became of its connection.
+                await self._take(decoder.close(), failure)
+                break
+            self.bytes_read += len(chunk)
+            if self.bytes_read > ANSWER_BYTES_MOST:
+                raise Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {ANSWER_BYTES_MOST} bytes")
+            events = decoder.feed(chunk) if chunk else decoder.close()
+            progress = self.content_events
+            if events:
+                await self._take(events, None)
+            # Comments, pings and events without content are no progress: only content moves the idle limit.
+            if self.content_events > progress and self.committed:
+                until_seconds = min(self._call.deadline_seconds, self._clock.monotonic() + idle_seconds)
+
+    async def _take(self, events: list[Event], cut: Failure | None) -> None:
+        for event in events:
+            match event:
+                case Raw():
+                    self.content_events += event.content_events
+                    await self._push(event, event.content_events > 0)
+                case Usage():
+                    self.usage = event
+                case End():
+                    await self._finish(event, cut)
+                case Delta():
+                    self.content_events += 1
+                    await self._push(event, True)
+                case _:
+                    await self._push(event, True)
+
+    async def _push(self, event: Event, content: bool) -> None:
+        if self.committed:
+            await self._client.send(event)
+            return
+        self._pending.append(event)
+        self._pending_bytes += len(event.content) if isinstance(event, Raw) else 0
+        if content or self._pending_bytes > PENDING_BYTES_MOST:
+            await self._commit()
+
+    async def _commit(self) -> None:
+        self.committed = True
+        self.first_event_seconds = self._clock.monotonic()
+        await self._client.begin(Head(self.target, self._number))
+        for event in self._pending:
+            await self._client.send(event)
+        self._pending.clear()
+
+    async def _finish(self, end: End, cut: Failure | None) -> None:
+        failure = end.failure
+        if failure is not None:
+            raise self._as_interruption(cut or failure)
+        if not self.committed:
+            await self._commit()
+        self.end = end
+
+    def _as_interruption(self, failure: Failure) -> Failure:
+        kind = _INTERRUPTIONS.get(failure.kind) if self.committed else None
+        return failure if kind is None else Failure(kind, failure.message)
+
+
+class Ways:
+    """What an attempt acts through: clock, quota and network."""
+
+    __slots__ = ("clock", "quota", "upstream")
+
+    def __init__(self, clock: Clock, quota: Quota, upstream: Upstream) -> None:
+        self.clock = clock
+        self.quota = quota
+        self.upstream = upstream

@@ -1,0 +1,186 @@
+"""One call from top to bottom: routed, admitted, tried as the plan says, accounted for once, recorded always."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from oneflow_ai.core import record
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.events import Usage
+from oneflow_ai.core.failure import CLIENT_CLOSED, INTERNAL_ERROR, Failure
+from oneflow_ai.core.ports import Client, Recorder
+from oneflow_ai.core.record import Exchange
+from oneflow_ai.core.target import Snapshot
+from oneflow_ai.flow.admission import Admission, Admitted
+from oneflow_ai.flow.attempt import Attempt, Ways
+from oneflow_ai.policy import price
+from oneflow_ai.policy.plan import Planner, Result, Try
+from oneflow_ai.policy.route import Router
+
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(slots=True)
+class Desk:
+    """The snapshot in force: read at the start of each call, replaced whole."""
+
+    snapshot: Snapshot
+
+
+class Engine:
+    """Serves calls. It decides nothing itself: routes, plans and prices are policy, waiting is the attempt's."""
+
+    def __init__(
+        self, desk: Desk, router: Router, planner: Planner, admission: Admission, ways: Ways, recorder: Recorder
+    ) -> None:
+        self._desk = desk
+        self._router = router
+        self._planner = planner
+        self._admission = admission
+        self._ways = ways
+        self._recorder = recorder
+        self.calls_open = 0
+
+    async def serve(self, call: Call, client: Client) -> None:
+        """Answer one call through its client. Never raises `Failure`: the client is told, the record kept."""
+        exchange = Exchange(call)
+        self.calls_open += 1
+        try:
+            await self._serve(call, client, exchange)
+        except Failure as failure:
+            _fail(exchange, failure)
+            exchange.ended_seconds = self._ways.clock.monotonic()
+            await client.fail(failure, exchange)
+        except asyncio.CancelledError:
+            exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
+            raise
+        finally:
+            self.calls_open -= 1
+            if exchange.outcome == "open":
+                exchange.outcome, exchange.status = INTERNAL_ERROR.code, INTERNAL_ERROR.status
+            exchange.ended_seconds = self._ways.clock.monotonic()
+            self._recorder.record(exchange)
+
+    async def _serve(self, call: Call, client: Client, exchange: Exchange) -> None:
+        snapshot = self._desk.snapshot
+        targets = self._router.targets(snapshot, call)
+        run = _Run(call, client, exchange, await self._admission.hold(call, targets), snapshot)
+        try:
+            run.failure = await self._try_all(run)
+            if run.failure is not None:
+                raise run.failure
+            await self._account(run)
+        finally:
+            if not run.accounted:
+                await self._account_for_less(run)
+        attempt = run.attempt
+        assert attempt is not None and attempt.end is not None
+        exchange.outcome, exchange.status = "ok", 200
+        await client.finish(attempt.end, exchange)
+
+    async def _try_all(self, run: _Run) -> Failure | None:
+        """Act out the plan; give the last failure, or None for a success."""
+        clock = self._ways.clock
+        failure: Failure | None = None
+        steps = self._planner.plan(
+            run.admitted.targets, run.snapshot.retry, clock.monotonic(), run.call.deadline_seconds
+        )
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Try):
+                    result = await self._try(run, step)
+                    failure = result.failure
+                    step = steps.send(result)
+                else:
+                    await clock.sleep(step.seconds)
+                    step = next(steps)
+        except StopIteration:
+            return failure
+        finally:
+            steps.close()
+
+    async def _try(self, run: _Run, step: Try) -> Result:
+        clock = self._ways.clock
+        attempt = run.attempt = Attempt(
+            run.call, step.target, run.client, self._ways, number=step.number, tokens=run.admitted.tokens
+        )
+        outcome, message, failure = CLIENT_CLOSED.code, "", None
+        asked_seconds = attempt.started_seconds
+        try:
+            await attempt.run()
+            outcome = "ok"
+        except Failure as found:
+            # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
+            failure = found.with_traceback(None)
+            outcome, message = found.code, found.message
+        finally:
+            now = clock.monotonic()
+            run.exchange.queued_seconds += attempt.started_seconds - asked_seconds
+            run.exchange.attempts.append(
+                record.Attempt(step.target, attempt.started_seconds, now, outcome, attempt.status, message)
+            )
+        if failure is None or failure.kind.blame == "target":
+            self._router.scores.add(step.target.place, failure is None, now - attempt.started_seconds, now)
+        return Result(failure, attempt.committed, now)
+
+    async def _account(self, run: _Run) -> None:
+        attempt = run.attempt
+        assert attempt is not None
+        await self._settle(run, attempt, attempt.usage or _estimate(run.call, attempt))
+
+    async def _account_for_less(self, run: _Run) -> None:
+        """A call that failed or was given up: what reached its client is paid for, what did not is not."""
+        attempt = run.attempt
+        given_up = run.failure is None
+        if attempt is not None and (attempt.committed or (given_up and attempt.sent)):
+            usage = attempt.usage or _estimate(run.call, attempt)
+            await self._settle(run, attempt, usage)
+        elif attempt is not None:
+            # It ran, so it counts as a request, though its owner pays nothing.
+            run.accounted = True
+            await self._admission.settle(run.call, Usage(), 0)
+        else:
+            run.accounted = True
+            await self._admission.void(run.call)
+
+    async def _settle(self, run: _Run, attempt: Attempt, usage: Usage) -> None:
+        target, exchange, end = attempt.target, run.exchange, attempt.end
+        assert target.price is not None
+        run.accounted = True
+        cost_nanos = price.used(target.price, usage, run.call.received)
+        if cost_nanos > run.admitted.nanos:
+            # Nobody is charged above the hold, whatever a provider reports.
+            cost_nanos, usage = run.admitted.nanos, replace(usage, source="capped")
+        exchange.usage, exchange.cost_nanos, exchange.served = usage, cost_nanos, target
+        exchange.estimated = usage.source != "provider"
+        exchange.price_version = target.price.version
+        exchange.first_event_seconds = attempt.first_event_seconds
+        exchange.model_actual = end.model if end is not None else None
+        await self._admission.settle(run.call, usage, cost_nanos)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call under way."""
+
+    call: Call
+    client: Client
+    exchange: Exchange
+    admitted: Admitted
+    snapshot: Snapshot
+    attempt: Attempt | None = None
+    failure: Failure | None = None
+    accounted: bool = False
+
+
+def _estimate(call: Call, attempt: Attempt) -> Usage:
+    """Usage of an answer whose provider did not tell: about four bytes a token, one token a content event."""
+    output_tokens = attempt.content_events if call.stream else attempt.bytes_read // BYTES_PER_TOKEN
+    input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN)
+    return Usage(input_tokens=input_tokens, output_tokens=output_tokens, source="estimated")
+
+
+def _fail(exchange: Exchange, failure: Failure) -> None:
+    exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message

@@ -1,0 +1,1 @@
+"""Readers of what happened: they count, rank and report, and change nothing."""

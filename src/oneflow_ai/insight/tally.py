@@ -1,0 +1,124 @@
+"""What each provider has done since the process began, counted from finished exchanges; no clock, no store."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+from oneflow_ai.core.failure import CLIENT_CLOSED, KINDS
+from oneflow_ai.core.money import usd_float
+from oneflow_ai.core.record import Attempt, Exchange
+
+PROVIDERS_MOST = 1_024
+ERROR_CHARACTERS_MOST = 300
+# What a provider says in refusing a request may quote the prompt; these are the gateway's own words, or about itself.
+_OWN_WORDS = frozenset(
+    code
+    for code, kind in KINDS.items()
+    if kind.cause in ("policy", "gateway") or (kind.cause == "upstream" and kind.status >= 500)
+)
+
+
+class ProviderMetrics(TypedDict):
+    """The seven figures of one provider, as people are shown them: money `$0.0000`, share `100.0%`, time `0.00s`."""
+
+    total_requests: int
+    successful_requests: int
+    failed_requests: int
+    success_rate: str
+    average_response_time: str
+    total_cost: str
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One provider's counts. `seconds` is the sum over successes; `last_error` holds no secret and no prompt."""
+
+    successes: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    cost_nanos: int = 0
+    last_error: str | None = None
+
+    @property
+    def requests(self) -> int:
+        """Successes and failures."""
+        return self.successes + self.failures
+
+    def shown(self) -> ProviderMetrics:
+        """The counts as people are shown them."""
+        return ProviderMetrics(
+            total_requests=self.requests,
+            successful_requests=self.successes,
+            failed_requests=self.failures,
+            success_rate=percent_text(self.successes, self.requests),
+            average_response_time=seconds_text(self.seconds / self.successes if self.successes else 0.0),
+            total_cost=money_text(self.cost_nanos),
+            last_error=self.last_error,
+        )
+
+
+class ProviderTally:
+    """Counts calls by provider; a watcher of finished exchanges.
+
+    A call counts once at each provider that it tried: as a success where it was answered, else as a failure. Calls that
+    their client gave up on count nowhere. Simulated answers count only where `simulated` is True: in demo mode.
+    At most `PROVIDERS_MOST` providers are remembered; the one without a call for the longest is forgotten first.
+    """
+
+    def __init__(self, *, simulated: bool) -> None:
+        self._simulated = simulated
+        self._counts: OrderedDict[str, Counts] = OrderedDict()
+
+    def observe(self, exchange: Exchange) -> None:
+        """Count one finished exchange."""
+        last = {attempt.target.provider: attempt for attempt in exchange.attempts}
+        for provider, attempt in last.items():
+            if (self._simulated or not attempt.target.simulated) and attempt.outcome != CLIENT_CLOSED.code:
+                self._add(provider, _counted(self.of(provider), attempt))
+        served = exchange.served
+        if served is not None and exchange.cost_nanos and (self._simulated or not served.simulated):
+            counts = self.of(served.provider)
+            self._add(served.provider, replace(counts, cost_nanos=counts.cost_nanos + exchange.cost_nanos))
+
+    def of(self, provider: str) -> Counts:
+        """The counts of one provider; all zero for one that was never tried."""
+        return self._counts.get(provider) or Counts()
+
+    def _add(self, provider: str, counts: Counts) -> None:
+        self._counts[provider] = counts
+        self._counts.move_to_end(provider)
+        if len(self._counts) > PROVIDERS_MOST:
+            self._counts.popitem(last=False)
+
+
+def money_text(nanos: int) -> str:
+    """Nano-USD as people are shown money: `$0.0012`."""
+    return f"${usd_float(nanos):.4f}"
+
+
+def percent_text(part: int, whole: int) -> str:
+    """A share as people are shown it: `97.5%`; `100.0%` of nothing."""
+    return f"{100.0 * part / whole if whole else 100.0:.1f}%"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration as people are shown it: `1.25s`."""
+    return f"{seconds:.2f}s"
+
+
+def _counted(counts: Counts, attempt: Attempt) -> Counts:
+    if attempt.outcome != "ok":
+        return replace(counts, failures=counts.failures + 1, last_error=_told(attempt))
+    seconds = attempt.ended_seconds - attempt.started_seconds
+    return replace(counts, successes=counts.successes + 1, seconds=counts.seconds + seconds)
+
+
+def _told(attempt: Attempt) -> str:
+    """A failure in words that may be shown: what a provider made up is left out, but for its status."""
+    code = attempt.outcome
+    if code in _OWN_WORDS and attempt.message:
+        return f"{code}: {attempt.message}"[:ERROR_CHARACTERS_MOST]
+    return code if code in KINDS else f"refused with status {attempt.status}"

@@ -1,0 +1,74 @@
+"""OpenAI's text wire, which many providers share: requests built, answers decoded, failures read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import orjson
+
+from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.ports import HttpRequest, RateHints
+from oneflow_ai.core.target import Target
+from oneflow_ai.providers.headers import openai_hints
+from oneflow_ai.providers.openai_failure import failure_of
+from oneflow_ai.providers.openai_stream import StreamDecoder, WholeDecoder, text_decoder
+
+DIALECT = "openai"
+PATHS: Mapping[Operation, str] = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETION: "/completions",
+}
+# Ours alone: never sent on.
+_OWN_FIELDS = ("models", "fallbacks")
+
+
+class OpenAIAdapter:
+    """Requests and answers on OpenAI's wire.
+
+    `stream_usage` is False where `stream_options` is refused: usage then comes unasked. `renamed` maps a field's name
+    to the older one that a provider knows it by. `deployments` puts the model into the path, as Azure has it.
+    """
+
+    def __init__(
+        self, *, stream_usage: bool = True, deployments: bool = False, renamed: Mapping[str, str] | None = None
+    ) -> None:
+        self._stream_usage = stream_usage
+        self._deployments = deployments
+        self._renamed = renamed or {}
+
+    def request(self, call: Call, target: Target) -> HttpRequest:
+        """The call's own body with the target's model in its place; unknown fields are kept, in their order."""
+        body = {**call.body, "model": target.model}
+        for name in _OWN_FIELDS:
+            body.pop(name, None)
+        if call.stream:
+            body["stream"] = True
+            if self._stream_usage:
+                body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        if not self._stream_usage:
+            body.pop("stream_options", None)
+        if not self._renamed.keys().isdisjoint(body):
+            body = {self._renamed.get(name, name): value for name, value in body.items()}
+        url = self._url(target, PATHS[call.operation])
+        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way)
+
+    def decoder(self, call: Call, target: Target) -> StreamDecoder | WholeDecoder:
+        """Raw bytes for a client of the same wire, the middle form for any other."""
+        return text_decoder(stream=call.stream, raw=call.dialect == DIALECT, include_usage=call.include_usage)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What an unsuccessful answer means."""
+        return failure_of(status, headers, body)
+
+    def hints(self, headers: Mapping[str, str]) -> RateHints | None:
+        """The `x-ratelimit-*` headers."""
+        return openai_hints(headers)
+
+    def _url(self, target: Target, path: str) -> str:
+        if self._deployments and not target.base_url.endswith("/openai/v1"):
+            version = target.options.get("api_version", "")
+            deployment = f"{target.base_url}/openai/deployments/{quote(target.model, safe='')}"
+            return f"{deployment}{path}?api-version={quote(version, safe='')}"
+        return target.base_url + path

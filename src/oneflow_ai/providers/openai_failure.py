@@ -1,0 +1,230 @@
+"""What an unsuccessful answer on OpenAI's wire means, whoever speaks it: a row of the failure table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.failure import Failure, Kind
+from oneflow_ai.providers.headers import retry_after_seconds
+
+_CODES: Mapping[str, Kind] = {
+    # Money, not rate: waiting does not help (help.openai.com 5955604, checked 2026-11-23).
+    "insufficient_quota": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "credit_balance_exhausted": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "organization_spend_limit_exceeded": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "project_spend_limit_exceeded": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "organization_usage_limit_exceeded": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "model_not_found": kinds.UPSTREAM_MODEL_NOT_FOUND,
+    "DeploymentNotFound": kinds.UPSTREAM_MODEL_NOT_FOUND,
+    "context_length_exceeded": kinds.CONTEXT_LENGTH_EXCEEDED,
+    "invalid_api_key": kinds.PROVIDER_AUTH_FAILED,
+    "rate_limit_exceeded": kinds.UPSTREAM_RATE_LIMITED,
+    "RateLimitReached": kinds.UPSTREAM_RATE_LIMITED,
+    "rate_limit_error": kinds.UPSTREAM_RATE_LIMITED,
+    "slow_down": kinds.UPSTREAM_RATE_LIMITED,
+    "server_is_overloaded": kinds.UPSTREAM_OVERLOADED,
+    "overloaded_error": kinds.UPSTREAM_OVERLOADED,
+    "service_unavailable_error": kinds.UPSTREAM_OVERLOADED,
+    "server_error": kinds.UPSTREAM_ERROR,
+    "authentication_error": kinds.PROVIDER_AUTH_FAILED,
+    "invalid_request_error": kinds.UPSTREAM_REJECTED,
+}
+_STATUSES: Mapping[int, Kind] = {
+    401: kinds.PROVIDER_AUTH_FAILED,
+    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
+    403: kinds.PROVIDER_AUTH_FAILED,
+    408: kinds.UPSTREAM_ERROR,
+    409: kinds.UPSTREAM_ERROR,
+    429: kinds.UPSTREAM_RATE_LIMITED,
+    # Groq's flex tier has no capacity left (console.groq.com/docs/errors, 2026-11-24).
+    498: kinds.UPSTREAM_OVERLOADED,
+    503: kinds.UPSTREAM_OVERLOADED,
+    529: kinds.UPSTREAM_OVERLOADED,
+}
+_CODED_STATUSES = frozenset({400, 404, 413, 422, 429})
+_LIMITS = frozenset({kinds.PROVIDER_QUOTA_EXHAUSTED, kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED})
+# What tells of a mistake where the code does not: statuses, words of the message, and the kind they stand for. All
+# alternatives are literals or bounded, so that a long message costs no more than its length.
+_WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
+    (
+        frozenset({413, 429}),
+        re.compile(r"request too large", re.IGNORECASE),
+        kinds.UPSTREAM_REQUEST_TOO_LARGE,
+    ),
+    (
+        frozenset({400}),
+        re.compile(
+            r"(?:incorrect|invalid|expired) api[ _-]key|api[ _-]key (?:is )?(?:not valid|invalid)", re.IGNORECASE
+        ),
+        kinds.PROVIDER_AUTH_FAILED,
+    ),
+    (
+        frozenset({400, 413, 422}),
+        re.compile(r"maximum context length|max context length|context window|prompt (?:is )?too long", re.IGNORECASE),
+        kinds.CONTEXT_LENGTH_EXCEEDED,
+    ),
+    (
+        frozenset({404}),
+        re.compile(r"\bmodel\b.{0,200}?(?:not found|does not exist)", re.IGNORECASE | re.DOTALL),
+        kinds.UPSTREAM_MODEL_NOT_FOUND,
+    ),
+)
+# A run of what keys are written in; possessive, so that each character is looked at once.
+_TOKEN = re.compile(r"[\w*-]{8,}+")
+_KEY_PREFIX = re.compile(r"(?:sk|pk|rk|of|key|gsk|xai|org|proj|hf|r8|nvapi)[-_]", re.IGNORECASE)
+_KEY_CHARACTERS_LEAST = 32
+_PREFIXED_CHARACTERS_LEAST = 16
+_BEARER = re.compile(r"\b(bearer) [^\s\"']{9,}", re.IGNORECASE)
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
+_MESSAGE_CHARACTERS_MOST = 2_000
+_DETAILS_MOST = 8
+
+
+def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """The failure that a whole unsuccessful answer stands for; its message holds nothing like a key."""
+    error = error_of(body)
+    return _failure(_kind(status, error), status, error, headers)
+
+
+def stream_failure(error: Mapping[str, Any]) -> Failure:
+    """The failure that an error event inside a stream stands for, by its class (there is no status to go by)."""
+    number = error.get("code")
+    if isinstance(number, str) and len(number) == 3 and number.isascii() and number.isdigit():
+        number = int(number)
+    if type(number) is int and 400 <= number <= 599:
+        return _failure(_kind(number, error), number, error, {})
+    kind = _by_word(error) or kinds.UPSTREAM_ERROR
+    return _failure(kind, kind.status, error, {})
+
+
+def error_of(body: bytes) -> Mapping[str, Any]:
+    """The error object of a body; empty where it holds none."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return error_in(found) or {}
+
+
+def error_in(found: Any) -> Mapping[str, Any] | None:
+    """The error object of a JSON value, in every shape seen; None where it holds none.
+
+    OpenAI nests it under `error`; a bare text there is Ollama's and xAI's, `detail` is FastAPI's and Mistral's, and
+    Mistral, vLLM and gateways in front of providers also send its fields at the top.
+    """
+    if isinstance(found, list):
+        found = found[0] if found else None
+    if not isinstance(found, dict):
+        return None
+    error = found.get("error") or found.get("detail")
+    if isinstance(error, dict):
+        return error
+    if error:
+        return {"message": error, "code": found.get("code")}
+    if "error" in (found.get("object"), found.get("type")) or ("message" in found and "choices" not in found):
+        return found
+    return None
+
+
+def _kind(status: int, error: Mapping[str, Any]) -> Kind:
+    if 300 <= status < 400 and status != 304:
+        return kinds.UPSTREAM_REDIRECT_REFUSED
+    if status < 400:
+        return kinds.UPSTREAM_BAD_RESPONSE
+    message = _message(error)
+    for statuses, words, kind in _WORDS:
+        if status in statuses and words.search(message):
+            return kind
+    if status == 403 and _is_moderation(error):
+        return kinds.UPSTREAM_REJECTED
+    if status in _CODED_STATUSES:
+        named = _by_word(error)
+        if named is not None and (status != 429 or named in _LIMITS):
+            return named
+    return _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+
+
+def _is_moderation(error: Mapping[str, Any]) -> bool:
+    # OpenRouter's 403 is about the client's input, not our key (openrouter.ai/docs/errors, 2026-11-24).
+    metadata = error.get("metadata")
+    return isinstance(metadata, dict) and ("flagged_input" in metadata or "reasons" in metadata)
+
+
+def _by_word(error: Mapping[str, Any]) -> Kind | None:
+    for word in (error.get("code"), error.get("type")):
+        if isinstance(word, str) and word in _CODES:
+            return _CODES[word]
+    return None
+
+
+def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping[str, str]) -> Failure:
+    rejected = kind is kinds.UPSTREAM_REJECTED
+    return Failure(
+        kind,
+        _words(kind, status, error),
+        param=_name(error.get("param"), _PARAM),
+        status=status if rejected and 400 <= status < 500 else None,
+        code=_name(error.get("code"), _CODE) if rejected else None,
+        retry_after_seconds=retry_after_seconds(headers) if status in (429, 503, 529) else None,
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
+    )
+
+
+def _words(kind: Kind, status: int, error: Mapping[str, Any]) -> str:
+    if kind is kinds.PROVIDER_AUTH_FAILED:
+        return "the provider refused the gateway's credential"
+    if kind is kinds.PROVIDER_QUOTA_EXHAUSTED:
+        return "the gateway's account at the provider has no quota left"
+    if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
+        return f"the provider answered with a redirect ({status}), which is never followed"
+    return scrubbed(_message(error)) or f"the provider answered with status {status}"
+
+
+def scrubbed(text: str) -> str:
+    """The text without what may be a key, or a masked one."""
+    return _TOKEN.sub(_unless_key, _BEARER.sub(r"\1 ***", text))
+
+
+def _unless_key(match: re.Match[str]) -> str:
+    token = match.group()
+    if "***" in token or len(token) >= _KEY_CHARACTERS_LEAST:
+        return "***"
+    prefixed = _KEY_PREFIX.match(token.lstrip("-_*")) is not None
+    random = len(token) >= _PREFIXED_CHARACTERS_LEAST or any(map(str.isdigit, token))
+    return "***" if prefixed and random else token
+
+
+def _name(value: Any, shape: re.Pattern[str]) -> str | None:
+    if not isinstance(value, str) or not shape.fullmatch(value) or scrubbed(value) != value:
+        return None
+    return value
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    return _text(error.get("message"))[:_MESSAGE_CHARACTERS_MOST].strip()
+
+
+def _text(value: Any, depth: int = 0) -> str:
+    """The words of a message, which validators also send as an object or as a list of `loc` and `msg`."""
+    if isinstance(value, str):
+        return value[:_MESSAGE_CHARACTERS_MOST]
+    if depth < 2 and isinstance(value, dict):
+        return _text(value.get("detail") or value.get("message"), depth + 1)
+    if depth < 3 and isinstance(value, list):
+        return "; ".join(filter(None, map(_detail, value[:_DETAILS_MOST])))
+    return ""
+
+
+def _detail(item: Any) -> str:
+    if not isinstance(item, dict) or not isinstance(item.get("msg"), str):
+        return ""
+    place = item.get("loc")
+    parts = place[:_DETAILS_MOST] if isinstance(place, list) else []
+    names = ".".join(str(part) for part in parts if isinstance(part, str | int))
+    return f"{names}: {item['msg']}" if names else item["msg"]

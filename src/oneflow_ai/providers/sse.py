@@ -1,0 +1,96 @@
+"""Server-sent events, cut anywhere, as the data of whole events (WHATWG HTML §9.2, checked 2026-11-24)."""
+
+from __future__ import annotations
+
+EVENT_BYTES_MOST = 1 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLANK_LINE = b"\n\n"
+
+
+class EventSplitter:
+    """Collects bytes and gives the `data` of each event once it is whole.
+
+    Lines may end in LF, CR or CRLF; comments, ids and event names are dropped; several data lines are joined by LF.
+    `overflow` is True once an event was larger than `EVENT_BYTES_MOST`: nothing is given after it.
+    """
+
+    __slots__ = ("_after_return", "_started", "_waiting", "_waiting_bytes", "overflow")
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._after_return = False
+        self._started = False
+        self.overflow = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Give the data of the events that end in this chunk."""
+        if self.overflow:
+            return []
+        if not self._started:
+            chunk = self._start(chunk)
+        if self._after_return or 13 in chunk:
+            chunk = self._line_feeds(chunk)
+        waiting = self._waiting
+        if _BLANK_LINE not in chunk and not (waiting and chunk[:1] == b"\n" and waiting[-1].endswith(b"\n")):
+            self._wait(chunk)
+            return []
+        blocks = (b"".join((*waiting, chunk)) if waiting else chunk).split(_BLANK_LINE)
+        self._waiting, self._waiting_bytes = [], 0
+        self._wait(blocks.pop())
+        found = []
+        for block in blocks:
+            if len(block) > EVENT_BYTES_MOST:
+                self.overflow = True
+                break
+            if (data := _data(block)) is not None:
+                found.append(data)
+        return found
+
+    def close(self) -> bytes | None:
+        """Give the data of an event that no blank line ended; the standard drops it, for it may have been cut."""
+        rest = b"".join(self._waiting)
+        self._waiting, self._waiting_bytes = [], 0
+        return None if self.overflow else _data(rest)
+
+    def _start(self, chunk: bytes) -> bytes:
+        whole = b"".join((*self._waiting, chunk))
+        if len(whole) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(whole):
+            self._waiting = [whole]
+            return b""
+        self._started = True
+        self._waiting = []
+        return whole.removeprefix(_BYTE_ORDER_MARK)
+
+    def _line_feeds(self, chunk: bytes) -> bytes:
+        if self._after_return and chunk:
+            # The line ended with the CR before; an LF after it belongs to the same end.
+            chunk = chunk.removeprefix(b"\n")
+            self._after_return = False
+        if chunk.endswith(b"\r"):
+            self._after_return = True
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _wait(self, rest: bytes) -> None:
+        if rest:
+            self._waiting.append(rest)
+            self._waiting_bytes += len(rest)
+            # One more, for the line end that a whole event of the largest size still has before its blank line.
+            if self._waiting_bytes > EVENT_BYTES_MOST + 1:
+                self.overflow = True
+
+
+def _data(block: bytes) -> bytes | None:
+    if block.startswith(b"data: ") and 10 not in block:
+        return block[6:]
+    lines = [_value(line) for line in block.split(b"\n") if line.startswith(b"data")]
+    data = [line for line in lines if line is not None]
+    return b"\n".join(data) if data else None
+
+
+def _value(line: bytes) -> bytes | None:
+    if line == b"data":
+        return b""
+    if not line.startswith(b"data:"):
+        return None
+    return line[6:] if line.startswith(b"data: ") else line[5:]

@@ -1,0 +1,194 @@
+"""The whole gateway over real sockets in one event loop, with a simulator behind it: what the tests here stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from oneflow_ai.app.runtime import Runtime
+from oneflow_ai.core.call import Account
+from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
+from oneflow_ai.edge import serve as serve_edge
+from oneflow_ai.edge.asgi import Receive, Scope, Send, respond
+from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.server import ConnectionLimits, listen
+from oneflow_ai.providers.table import TABLE
+from oneflow_ai.settings import load
+from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
+from oneflow_ai.stores.key_format import KeyDigest
+
+KEY = "of_test-key-of-these-tests"
+OTHER_KEY = "of_other-key-of-these-tests"
+MESSAGES = [{"role": "user", "content": "Say something short about the sea."}]
+
+
+@dataclass
+class Reply:
+    """What a client got: status, headers (lower case), and the whole body; `broken` when it did not end well."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    broken: bool = False
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["error"]["code"])
+
+    def events(self) -> list[Any]:
+        """The data of a stream's events, parsed; `[DONE]` as it is."""
+        blocks = [block for block in self.body.split(b"\n\n") if block]
+        return [
+            b"[DONE]" if block == b"data: [DONE]" else orjson.loads(block.removeprefix(b"data: ")) for block in blocks
+        ]
+
+    def text(self) -> str:
+        """The text of the first choice, whole or streamed."""
+        if self.headers["content-type"].startswith("application/json"):
+            return str(self.json["choices"][0]["message"]["content"])
+        chunks = [event for event in self.events() if isinstance(event, dict) and event.get("choices")]
+        return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+
+
+@dataclass
+class Gateway:
+    """A running gateway, its simulator, and a client for it."""
+
+    runtime: Runtime
+    simulator: Simulator
+    edge: Edge
+    url: str
+    session: aiohttp.ClientSession
+    tasks_before: set[Any] = field(default_factory=set)
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def chat(
+        self, model: str, *, headers: Mapping[str, str] | None = None, key: str = KEY, **fields: Any
+    ) -> Reply:
+        """Send one chat completion."""
+        body = {"model": model, "messages": MESSAGES, **fields}
+        return await self.post("/v1/chat/completions", orjson.dumps(body), headers, key=key)
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None, *, key: str = KEY) -> Reply:
+        sent = {"authorization": f"Bearer {key}", "content-type": "application/json", **(headers or {})}
+        async with self.session.post(self.url + path, data=body, headers=sent) as answer:
+            return await _read(answer)
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        async with self.session.get(self.url + path, headers=headers or {}) as answer:
+            return await _read(answer)
+
+    def wire_attempts(self, model: str) -> int:
+        """How many requests for this model reached the simulator."""
+        return self.simulator.record.counts.by_model[model]
+
+    async def quiet(self) -> None:
+        """Wait until nothing is left of any call: no call, no connection in use, no place in a queue."""
+        for _ in range(200):
+            if not self.runtime.engine.calls_open and not self.simulator.record.counts.in_flight:
+                break
+            await asyncio.sleep(0.01)
+        assert self.runtime.engine.calls_open == 0
+        for route in self.runtime.desk.snapshot.providers.values():
+            state = self.runtime.quota.state(route.name)
+            assert state is None or (state.in_flight == 0 and state.waiting == 0), route.name
+
+
+async def _read(answer: aiohttp.ClientResponse) -> Reply:
+    body, broken = b"", False
+    try:
+        async for piece in answer.content.iter_any():
+            body += piece
+    except aiohttp.ClientError:
+        broken = True
+    return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body, broken)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    del scope, receive
+    await respond(send, 404, [], b"")
+
+
+@asynccontextmanager
+async def running(
+    home: Path,
+    *,
+    providers: Mapping[str, str] | None = None,
+    configuration: str = "",
+    options: SimulatorOptions | None = None,
+    connection: ConnectionLimits | None = None,
+    accounts: Mapping[str, Account] | None = None,
+    limits: EdgeLimits | None = None,
+) -> AsyncIterator[Gateway]:
+    """A gateway with one provider for each name (the value: further TOML lines of its table), all at one simulator."""
+    async with Simulator(options or SimulatorOptions(pace=FAST)) as simulator:
+        file = home / "oneflow.toml"
+        file.write_text(configuration + _tables(simulator.base_url, providers or {"sim": ""}))
+        loaded = load(file, {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(home)}, home, kinds=TABLE)
+        async with Runtime(loaded) as runtime, aiohttp.ClientSession() as session:
+            edge = _edge(runtime, accounts or {KEY: Account("key_test"), OTHER_KEY: Account("key_other")}, limits)
+            listener = listen("127.0.0.1", 0)
+            stop = asyncio.Event()
+            serving = await _serving(edge, listener, connection or ConnectionLimits(), stop)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            try:
+                yield Gateway(runtime, simulator, edge, url, session)
+            finally:
+                await session.close()
+                stop.set()
+                await serving
+
+
+def _tables(base_url: str, providers: Mapping[str, str]) -> str:
+    return "".join(
+        f'\n[providers.{name}]\nkind = "openai"\nbase_url = "{base_url}"\napi_key = "env:SIM_KEY"\n{lines}\n'
+        f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
+        for name, lines in providers.items()
+    )
+
+
+def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits | None) -> Edge:
+    digest = KeyDigest(b"pepper of the tests")
+    runtime.admit({digest(key.encode()): account for key, account in accounts.items()})
+    ports = EdgePorts(
+        desk=runtime.desk,
+        engine=runtime.engine,
+        door=Door(digest, keys_needed=True, hosts=loopback_hosts(())),
+        control=_nothing,
+        limits=limits or EdgeLimits(deadline_seconds=runtime.loaded.settings.retry.deadline_seconds),
+        clock=runtime.clock,
+        chance=runtime.chance,
+        log=runtime.log,
+        refused=runtime.metrics.refused,
+    )
+    return Edge(ports)
+
+
+async def _serving(
+    edge: Edge, listener: socket.socket, connection: ConnectionLimits, stop: asyncio.Event
+) -> asyncio.Future[None]:
+    ready = asyncio.Event()
+
+    def on_ready() -> None:
+        edge.ready = True
+        ready.set()
+
+    work = serve_edge(edge, listener, limits=connection, drain_seconds=1, ready=on_ready, drain=stop.set, until=stop)
+    serving = asyncio.ensure_future(work)
+    await ready.wait()
+    return serving

@@ -1,0 +1,155 @@
+"""Who may call: keys and their carriers, hosts, methods, paths and content types, before anything is held or sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from oneflow_ai.edge import EdgeLimits
+from tests.app.gateway import KEY, MESSAGES, OTHER_KEY, running
+
+CHAT = "/v1/chat/completions"
+BODY = orjson.dumps({"model": "sim/gpt-6-luna", "messages": MESSAGES})
+JSON = {"content-type": "application/json"}
+
+CREDENTIALS = [
+    ({}, 401, "missing_api_key"),
+    ({"authorization": "Bearer of_unknown"}, 401, "invalid_api_key"),
+    ({"authorization": "Basic dXNlcjpwYXNz"}, 401, "invalid_api_key"),
+    ({"authorization": "Bearer"}, 401, "invalid_api_key"),
+    ({"authorization": "Bearer ' OR 1=1 --"}, 401, "invalid_api_key"),
+    ({"x-api-key": "of_unknown"}, 401, "invalid_api_key"),
+    ({"xi-api-key": "of_unknown"}, 401, "invalid_api_key"),
+    ({"authorization": f"Bearer {KEY}", "x-api-key": OTHER_KEY}, 400, "ambiguous_credentials"),
+    ({"cookie": f"key={KEY}"}, 401, "missing_api_key"),
+    ({"authorization": "Bearer " + "x" * 16_000}, 401, "invalid_api_key"),
+]
+ACCEPTED = [
+    {"authorization": f"Bearer {KEY}"},
+    {"authorization": f"bearer {KEY}"},
+    {"x-api-key": KEY},
+    {"xi-api-key": KEY},
+    {"authorization": f"Bearer {KEY}", "x-api-key": KEY},
+]
+REQUESTS = [
+    ("GET", CHAT, JSON, b"", 405, "method_not_allowed"),
+    ("DELETE", "/v1/models", {}, b"", 405, "method_not_allowed"),
+    ("GET", "/v1/nothing", {}, b"", 404, "unknown_url"),
+    ("POST", "/v1/chat/completions/", JSON, BODY, 404, "unknown_url"),
+    ("POST", "/v1//chat/completions", JSON, BODY, 404, "unknown_url"),
+    ("POST", "/v1/chat%2fcompletions", JSON, BODY, 404, "unknown_url"),
+    ("POST", "/v1/Chat/completions", JSON, BODY, 404, "unknown_url"),
+    ("POST", "/v1/chat/completions;x", JSON, BODY, 404, "unknown_url"),
+    ("POST", CHAT, {"content-type": "text/plain"}, BODY, 415, "unsupported_media_type"),
+    ("POST", CHAT, {"content-type": "application/x-www-form-urlencoded"}, BODY, 415, "unsupported_media_type"),
+    ("POST", CHAT, {**JSON, "content-encoding": "gzip"}, BODY, 415, "unsupported_encoding"),
+    ("POST", CHAT, JSON, b"", 400, "invalid_json"),
+    ("POST", CHAT, JSON, b"{", 400, "invalid_json"),
+    ("POST", CHAT, JSON, b"[]", 400, "invalid_type"),
+    ("POST", CHAT, JSON, b'{"model":"a","model":"b","messages":[]}', 400, "duplicate_key"),
+    ("POST", CHAT, JSON, b'{"messages":[{"role":"user","content":"x"}]}', 400, "missing_required_parameter"),
+    ("POST", CHAT, JSON, b'{"model":"none/x","messages":[{"role":"user","content":"x"}]}', 404, "model_not_found"),
+    ("GET", "/v1/models/none", {}, b"", 404, "model_not_found"),
+]
+
+
+@pytest.mark.parametrize(("headers", "status", "code"), CREDENTIALS, ids=lambda value: str(value)[:40])
+async def test_a_request_without_a_good_key_is_refused(
+    tmp_path: Path, headers: dict[str, str], status: int, code: str
+) -> None:
+    async with running(tmp_path) as gateway:
+        sent = {**JSON, **headers}
+        async with gateway.session.post(gateway.url + CHAT, data=BODY, headers=sent) as answer:
+            error = (await answer.json())["error"]
+            assert (answer.status, error["code"]) == (status, code)
+            assert ("www-authenticate" in answer.headers) is (status == 401)
+            assert KEY not in str(error)
+        assert gateway.simulator.record.counts.requests == 0
+
+
+async def test_a_good_key_is_taken_from_every_carrier(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        for headers in ACCEPTED:
+            async with gateway.session.post(gateway.url + CHAT, data=BODY, headers={**JSON, **headers}) as answer:
+                assert answer.status == 200, headers
+
+
+async def test_a_key_in_the_query_is_none(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path) as gateway,
+        gateway.session.post(f"{gateway.url}{CHAT}?api_key={KEY}", data=BODY, headers=JSON) as answer,
+    ):
+        assert answer.status == 401
+
+
+async def test_a_request_that_makes_no_sense_is_refused_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        for method, path, headers, body, status, code in REQUESTS:
+            sent = {"authorization": f"Bearer {KEY}", **headers}
+            url = gateway.session._build_url(gateway.url).with_path(path, encoded=True)
+            async with gateway.session.request(method, url, data=body or None, headers=sent) as answer:
+                error = (await answer.json())["error"]
+                assert (answer.status, error["code"]) == (status, code), (method, path, body)
+                assert answer.headers["x-request-id"].startswith("req_")
+                assert ("allow" in answer.headers) is (status == 405)
+        assert gateway.simulator.record.counts.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("127.0.0.1:1234", 200),
+        ("[::1]:99", 200),
+        ("LOCALHOST:8000", 200),
+        ("evil.example", 400),
+        ("localhost.evil.example", 400),
+        ("localhost:80@evil.example", 400),
+        ("127.0.0.1/../x", 400),
+        ("", 400),
+    ],
+)
+async def test_only_our_own_hosts_are_served_on_loopback(tmp_path: Path, host: str, status: int) -> None:
+    async with running(tmp_path) as gateway:
+        headers = {**JSON, "authorization": f"Bearer {KEY}", "host": host}
+        async with gateway.session.post(gateway.url + CHAT, data=BODY, headers=headers) as answer:
+            assert answer.status == status
+            if status == 400:
+                assert (await answer.json())["error"]["code"] == "invalid_host"
+
+
+async def test_a_body_beyond_the_limit_is_refused_by_its_length_and_by_its_bytes(tmp_path: Path) -> None:
+
+    async with running(tmp_path, limits=EdgeLimits(body_bytes_most=10_000)) as gateway:
+        body = orjson.dumps({"model": "sim/x", "messages": [{"role": "user", "content": "x" * 20_000}]})
+        reply = await gateway.post(CHAT, body)
+        assert (reply.status, reply.code) == (413, "request_too_large")
+        assert reply.headers["connection"] == "close"
+
+        async def pieces() -> object:
+            for start in range(0, len(body), 1_000):
+                yield body[start : start + 1_000]
+
+        headers = {**JSON, "authorization": f"Bearer {KEY}"}
+        async with gateway.session.post(gateway.url + CHAT, data=pieces(), headers=headers) as answer:
+            assert answer.status == 413
+
+
+async def test_the_models_are_listed_with_routes_and_providers(tmp_path: Path) -> None:
+    async with running(tmp_path, providers={"sim": 'models = ["one", "two"]'}) as gateway:
+        reply = await gateway.get("/v1/models", {"authorization": f"Bearer {KEY}"})
+        assert {"sim/one", "sim/two"} <= {model["id"] for model in reply.json["data"]}
+        one = await gateway.get("/v1/models/sim/one", {"authorization": f"Bearer {KEY}"})
+        assert one.json["id"] == "sim/one"
+        assert (await gateway.get("/v1/models")).status == 401
+
+
+async def test_probes_are_open_and_one_word(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        assert (await gateway.get("/health/live")).body == b"live"
+        assert (await gateway.get("/health/ready")).body == b"ready"
+        gateway.edge.draining = True
+        ready = await gateway.get("/health/ready")
+        assert (ready.status, ready.body) == (503, b"draining")

@@ -1,0 +1,97 @@
+"""Another provider answers while nothing has been sent; after that the answer is one provider's alone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.app.gateway import Gateway, Reply, running
+
+BEFORE_CONTENT = (
+    "F6", "F7", "F13@event:0", "F14@event:0", "F17", "F17;status=429", "F19;after=30", "F22", "F22;kind=quota", "F23",
+    "F23;status=503", "F24", "F26", "F27", "F28", "F31", "F41",
+)  # fmt: skip
+WITHIN_CONTENT = tuple(
+    f"{fault}@event:{index}" for fault in ("F13", "F14", "F18") for index in (1, 2, 3, 4, 5, 8, 13, 21)
+)
+FINAL = ("F25", "F25;status=413", "F25;status=422")
+
+
+def _configuration(faults: tuple[str, ...]) -> str:
+    routes = "[retry]\nattempts = 1\n"
+    for number, fault in enumerate(faults):
+        routes += f'[routes."r{number}"]\ntask = "text"\ntargets = ["a{number}/sim-{fault}", "b/gpt-6-luna"]\n'
+    return routes
+
+
+def _providers(faults: tuple[str, ...]) -> dict[str, str]:
+    return {**{f"a{number}": "" for number in range(len(faults))}, "b": ""}
+
+
+async def _ask(gateway: Gateway, faults: tuple[str, ...], *, stream: bool) -> list[Reply]:
+    return await asyncio.gather(*(gateway.chat(f"r{number}", stream=stream) for number in range(len(faults))))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_before_the_first_content_the_next_provider_answers(tmp_path: Path, stream: bool) -> None:
+    faults = tuple(fault for fault in BEFORE_CONTENT if stream or "event" not in fault)
+    async with running(tmp_path, providers=_providers(faults), configuration=_configuration(faults)) as gateway:
+        expected = (await gateway.chat("b/gpt-6-luna", stream=stream)).text()
+        for fault, reply in zip(faults, await _ask(gateway, faults, stream=stream), strict=True):
+            assert reply.status == 200, fault
+            assert reply.headers["x-oneflow-provider"] == "b", fault
+            assert reply.headers["x-oneflow-attempts"] == "2", fault
+            assert reply.text() == expected, fault
+        await gateway.quiet()
+
+
+async def test_after_the_first_content_nobody_else_is_asked(tmp_path: Path) -> None:
+    faults = WITHIN_CONTENT
+    async with running(tmp_path, providers=_providers(faults), configuration=_configuration(faults)) as gateway:
+        expected = (await gateway.chat("b/gpt-6-luna", stream=True)).text()
+        asked = gateway.wire_attempts("gpt-6-luna")
+        for fault, reply in zip(faults, await _ask(gateway, faults, stream=True), strict=True):
+            events = reply.events()
+            assert "error" in events[-1], fault
+            assert b"[DONE]" not in events, fault
+            assert expected.startswith(reply.text()), fault
+            assert reply.headers["x-oneflow-attempts"] == "1", fault
+        assert gateway.wire_attempts("gpt-6-luna") == asked
+        await gateway.quiet()
+
+
+async def test_a_request_the_provider_refuses_is_not_offered_to_others(tmp_path: Path) -> None:
+    async with running(tmp_path, providers=_providers(FINAL), configuration=_configuration(FINAL)) as gateway:
+        for fault, reply in zip(FINAL, await _ask(gateway, FINAL, stream=False), strict=True):
+            assert 400 <= reply.status < 500, fault
+            assert reply.headers["x-oneflow-attempts"] == "1"
+        assert gateway.wire_attempts("gpt-6-luna") == 0
+
+
+async def test_a_body_names_its_own_chain(tmp_path: Path) -> None:
+    providers = {"a": "", "b": ""}
+    async with running(tmp_path, providers=providers, configuration="[retry]\nattempts = 1\n") as gateway:
+        reply = await gateway.chat("a/sim-F23", models=["b/gpt-6-luna"])
+        assert reply.status == 200
+        assert reply.headers["x-oneflow-provider"] == "b"
+
+
+async def test_the_first_failure_is_retried_and_the_second_try_answers(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration="[retry]\njitter = true\n") as gateway:
+        reply = await gateway.chat("sim/sim-F23;times=1")
+        assert reply.status == 200
+        assert reply.headers["x-oneflow-attempts"] == "2"
+        assert gateway.wire_attempts("sim-F23;times=1") == 2
+
+
+async def test_the_simulator_may_end_a_chain_marked_and_free(tmp_path: Path) -> None:
+    configuration = (
+        '[retry]\nattempts = 1\n[routes.safe]\ntask = "text"\ntargets = ["sim/sim-F23"]\nsimulate_last = true\n'
+    )
+    async with running(tmp_path, configuration=configuration) as gateway:
+        reply = await gateway.chat("safe")
+        assert reply.status == 200
+        assert reply.headers["x-oneflow-simulated"] == "true"
+        assert reply.headers["x-oneflow-cost-usd"] == "0"

@@ -1,0 +1,278 @@
+"""Every fault of the catalogue through the whole gateway: the client's bytes, the wire's attempts, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.app.gateway import Gateway, Reply, running
+
+TOGETHER = 8
+FIRST_EVENT_SECONDS = 1.5
+DEADLINE_MILLISECONDS = 6_000
+HANGING_MILLISECONDS = 2_500
+LIMITS = f"first_event_seconds = {FIRST_EVENT_SECONDS}\nidle_seconds = 1.0"
+RETRY = "[retry]\nattempts = 2\njitter = false\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, asked for as a stream or whole; what the client must see and how many requests reach the provider.
+
+    `code` is None for a success. A status of 200 with a code is a stream that ends in that error.
+    """
+
+    fault: str
+    stream: bool
+    status: int
+    code: str | None
+    attempts: int
+    milliseconds: int = DEADLINE_MILLISECONDS
+
+    def __str__(self) -> str:
+        return f"{self.fault} {'stream' if self.stream else 'whole'}"
+
+
+def both(fault: str, status: int, code: str | None, attempts: int) -> tuple[Case, Case]:
+    return Case(fault, False, status, code, attempts), Case(fault, True, status, code, attempts)
+
+
+def whole(fault: str, status: int, code: str | None, attempts: int, milliseconds: int = DEADLINE_MILLISECONDS) -> Case:
+    return Case(fault, False, status, code, attempts, milliseconds)
+
+
+def stream(fault: str, status: int, code: str | None, attempts: int) -> Case:
+    return Case(fault, True, status, code, attempts)
+
+
+CASES: tuple[Case, ...] = (
+    *both("F6", 502, "upstream_closed", 2),
+    *both("F7", 502, "upstream_closed", 2),
+    *both("F7;kind=rst", 502, "upstream_closed", 2),
+    stream("F9", 504, "upstream_timeout", 2),
+    whole("F9", 504, "upstream_timeout", 1, HANGING_MILLISECONDS),
+    stream("F10;gap=0.05", 504, "upstream_timeout", 2),
+    whole("F10;gap=0.05", 504, "upstream_timeout", 1, HANGING_MILLISECONDS),
+    stream("F11", 504, "upstream_timeout", 2),
+    whole("F11", 504, "upstream_timeout", 1, HANGING_MILLISECONDS),
+    stream("F12;gap=0.2", 200, "upstream_idle_timeout", 1),
+    stream("F12;kind=pings;gap=0.05", 200, "upstream_idle_timeout", 1),
+    stream("F12;kind=comments;gap=0.05", 200, "upstream_idle_timeout", 1),
+    stream("F13@event:0", 502, "upstream_closed", 2),
+    *(stream(f"F13@event:{index}", 200, "upstream_stream_interrupted", 1) for index in (1, 2, 3, 7, "last")),
+    whole("F13@byte:40", 502, "upstream_closed", 2),
+    stream("F14@event:0", 502, "upstream_stream_interrupted", 2),
+    *(stream(f"F14@event:{index}", 200, "upstream_stream_interrupted", 1) for index in (1, 2, 3, 7, "last")),
+    stream("F14;kind=torn;at=event:1", 200, "upstream_stream_interrupted", 1),
+    stream("F14;kind=eof;at=event:2", 200, "upstream_stream_interrupted", 1),
+    *both("F15", 200, None, 1),
+    *both("F15;kind=bare", 200, None, 1),
+    *both("F16", 200, None, 1),
+    *both("F16;kind=data", 200, None, 1),
+    stream("F17", 502, "upstream_error", 2),
+    stream("F17;kind=named", 502, "upstream_error", 2),
+    stream("F17;status=429", 429, "upstream_rate_limited", 2),
+    whole("F17", 502, "upstream_bad_response", 2),
+    *(stream(f"F18@event:{index}", 200, "upstream_overloaded", 1) for index in (1, 2, 5)),
+    stream("F18;kind=named", 200, "upstream_overloaded", 1),
+    *both("F19;after=1", 429, "upstream_rate_limited", 2),
+    *both("F20", 429, "upstream_rate_limited", 2),
+    *(whole(f"F21;value={value}", 429, "upstream_rate_limited", 2) for value in ("date", "past", "negative", "inf")),
+    *(whole(f"F21;value={value}", 429, "upstream_rate_limited", 2) for value in ("1e309", "junk")),
+    whole("F21;value=far", 429, "upstream_rate_limited", 1),
+    *both("F22", 429, "upstream_rate_limited", 2),
+    *both("F22;kind=quota", 503, "provider_quota_exhausted", 1),
+    whole("F22;kind=spend", 503, "provider_quota_exhausted", 1),
+    whole("F22;kind=toolarge", 429, "upstream_request_too_large", 1),
+    *(whole(f"F23;status={status}", 502, "upstream_error", 2) for status in (500, 502, 504, 520, 521, 522, 523, 524)),
+    *(whole(f"F23;status={status}", 503, "upstream_overloaded", 2) for status in (503, 529)),
+    stream("F23", 502, "upstream_error", 2),
+    whole("F23;body=html", 502, "upstream_error", 2),
+    whole("F23;body=empty", 502, "upstream_error", 2),
+    *both("F24", 502, "provider_auth_failed", 1),
+    whole("F24;status=403", 502, "provider_auth_failed", 1),
+    *both("F25", 400, "invalid_value", 1),
+    whole("F25;status=404", 404, "model_not_found", 1),
+    whole("F25;status=413", 413, "invalid_value", 1),
+    whole("F25;status=422", 422, "invalid_value", 1),
+    whole("F25;kind=context", 400, "context_length_exceeded", 1),
+    whole("F26", 502, "upstream_bad_response", 2),
+    stream("F26", 502, "upstream_error", 2),
+    *both("F27", 502, "upstream_bad_response", 2),
+    *both("F28", 502, "upstream_bad_response", 2),
+    whole("F28;kind=204", 502, "upstream_bad_response", 2),
+    whole("F28;kind=304", 502, "upstream_bad_response", 2),
+    whole("F29", 502, "upstream_bad_response", 2),
+    stream("F29", 200, "upstream_stream_interrupted", 1),
+    whole("F30", 502, "upstream_closed", 2),
+    *(whole(f"F30;kind={kind}", 502, "upstream_bad_response", 2) for kind in ("short", "duplicate", "negative", "te")),
+    *(whole(f"F31;kind={kind}", 502, "upstream_bad_response", 2) for kind in ("size", "huge", "crlf", "trailers")),
+    whole("F31;kind=extension", 502, "upstream_bad_response", 2),
+    *both("F32", 200, None, 1),
+    *both("F32;kind=surrogate", 200, None, 1),
+    *both("F32;kind=nul", 200, None, 1),
+    *both("F32;kind=rawnul", 200, None, 1),
+    *both("F32;kind=bom", 200, None, 1),
+    *both("F33", 200, None, 1),
+    *both("F33;kind=cr", 200, None, 1),
+    *both("F33;kind=crlf", 200, None, 1),
+    *both("F33;kind=mixed", 200, None, 1),
+    stream("F34;mib=3", 502, "upstream_too_large", 1),
+    whole("F36;kind=header", 502, "upstream_bad_response", 2),
+    whole("F36;kind=many", 502, "upstream_bad_response", 2),
+    whole("F36;kind=cr", 502, "upstream_bad_response", 2),
+    *both("F36;kind=hop", 200, None, 1),
+    whole("F37;kind=nested", 502, "upstream_bad_response", 2),
+    whole("F37;kind=lying", 502, "upstream_bad_response", 2),
+    whole("F37;encoding=br;mib=2", 502, "upstream_bad_response", 2),
+    *both("F38", 200, None, 1),
+    *both("F38;kind=null", 200, None, 1),
+    *both("F38;kind=headers", 200, None, 1),
+    *(whole(f"F39;usage={kind}", 200, None, 1) for kind in ("negative", "float", "string", "beyond", "huge")),
+    *(whole(f"F39;usage={kind}", 200, None, 1) for kind in ("mismatch", "changing", "zero")),
+    *both("F40", 200, None, 1),
+    *(whole(f"F41;to={place}", 502, "upstream_redirect_refused", 1) for place in ("other", "loopback", "http", "file")),
+    *(whole(f"F41;status={status}", 502, "upstream_redirect_refused", 1) for status in (301, 303, 307, 308)),
+    *both("F42", 200, None, 1),
+    whole("F42;kind=processing", 200, None, 1),
+    whole("F42;kind=hints;count=3", 200, None, 1),
+    whole("F42;kind=switching", 502, "upstream_bad_response", 2),
+    whole("F43", 413, "upstream_rejected", 1),
+    whole("F43;status=429", 429, "upstream_rate_limited", 2),
+    whole("F43;status=200", 200, None, 1),
+    *both("F45", 200, None, 1),
+    whole("F45;kind=http09", 502, "upstream_bad_response", 2),
+    *both("F48;kind=unclosed", 200, None, 1),
+    *both("F48;kind=many;count=500", 200, None, 1),
+    *both("F48;kind=gaps", 200, None, 1),
+    *both("F48;kind=norole", 200, None, 1),
+    *both("F48;kind=nochoices", 200, None, 1),
+    *both("F48;kind=interleaved", 200, None, 1),
+    *both("F48;kind=reasoning", 200, None, 1),
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one case came to."""
+
+    reply: Reply
+    attempts: int
+    seconds: float
+
+
+async def _run(home: Path) -> tuple[dict[Case, Seen], set[str]]:
+    # A provider each, so that no case's retries, breaker or connections touch another's.
+    providers = {f"p{number}": LIMITS for number in range(len(CASES))}
+    seen: dict[Case, Seen] = {}
+    async with running(home, providers=providers, configuration=RETRY) as gateway:
+        await gateway.chat("p0/warm-up")
+        before = _tasks()
+        for start in range(0, len(CASES), TOGETHER):
+            numbers = range(start, min(start + TOGETHER, len(CASES)))
+            for number, result in zip(
+                numbers, await asyncio.gather(*(_one(gateway, n, CASES[n]) for n in numbers)), strict=True
+            ):
+                seen[CASES[number]] = result
+        await gateway.quiet()
+        await asyncio.sleep(0.3)
+        return seen, _tasks() - before
+
+
+async def _one(gateway: Gateway, number: int, case: Case) -> Seen:
+    began = asyncio.get_running_loop().time()
+    headers = {"x-oneflow-timeout-ms": str(case.milliseconds)}
+    reply = await gateway.chat(f"p{number}/sim-{case.fault}", stream=case.stream, headers=headers)
+    attempts = int(reply.headers["x-oneflow-attempts"])
+    return Seen(reply, attempts, asyncio.get_running_loop().time() - began)
+
+
+def _tasks() -> set[str]:
+    return {repr(task.get_coro()).split(" at ")[0] for task in asyncio.all_tasks()}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Case, Seen], set[str]]:
+    return asyncio.run(_run(tmp_path_factory.mktemp("faults")))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_fault_is_told_as_the_catalogue_says(case: Case, outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    reply, attempts, seconds = _parts(outcome[0][case])
+    assert reply.status == case.status, reply.body[:300]
+    assert attempts == case.attempts
+    assert seconds < case.milliseconds / 1000 + 0.75
+    assert not reply.broken
+    if case.stream and reply.status == 200:
+        _check_stream(reply, case)
+    elif case.code is not None:
+        assert reply.code == case.code
+        assert reply.headers["x-oneflow-cost-usd"] == "0"
+        assert reply.headers.get("x-should-retry") == "false"
+    else:
+        assert isinstance(reply.json, dict)
+
+
+def _parts(seen: Seen) -> tuple[Reply, int, float]:
+    return seen.reply, seen.attempts, seen.seconds
+
+
+def _check_stream(reply: Reply, case: Case) -> None:
+    events = reply.events()
+    assert reply.body.decode("utf-8")
+    if case.code is None:
+        assert events.count(b"[DONE]") == 1
+        assert events[-1] == b"[DONE]"
+    else:
+        assert b"[DONE]" not in events
+        assert events[-1]["error"]["code"] == case.code
+
+
+def test_no_task_is_left(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    assert outcome[1] == set()
+
+
+@pytest.mark.parametrize("kind", ["bytes", "cr", "crlf", "mixed"])
+def test_however_a_stream_is_cut_its_text_is_the_same(kind: str, outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    seen = {case.fault: found.reply for case, found in outcome[0].items() if case.stream}
+    fault = "F33" if kind == "bytes" else f"F33;kind={kind}"
+    assert seen[fault].text() == seen["F15"].text()
+    assert seen[fault].text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "estimated"),
+    [("negative", True), ("float", True), ("string", True), ("beyond", True), ("huge", True), ("mismatch", False)],
+)
+def test_an_impossible_usage_is_no_evidence(
+    kind: str, estimated: bool, outcome: tuple[dict[Case, Seen], set[str]]
+) -> None:
+    reply = next(seen.reply for case, seen in outcome[0].items() if case.fault == f"F39;usage={kind}")
+    assert (reply.headers.get("x-oneflow-estimated") == "true") is estimated
+    assert 0 < float(reply.headers["x-oneflow-cost-usd"]) < 0.1
+
+
+def test_an_explicit_zero_costs_nothing(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    reply = next(seen.reply for case, seen in outcome[0].items() if case.fault == "F39;usage=zero")
+    assert reply.headers["x-oneflow-cost-usd"] == "0"
+    assert "x-oneflow-estimated" not in reply.headers
+
+
+def test_another_model_than_asked_is_named(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    reply = next(seen.reply for case, seen in outcome[0].items() if case.fault == "F40" and not case.stream)
+    assert reply.headers["x-oneflow-model-actual"] == "gpt-other-2026"
+
+
+def test_no_header_of_the_provider_is_relayed(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    for case, seen in outcome[0].items():
+        if case.fault.startswith("F36"):
+            relayed = {"x-secret", "set-cookie", "proxy-authenticate", "openai-organization", "x-unknown", "x-note"}
+            assert relayed.isdisjoint(seen.reply.headers)
+
+
+def test_nothing_like_a_key_is_told(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
+    for seen in outcome[0].values():
+        assert b"sk-simulated" not in seen.reply.body

@@ -1,0 +1,136 @@
+"""Limits and deadlines through the whole gateway: our clients', the providers', time, and load."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import orjson
+
+from oneflow_ai.core.call import Account
+from oneflow_ai.edge import EdgeLimits
+from oneflow_ai.edge.server import ConnectionLimits
+from oneflow_ai.simulator import FAST, Limits, Pace, SimulatorOptions
+from tests.app.gateway import KEY, MESSAGES, Gateway, running
+
+
+def _account(**limits: int) -> dict[str, Account]:
+    return {KEY: Account("key_test", "test", **limits)}
+
+
+async def test_a_key_beyond_its_rate_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with running(tmp_path, accounts=_account(requests_per_minute=3)) as gateway:
+        replies = [await gateway.chat("sim/gpt-6-luna") for _ in range(4)]
+        assert [reply.status for reply in replies] == [200, 200, 200, 429]
+        last = replies[-1]
+        assert last.code == "rate_limit_exceeded"
+        assert 1 <= int(last.headers["retry-after"]) <= 61
+        assert "x-should-retry" not in last.headers
+        assert gateway.wire_attempts("gpt-6-luna") == 3
+
+
+async def test_a_key_runs_only_so_many_calls_at_once(tmp_path: Path) -> None:
+    slow = SimulatorOptions(pace=Pace(first_token_seconds=0.4, tokens_per_second=0.0, whole_seconds_most=0.4))
+    async with running(tmp_path, accounts=_account(concurrency=2), options=slow) as gateway:
+        replies = await asyncio.gather(*(gateway.chat("sim/gpt-6-luna") for _ in range(4)))
+        assert sorted(reply.status for reply in replies) == [200, 200, 429, 429]
+        assert {reply.code for reply in replies if reply.status == 429} == {"concurrency_limit_exceeded"}
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+
+
+async def test_calls_wait_for_a_provider_s_concurrency_instead_of_failing(tmp_path: Path) -> None:
+    options = SimulatorOptions(
+        pace=Pace(first_token_seconds=0.05, tokens_per_second=0.0, whole_seconds_most=0.05),
+        limits=Limits(concurrency=2),
+    )
+    async with running(tmp_path, providers={"sim": "concurrency = 2"}, options=options) as gateway:
+        replies = await asyncio.gather(*(gateway.chat("sim/gpt-6-luna") for _ in range(12)))
+        assert {reply.status for reply in replies} == {200}
+        assert gateway.simulator.record.counts.refused_by_limit == 0
+        assert gateway.simulator.record.counts.in_flight_most == 2
+        await gateway.quiet()
+
+
+async def test_a_call_that_cannot_have_its_turn_in_time_is_told_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path, providers={"sim": "requests_per_minute = 1"}) as gateway:
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+        began = time.monotonic()
+        reply = await gateway.chat("sim/gpt-6-luna", headers={"x-oneflow-timeout-ms": "5000"})
+        assert (reply.status, reply.code) == (429, "queue_timeout")
+        assert time.monotonic() - began < 1.0
+        assert gateway.wire_attempts("gpt-6-luna") == 1
+
+
+async def test_a_call_ends_by_its_deadline(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        for headers in ({"x-oneflow-timeout-ms": "600"}, {"x-stainless-read-timeout": "0.6"}):
+            for stream in (False, True):
+                began = time.monotonic()
+                reply = await gateway.chat("sim/sim-F9", stream=stream, headers=headers)
+                assert reply.status == 504
+                assert time.monotonic() - began < 0.6 + 0.25 + 0.2
+
+
+async def test_too_many_calls_at_once_are_shed_and_probes_are_not(tmp_path: Path) -> None:
+    slow = SimulatorOptions(pace=Pace(first_token_seconds=0.5, tokens_per_second=0.0, whole_seconds_most=0.5))
+    async with running(tmp_path, limits=EdgeLimits(calls_most=3), options=slow) as gateway:
+        calls = [asyncio.ensure_future(gateway.chat("sim/gpt-6-luna")) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        assert (await gateway.get("/health/live")).status == 200
+        replies = await asyncio.gather(*calls)
+        assert sorted(reply.status for reply in replies) == [200, 200, 200, 503, 503, 503]
+        shed = next(reply for reply in replies if reply.status == 503)
+        assert shed.code == "overloaded"
+        assert 1 <= int(shed.headers["retry-after"]) <= 5
+        assert "x-should-retry" not in shed.headers
+
+
+async def test_a_head_a_body_and_a_reader_that_take_too_long_are_cut(tmp_path: Path) -> None:
+    limits = ConnectionLimits(head_seconds=0.6, body_idle_seconds=0.6, write_seconds=0.6)
+    options = SimulatorOptions(pace=FAST, answer_tokens=80_000)
+    async with running(tmp_path, connection=limits, options=options) as gateway:
+        silent, head, body, reader = await asyncio.gather(
+            _until_closed(gateway, b""),
+            _until_closed(gateway, b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"),
+            _until_closed(gateway, _head(1_000) + b'{"model'),
+            _stalled(gateway),
+        )
+        assert silent[0] < 2.5
+        assert head[0] < 2.5
+        assert body[0] < 2.5
+        assert b"408 Request Timeout" in body[1]
+        assert b"request_timeout" in body[1]
+        assert reader < 6
+        await gateway.quiet()
+
+
+def _head(length: int) -> bytes:
+    return (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\n"
+        f"content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    ).encode()
+
+
+async def _until_closed(gateway: Gateway, sent: bytes) -> tuple[float, bytes]:
+    began = time.monotonic()
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(sent)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return time.monotonic() - began, answer
+
+
+async def _stalled(gateway: Gateway) -> float:
+
+    body = orjson.dumps({"model": "sim/gpt-6-luna", "messages": MESSAGES, "stream": True})
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1_024)
+    writer.transport.pause_reading()  # type: ignore[attr-defined] # a read transport has it
+    writer.write(_head(len(body)) + body)
+    began = time.monotonic()
+    await asyncio.sleep(0.3)
+    while gateway.runtime.engine.calls_open:
+        assert time.monotonic() - began < 10
+        await asyncio.sleep(0.02)
+    writer.transport.abort()
+    return time.monotonic() - began
