@@ -246,6 +246,7 @@ class ScriptedAnswer:
     def __init__(self, scripted: Scripted, head_seconds: float, upstream: ScriptedUpstream, clock: Clock) -> None:
         self.status = scripted.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in scripted.headers.items()}
+        self.sent_seconds: float | None = None
         self.released = False
         self.closed = False
         self._coming = deque(_arrivals(scripted.steps, head_seconds))

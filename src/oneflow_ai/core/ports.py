@@ -61,10 +61,22 @@ class RateHints:
 
 
 class HttpAnswer(Protocol):
-    """A provider's answer as it arrives. Header names are lower case."""
+    """A provider's answer as it arrives. Header names are lower case.
 
-    status: int
-    headers: Mapping[str, str]
+    `sent_seconds` is when its request went out (monotonic) if a connection had to be opened first; None: at once.
+    """
+
+    @property
+    def status(self) -> int:
+        """The answer's status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The answer's headers."""
+
+    @property
+    def sent_seconds(self) -> float | None:
+        """When the request went out, if a connection had to be opened first."""
 
     async def read(self, until_seconds: float) -> bytes:
         """Give the next bytes, at most what has arrived; empty at the end.
@@ -149,8 +161,14 @@ class Quota(Protocol):
     async def hold(self, call: Call, target: Target, tokens: int) -> None:
         """Wait for a turn; raises `Failure` (`queue_timeout`) when none can come before the deadline."""
 
+    def sent(self, call: Call, target: Target, sent_seconds: float) -> None:
+        """The request went out only then, since a connection had to be opened first."""
+
     def settle(self, call: Call, target: Target, tokens: int) -> None:
         """Correct the tokens and free the place of a call that ended."""
+
+    def void(self, call: Call, target: Target) -> None:
+        """Give back all that a call held which was never sent."""
 
     def learn(self, target: Target, hints: RateHints) -> None:
         """Adjust to what the provider's headers say."""

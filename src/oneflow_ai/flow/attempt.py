@@ -55,16 +55,19 @@ class Attempt:
     async def run(self) -> None:
         """Push the whole answer but for its end, which waits for the accounts; raises `Failure`."""
         await self._quota.hold(self._call, self.target, self._tokens)
-        used = 0
         try:
             self.started_seconds = self._clock.monotonic()
             await self._exchange()
         finally:
-            if self.usage is not None:
-                used = self.usage.input_tokens + self.usage.output_tokens
-            elif self.sent:
-                used = self._tokens
-            self._quota.settle(self._call, self.target, used)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if not self.sent:
+            self._quota.void(self._call, self.target)
+            return
+        usage = self.usage
+        used = self._tokens if usage is None else usage.input_tokens + usage.output_tokens
+        self._quota.settle(self._call, self.target, used)
 
     async def _exchange(self) -> None:
         call, target = self._call, self.target
@@ -76,6 +79,8 @@ class Attempt:
         answer = await self._upstream.send(request, until)
         try:
             self.status = answer.status
+            if answer.sent_seconds is not None:
+                self._quota.sent(call, target, answer.sent_seconds)
             hints = target.adapter.hints(answer.headers)
             if hints is not None:
                 self._quota.learn(target, hints)

@@ -1,0 +1,200 @@
+"""One provider answer as it arrives on a connection of our own: head, pieces, end, and who gives the connection back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from oneflow_ai.core.failure import UPSTREAM_TIMEOUT, Failure
+from oneflow_ai.upstream.unpack import Unpacker, unpacker_for
+
+BUFFERED_BYTES_MOST = 256 << 10
+BUFFERED_BYTES_LEAST = 64 << 10
+LINGER_SECONDS = 0.1
+_SLACK_SECONDS = 0.002
+
+
+class Line(Protocol):
+    """The connection that an answer comes on, as far as the answer needs it."""
+
+    def pause(self) -> None:
+        """Read no more for now."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def give_back(self) -> None:
+        """The answer was read to its end."""
+
+    def break_off(self) -> None:
+        """The answer is left in the middle: the connection is of no more use."""
+
+
+class Answer:
+    """Implements the `HttpAnswer` port. The connection feeds it; one reader takes from it."""
+
+    __slots__ = (
+        "_buffered_bytes", "_failure", "_left", "_line", "_loop", "_pieces", "_timer", "_unpacker", "_until_seconds",
+        "_waiter", "begun", "ended", "headers", "host", "sent_seconds", "status",
+    )  # fmt: skip
+
+    def __init__(self, line: Line, loop: asyncio.AbstractEventLoop, host: str) -> None:
+        self._line = line
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self._buffered_bytes = 0
+        self._failure: Failure | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._until_seconds = 0.0
+        self._unpacker: Unpacker | None = None
+        self._left = False
+        self.host = host
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.begun = False
+        self.ended = False
+        self.sent_seconds: float | None = None
+
+    # ---- the reader's side
+
+    async def head(self, until_seconds: float) -> None:
+        """Wait for the head; raises `Failure`."""
+        while not self.begun and self._failure is None:
+            await self._wait(until_seconds)
+        if self._failure is not None:
+            raise self._failure
+        self._unpacker = unpacker_for(self.headers.get("content-encoding"), self.host)
+
+    async def read(self, until_seconds: float) -> bytes:
+        """Give what has arrived; empty at the end. Raises `Failure`."""
+        if self._unpacker is None:
+            return await self._read(until_seconds)
+        unpacker = self._unpacker
+        while True:
+            packed = unpacker.waiting or await self._read(until_seconds)
+            piece = unpacker.unpack(packed)
+            if piece:
+                return piece
+            if not packed or unpacker.ended:
+                return b""
+
+    def release(self) -> None:
+        """Keep the connection if the rest of the answer comes in a moment."""
+        if self._left:
+            return
+        if self.ended:
+            self._leave()
+            self._line.give_back()
+        else:
+            self._stop_timer()
+            self._left = True
+            self._timer = self._loop.call_later(LINGER_SECONDS, self._line.break_off)
+
+    def close(self) -> None:
+        """Close the connection unless the answer was read to its end or released."""
+        if self._left:
+            return
+        self._leave()
+        if self.ended and self._failure is None:
+            self._line.give_back()
+        else:
+            self._line.break_off()
+
+    async def _read(self, until_seconds: float) -> bytes:
+        while not self._pieces:
+            if self._failure is not None:
+                raise self._failure
+            if self.ended:
+                return b""
+            await self._wait(until_seconds)
+        pieces = self._pieces
+        chunk = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if self._buffered_bytes > BUFFERED_BYTES_MOST:
+            self._line.resume()
+        self._buffered_bytes = 0
+        return chunk
+
+    async def _wait(self, until_seconds: float) -> None:
+        self._arm(until_seconds)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # ---- the connection's side
+
+    def take_head(self, status: int, headers: dict[str, str]) -> None:
+        """The head is there."""
+        self.status, self.headers, self.begun = status, headers, True
+        self._wake()
+
+    def take(self, piece: bytes) -> None:
+        """A piece of the body arrived."""
+        if self._left:
+            return
+        self._pieces.append(piece)
+        before = self._buffered_bytes
+        self._buffered_bytes += len(piece)
+        if before <= BUFFERED_BYTES_MOST < self._buffered_bytes:
+            self._line.pause()
+        self._wake()
+
+    def end(self) -> None:
+        """The answer is complete."""
+        self.ended = True
+        if self._left:
+            self._stop_timer()
+            self._line.give_back()
+        else:
+            self._wake()
+
+    def fail(self, failure: Failure) -> None:
+        """The connection broke, or what came is no HTTP."""
+        if self._failure is None and not self.ended:
+            self._failure = failure
+            self._wake()
+
+    def hurry(self, until_seconds: float) -> None:
+        """The head must be there by then, whatever the reader allowed."""
+        if self._timer is None or self._timer.when() > until_seconds:
+            self._stop_timer()
+            self._timer = self._loop.call_at(until_seconds, self._late)
+
+    # ---- time
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _arm(self, until_seconds: float) -> None:
+        """See that the timer fires by then. One timer serves many reads, and is moved only when it would be late."""
+        self._until_seconds = until_seconds
+        timer = self._timer
+        if timer is None:
+            self._timer = self._loop.call_at(until_seconds, self._ring)
+        elif timer.when() > until_seconds + _SLACK_SECONDS:
+            timer.cancel()
+            self._timer = self._loop.call_at(until_seconds, self._ring)
+
+    def _ring(self) -> None:
+        if self._loop.time() + _SLACK_SECONDS < self._until_seconds:
+            self._timer = self._loop.call_at(self._until_seconds, self._ring)
+        else:
+            self._late()
+
+    def _late(self) -> None:
+        self._timer = None
+        words = "sent nothing more in time" if self.begun else "did not answer in time"
+        self.fail(Failure(UPSTREAM_TIMEOUT, f"{self.host} {words}"))
+
+    def _leave(self) -> None:
+        self._left = True
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

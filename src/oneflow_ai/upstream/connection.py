@@ -1,0 +1,240 @@
+"""One HTTP/1.1 connection to a provider: llhttp decides what is HTTP, we decide how much of it we take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import httptools
+
+from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_CLOSED, UPSTREAM_TIMEOUT, Failure
+from oneflow_ai.upstream.answer import Answer
+
+HEAD_BYTES_MOST = 64 << 10
+HEADERS_MOST = 200
+INTERIM_ANSWERS_MOST = 16
+FRAMING_BYTES_MOST = 64 << 10
+_SWITCHING_PROTOCOLS = 101
+
+
+class Connection(asyncio.Protocol):
+    """Carries one request at a time. `reused` says that it has carried one before; `give_back` takes it when free.
+
+    `untouched` is True while nothing of the present answer has come: only then a kept connection may just have been
+    closed by the other side as we wrote (F8).
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, head_seconds: float) -> None:
+        self._loop = loop
+        self._host = host
+        self._head_seconds = head_seconds
+        self._transport: asyncio.Transport | None = None
+        self._parser: Any = None
+        self._answer: Answer | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = self._idle_bytes = self._interim = 0
+        self._sized = self._keep = self._progress = False
+        self._stall: asyncio.TimerHandle | None = None
+        self._write_seconds = 0.0
+        self._left_bytes = 0
+        self._gone: Callable[[Connection, bool], None] | None = None
+        self.reused = False
+        self.untouched = True
+        self.idle_since_seconds = 0.0
+
+    # ---- used by the pool
+
+    def belongs_to(self, gone: Callable[[Connection, bool], None]) -> None:
+        """`gone(connection, usable)` is called once for each use, when it is over."""
+        self._gone = gone
+
+    @property
+    def open(self) -> bool:
+        """Whether the other side has it open still, as far as is known."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, head: bytes, body: bytes, write_seconds: float) -> Answer:
+        """Write a request; the answer is fed as it comes."""
+        assert self._transport is not None
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers = []
+        self._head_bytes = self._idle_bytes = self._interim = 0
+        self._sized = self._keep = False
+        self._write_seconds = write_seconds
+        self.untouched = True
+        answer = self._answer = Answer(self, self._loop, self._host)
+        self._transport.writelines((head, body))
+        return answer
+
+    def close(self) -> None:
+        """Close at once."""
+        self._stop_stall()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---- used by the answer
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if self.open and self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self.open and self._transport is not None:
+            self._transport.resume_reading()
+
+    def give_back(self) -> None:
+        """The answer was read to its end: the connection may carry another."""
+        self._over(usable=self._keep and self.open and self._stall is None)
+
+    def break_off(self) -> None:
+        """The answer is left in the middle."""
+        self._over(usable=False)
+
+    def _over(self, *, usable: bool) -> None:
+        gone, self._gone = self._gone, None
+        self._answer = None
+        if not usable:
+            self.close()
+        if gone is not None:
+            gone(self, usable)
+
+    # ---- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        # uvloop's transports are not asyncio's by class.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the answer, or ones that nobody asked for: then the connection is closed."""
+        answer = self._answer
+        if answer is None or answer.ended:
+            self.close()
+            return
+        if self.untouched:
+            self.untouched = False
+            answer.hurry(self._loop.time() + self._head_seconds)
+        self._progress = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._broken("switched to another protocol")
+        except httptools.HttpParserError:
+            self._broken("sent what is not HTTP")
+        else:
+            self._bound(len(data), answer)
+
+    def eof_received(self) -> None:
+        """The other side sends no more."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone. An answer without a length ends so; any other is cut."""
+        self._stop_stall()
+        self._transport = None
+        answer = self._answer
+        if answer is None or answer.ended:
+            return
+        if answer.begun and not self._sized and exc is None:
+            answer.end()
+        else:
+            where = "within its answer" if answer.begun else "without an answer"
+            answer.fail(Failure(UPSTREAM_CLOSED, f"{self._host} closed the connection {where}"))
+
+    def pause_writing(self) -> None:
+        """The other side does not read as fast as we write: it must take something within the write limit."""
+        assert self._transport is not None
+        self._left_bytes = self._transport.get_write_buffer_size()
+        self._stall = self._loop.call_later(self._write_seconds, self._stalled)
+
+    def resume_writing(self) -> None:
+        """The other side reads again."""
+        self._stop_stall()
+
+    def _stalled(self) -> None:
+        self._stall = None
+        left = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if 0 < left < self._left_bytes:
+            self.pause_writing()
+        elif left and self._answer is not None:
+            self._answer.fail(Failure(UPSTREAM_TIMEOUT, f"{self._host} does not read the request"))
+
+    def _stop_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    # ---- llhttp
+
+    def on_message_begin(self) -> None:
+        """An answer begins; after the one that was asked for, none may."""
+        if self._answer is None or self._answer.ended:
+            raise ValueError("an answer that nobody asked for")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header of a head, or of the trailers."""
+        self._head_bytes += len(name) + len(value)
+        if len(self._headers) < HEADERS_MOST and self._head_bytes <= HEAD_BYTES_MOST:
+            self._headers.append((name, value))
+        else:
+            raise ValueError("too many headers")
+
+    def on_headers_complete(self) -> None:
+        """A head is complete: an interim one, or the answer's."""
+        answer = self._answer
+        if answer is None or answer.begun:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != _SWITCHING_PROTOCOLS:
+            self._interim += 1
+            if self._interim > INTERIM_ANSWERS_MOST:
+                raise ValueError("too many interim answers")
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
+        self._sized = "content-length" in headers or "transfer-encoding" in headers
+        self._progress = True
+        answer.take_head(status, headers)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._progress = True
+        if self._answer is not None:
+            self._answer.take(body)
+
+    def on_message_complete(self) -> None:
+        """An answer is complete; an interim one is forgotten."""
+        answer = self._answer
+        if answer is None:
+            return
+        if not answer.begun:
+            self._headers = []
+            return
+        self._keep = self._sized_or_empty(answer.status) and self._parser.should_keep_alive()
+        answer.end()
+
+    def _sized_or_empty(self, status: int) -> bool:
+        return self._sized or status in (204, 304)
+
+    def _bound(self, size_bytes: int, answer: Answer) -> None:
+        """Refuse a head without end, and chunk extensions or trailers without end."""
+        if not answer.begun:
+            self._idle_bytes += size_bytes
+            if self._idle_bytes > HEAD_BYTES_MOST:
+                self._broken("sent a head that is too large")
+        elif self._progress:
+            self._idle_bytes = 0
+        elif not answer.ended:
+            self._idle_bytes += size_bytes
+            if self._idle_bytes > FRAMING_BYTES_MOST:
+                self._broken("sent framing without end")
+
+    def _broken(self, words: str) -> None:
+        self._keep = False
+        answer = self._answer
+        if answer is not None:
+            if answer.ended:
+                self.close()
+            else:
+                answer.fail(Failure(UPSTREAM_BAD_RESPONSE, f"{self._host} {words}"))

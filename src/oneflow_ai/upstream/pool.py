@@ -1,0 +1,245 @@
+"""Connections to one provider: kept while fresh, bounded in number, waited for in turn, replaced when stale."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import OrderedDict, deque
+
+from oneflow_ai.core.failure import (
+    UPSTREAM_CLOSED,
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_TLS_ERROR,
+    UPSTREAM_UNREACHABLE,
+    Failure,
+)
+from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.upstream.address import Address, address_and_head
+from oneflow_ai.upstream.answer import Answer
+from oneflow_ai.upstream.connection import Connection
+from oneflow_ai.upstream.way import Way
+
+KEEP_SECONDS = 30.0
+HEADS_MOST = 1_024
+
+
+class Pool:
+    """Implements the `Upstream` port for one way, over connections of our own. It knows no proxies."""
+
+    def __init__(self, way: Way) -> None:
+        self.way = way
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: ssl.SSLContext | None = None
+        self._idle: dict[Address, deque[Connection]] = {}
+        self._busy: dict[Connection, Address] = {}
+        self._opening = 0
+        self._called = 0
+        self._idle_count = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._heads: OrderedDict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[Address, bytes]] = OrderedDict()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, request: HttpRequest, until_seconds: float) -> Answer:
+        """Send a request and give the answer once its head is there; raises `Failure`.
+
+        A kept connection that the provider closed as the request was written is replaced once, at no cost.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        address, head = self._head(request)
+        head += b"%d\r\n\r\n" % len(request.body)
+        connection = self._kept(address) if not self._waiters else None
+        if connection is None:
+            connection = await self._obtain(address, request, until_seconds)
+        try:
+            return await self._exchange(connection, address, head, request, until_seconds)
+        except Failure as failure:
+            stale = connection.reused and connection.untouched and failure.kind is UPSTREAM_CLOSED
+            if not stale:
+                raise
+        await self._turn(until_seconds)
+        connection = await self._open(address, request, until_seconds)
+        return await self._exchange(connection, address, head, request, until_seconds)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in [*self._busy, *(one for kept in self._idle.values() for one in kept)]:
+            connection.close()
+        self._idle.clear()
+        self._idle_count = 0
+        # The loop closes the sockets in its next round.
+        await asyncio.sleep(0)
+
+    @property
+    def busy(self) -> int:
+        """Connections that carry a call now."""
+        return len(self._busy)
+
+    @property
+    def kept(self) -> int:
+        """Connections that wait for one."""
+        return self._idle_count
+
+    async def _exchange(
+        self, connection: Connection, address: Address, head: bytes, request: HttpRequest, until_seconds: float
+    ) -> Answer:
+        assert self._loop is not None
+        self._busy[connection] = address
+        connection.belongs_to(self._over)
+        answer = connection.send(head, request.body, request.timeouts.write_seconds)
+        if not connection.reused:
+            answer.sent_seconds = self._loop.time()
+        try:
+            await answer.head(until_seconds)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _over(self, connection: Connection, usable: bool) -> None:
+        address = self._busy.pop(connection)
+        if usable and not self._closed:
+            assert self._loop is not None
+            connection.reused = True
+            connection.idle_since_seconds = self._loop.time()
+            self._idle.setdefault(address, deque()).append(connection)
+            self._idle_count += 1
+            if self._sweeper is None:
+                self._sweeper = self._loop.call_later(KEEP_SECONDS, self._sweep)
+        self._next()
+
+    # ---- connections
+
+    def _kept(self, address: Address) -> Connection | None:
+        """The connection used last: the others may grow stale and go."""
+        kept = self._idle.get(address)
+        while kept:
+            connection = kept.pop()
+            self._idle_count -= 1
+            if connection.open:
+                return connection
+        return None
+
+    async def _obtain(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
+        """Wait for a turn; then take what was given back meanwhile, or open a connection."""
+        await self._turn(until_seconds)
+        connection = self._kept(address)
+        return connection if connection is not None else await self._open(address, request, until_seconds)
+
+    async def _open(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
+        self._opening += 1
+        opened = False
+        try:
+            connection = await self._connect(address, request, until_seconds)
+            opened = True
+        finally:
+            self._opening -= 1
+            if not opened:
+                self._next()
+        return connection
+
+    async def _turn(self, until_seconds: float) -> None:
+        """Wait until one more connection may be in use, first come first served."""
+        if not self._waiters and self._room():
+            return
+        assert self._loop is not None
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout_at(until_seconds):
+                await waiter
+        except TimeoutError:
+            raise Failure(UPSTREAM_TIMEOUT, "no connection to the provider became free in time") from None
+        finally:
+            self._leave_queue(waiter)
+
+    def _leave_queue(self, waiter: asyncio.Future[None]) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+            return
+        # Its turn had come. Whoever took it opens or takes a connection before anything else runs; whoever was
+        # cancelled leaves it to the next.
+        self._called -= 1
+        task = asyncio.current_task()
+        if waiter.cancelled() or (task is not None and task.cancelling()):
+            self._next()
+
+    def _room(self) -> bool:
+        used = len(self._busy) + self._opening + self._called
+        if used >= self.way.connections_most:
+            return False
+        if used + self._idle_count >= self.way.connections_most:
+            self._drop_oldest()
+        return True
+
+    def _next(self) -> None:
+        while self._waiters and self._room():
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self._called += 1
+                waiter.set_result(None)
+
+    async def _connect(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
+        assert self._loop is not None
+        loop, limits = self._loop, request.timeouts
+        seconds = limits.connect_seconds + (limits.tls_seconds if address.tls else 0.0)
+        host = address.host
+        try:
+            async with asyncio.timeout_at(min(until_seconds, loop.time() + seconds)):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop, host, self.way.head_seconds),
+                    host,
+                    address.port,
+                    ssl=self._tls() if address.tls else None,
+                )
+        except TimeoutError:
+            raise Failure(UPSTREAM_TIMEOUT, f"{host} did not accept a connection in time") from None
+        except ssl.SSLError:
+            raise Failure(UPSTREAM_TLS_ERROR, f"no trusted TLS connection to {host}") from None
+        except (ConnectionResetError, BrokenPipeError):
+            kind = UPSTREAM_TLS_ERROR if address.tls else UPSTREAM_CLOSED
+            raise Failure(kind, f"{host} closed the connection at once") from None
+        except (OSError, socket.gaierror, UnicodeError):
+            raise Failure(UPSTREAM_UNREACHABLE, f"{host} could not be reached") from None
+        return connection
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = ssl.create_default_context(cafile=self.way.ca_file)
+        return self._context
+
+    # ---- what is kept
+
+    def _drop_oldest(self) -> None:
+        kept = min((kept for kept in self._idle.values() if kept), key=lambda kept: kept[0].idle_since_seconds)
+        kept.popleft().close()
+        self._idle_count -= 1
+
+    def _sweep(self) -> None:
+        """Close what has been idle for long; look again while anything is kept."""
+        assert self._loop is not None
+        oldest = self._loop.time() - KEEP_SECONDS
+        for address, kept in list(self._idle.items()):
+            while kept and (kept[0].idle_since_seconds <= oldest or not kept[0].open):
+                kept.popleft().close()
+                self._idle_count -= 1
+            if not kept:
+                del self._idle[address]
+        self._sweeper = self._loop.call_later(KEEP_SECONDS, self._sweep) if self._idle else None
+
+    def _head(self, request: HttpRequest) -> tuple[Address, bytes]:
+        key = (request.method, request.url, request.headers)
+        found = self._heads.get(key)
+        if found is None:
+            try:
+                found = self._heads[key] = address_and_head(request)
+            except ValueError as error:
+                raise Failure(UPSTREAM_UNREACHABLE, str(error)) from None
+            if len(self._heads) > HEADS_MOST:
+                self._heads.popitem(last=False)
+        return found

@@ -1,0 +1,59 @@
+"""A pool of connections for each way out, so that a provider that hangs holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from oneflow_ai.core.ports import HttpAnswer, HttpRequest
+from oneflow_ai.upstream.aiohttp_pool import AiohttpUpstream
+from oneflow_ai.upstream.pool import Pool
+from oneflow_ai.upstream.way import Way
+
+RETIREMENT_SECONDS = 600.0
+
+
+class _Pool(Protocol):
+    way: Way
+
+    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer: ...
+
+    async def close(self) -> None: ...
+
+
+class Ways:
+    """Implements the `Upstream` port: each request goes out on its own way."""
+
+    def __init__(self, ways: Mapping[str, Way]) -> None:
+        self._pools = {name: _pool(way) for name, way in ways.items()}
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
+        """Send a request on its own way; raises `Failure`."""
+        return await self._pools[request.way].send(request, until_seconds)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            await pool.close()
+
+    async def replace(self, ways: Mapping[str, Way]) -> None:
+        """Open the ways of a new configuration; those that changed or are gone close once their calls have ended."""
+        kept = {name: pool for name, pool in self._pools.items() if ways.get(name) == pool.way}
+        gone = [pool for name, pool in self._pools.items() if name not in kept]
+        self._pools = {name: kept.get(name) or _pool(way) for name, way in ways.items()}
+        for pool in gone:
+            # Its calls have ended by then: no call outlives its deadline.
+            asyncio.get_running_loop().call_later(RETIREMENT_SECONDS, _retire, pool, self._retiring)
+
+
+def _retire(pool: _Pool, tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.get_running_loop().create_task(pool.close())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+def _pool(way: Way) -> _Pool:
+    # Our own pool knows no proxies; the general client does.
+    return AiohttpUpstream(way) if way.proxy is not None else Pool(way)
