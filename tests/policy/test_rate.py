@@ -50,8 +50,8 @@ class SlidingLogMachine(RuleBasedStateMachine):
     @rule()
     def wait_for_the_next_place(self) -> None:
         when = self.log.next_free_seconds(self.now_seconds)
-        if when > self.now_seconds:
-            assert not self.log.room(self.now_seconds + (when - self.now_seconds) / 2)
+        if when - self.now_seconds > ROUNDING_SECONDS:
+            assert not self.log.room(when - ROUNDING_SECONDS)
         self.now_seconds = max(self.now_seconds, when)
         assert self.log.room(self.now_seconds)
 
@@ -108,6 +108,24 @@ def test_a_log_of_a_large_limit_stays_small_and_strict() -> None:
     assert len(log) <= SLOTS_MOST + 2
     assert most_in_a_minute(sent) == limit
     assert len(sent) > 2 * limit, "the second window was used too"
+
+
+def test_what_shares_a_place_leaves_with_the_last_of_it() -> None:
+    log = SlidingLog(2, coarse=True)
+    log.take(0.0)
+    log.take(0.05)
+    assert len(log) == 1
+    assert log.next_free_seconds(1.0) == 60.55
+
+
+@pytest.mark.parametrize(("told_seconds", "free_seconds"), [(4.0, 65.5), (5.0, 65.5), (7.0, 67.5)])
+def test_what_is_told_late_never_counts_from_before_the_last_send(told_seconds: float, free_seconds: float) -> None:
+    log = SlidingLog(2)
+    early = log.take(0.0)
+    log.take(5.0)
+    log.give_back(early)
+    log.take(told_seconds)
+    assert log.next_free_seconds(10.0, 2) == free_seconds
 
 
 @pytest.mark.parametrize("limit", [0, 1, SLOTS_MOST, 100_000])

@@ -157,6 +157,18 @@ def test_keys_that_wait_take_turns(play: Play) -> None:
     play(story)
 
 
+def test_a_small_call_does_not_overtake_a_large_one_that_waits(play: Play) -> None:
+    async def story(quota: Quota, clock: VirtualClock) -> None:
+        await quota.hold(call(), THOUSAND_TOKENS, 500)
+        large = asyncio.create_task(waited_seconds(quota, clock, THOUSAND_TOKENS, 900))
+        await clock.sleep(1.0)
+        small = asyncio.create_task(waited_seconds(quota, clock, THOUSAND_TOKENS, 10))
+        assert await large == soon(60.5)
+        assert await small == soon(59.5)
+
+    play(story)
+
+
 def test_a_call_that_cannot_be_served_in_time_is_refused_at_once(play: Play) -> None:
     async def story(quota: Quota, clock: VirtualClock) -> None:
         await fill(quota, SIXTY, 60)
@@ -259,6 +271,51 @@ def test_what_one_models_headers_say_does_not_slow_another(play: Play) -> None:
         await fill(quota, wide, 198)
         assert clock.monotonic() == 0.0
         assert await late == soon(60.5)
+
+    play(story)
+
+
+def test_tokens_of_a_models_own_limit_are_corrected_too(play: Play) -> None:
+    async def story(quota: Quota, clock: VirtualClock) -> None:
+        where, first = target(ProviderLimits(tokens_per_minute=100_000)), call()
+        quota.learn(where, RateHints(limit_tokens=1_000))
+        await quota.hold(first, where, 900)
+        quota.settle(first, where, 100)
+        await quota.hold(call(), where, 900)
+        assert clock.monotonic() == 0.0
+
+    play(story)
+
+
+def test_a_call_that_waits_for_its_credential_counts_at_its_model_from_when_it_goes(play: Play) -> None:
+    async def story(quota: Quota, clock: VirtualClock) -> None:
+        where, first, second, third = target(ProviderLimits(100, concurrency=1)), call(), call(), call()
+        quota.learn(where, RateHints(limit_requests=2))
+        quota.learn(target(where.limits, model="another"), RateHints(limit_requests=50))
+        await quota.hold(first, where, 1)
+        held = asyncio.create_task(quota.hold(second, where, 1))
+        await clock.sleep(30.0)
+        quota.settle(first, where, 1)
+        await held
+        quota.settle(second, where, 1)
+        await quota.hold(third, where, 1)
+        assert clock.monotonic() == soon(60.5)
+        quota.settle(third, where, 1)
+        assert await waited_seconds(quota, clock, where) == soon(30.0)
+
+    play(story)
+
+
+def test_a_call_that_its_credential_has_no_place_for_leaves_its_models_place_free(play: Play) -> None:
+    async def story(quota: Quota, clock: VirtualClock) -> None:
+        where, first = target(ProviderLimits(100, concurrency=1)), call()
+        quota.learn(where, RateHints(limit_requests=2))
+        await quota.hold(first, where, 1)
+        for _ in range(10):
+            with pytest.raises(Failure):
+                await quota.hold(call(deadline_seconds=clock.monotonic() + 1.0), where, 1)
+        quota.settle(first, where, 1)
+        assert await waited_seconds(quota, clock, where) == 0.0
 
     play(story)
 

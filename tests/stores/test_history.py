@@ -52,7 +52,7 @@ async def test_a_call_comes_back_as_it_was(history: History) -> None:
     assert (record.cost_nanos, record.price_version, record.usage_source) == (1_000, "2026-11-23", "provider")
     assert (record.estimated, record.simulated, record.stream) == (False, False, True)
     assert (record.seconds, record.first_event_seconds) == pytest.approx((0.5, 0.2))
-    assert (record.prompt, record.response) == (None, None)
+    assert record.prompt is None
     assert await history.get("req-8") is None
 
 
@@ -121,11 +121,25 @@ async def test_a_batch_written_twice_is_kept_once(history: History) -> None:
     assert (await history.totals(EVERYTHING)).requests == 11
 
 
-async def test_a_row_that_cannot_be_stored_is_lost_alone(history: History) -> None:
-    bad = replace(success(2), usage=Usage(input_tokens=2**70))
-    half = success(3, user="half a pair \ud800")
-    assert await keep(history, [success(1), bad, half, success(4)]) == 2
-    assert await ids(history, EVERYTHING) == ["req-4", "req-1"]
+async def test_a_row_that_cannot_be_stored_as_it_is_is_mended(history: History) -> None:
+    """Nobody keeps a call out of the history by what is sent with it."""
+    half = "half a pair \ud800"
+    named = success(3, user=half, tags=(half,), model=half)
+    attempts = [replace(named.attempts[0], outcome=half)]
+    bad = [replace(success(2), usage=Usage(input_tokens=2**70)), replace(named, attempts=attempts, model_actual=half)]
+    assert await keep(history, [success(1), *bad, success(4)]) == 0
+    huge, odd = await history.get("req-2"), await history.get("req-3")
+    assert huge is not None
+    assert odd is not None
+    assert huge.input_tokens == 2**63 - 1
+    assert {odd.end_user, odd.asked, odd.model_actual, *odd.tags, odd.attempts[0].outcome} == {"half a pair ?"}
+    assert await ids(history, EVERYTHING) == ["req-4", "req-3", "req-2", "req-1"]
+
+
+async def test_a_row_that_cannot_be_stored_at_all_is_lost_alone(history: History) -> None:
+    rows = [history.row(success(number)) for number in range(3)]
+    assert await history.write_batch([rows[0], rows[1][:-1], rows[2]]) == 1
+    assert await ids(history, EVERYTHING) == ["req-2", "req-0"]
 
 
 @settings(max_examples=40)

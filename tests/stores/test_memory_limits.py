@@ -1,4 +1,4 @@
-"""What is particular to our clients' limits kept in this process: what headers tell, and how many keys are remembered."""
+"""What is particular to our clients' limits kept in this process: what headers tell, how many keys are remembered."""
 
 import pytest
 
@@ -34,21 +34,27 @@ def test_where_there_is_no_limit_a_minute_nothing_is_told(account: Account) -> N
 def test_no_key_gains_by_the_coming_of_others() -> None:
     async def story(clock: VirtualClock, chance: SeededChance) -> None:
         limits = MemoryLimits(clock)
+
+        async def once(account: Account) -> None:
+            mine = call(account)
+            await limits.hold(mine, 0, 0)
+            await limits.settle(mine, Usage(), 0)
+
         early = Account("early", requests_per_minute=1)
-        await limits.hold(call(early), 0, 0)
+        await once(early)
         one = call(Account("one", concurrency=1))
         await limits.hold(one, 0, 0)
         for number in range(KEYS_MOST - 2):
-            await limits.hold(call(Account(f"key-{number}", requests_per_minute=1)), 0, 0)
+            await once(Account(f"key-{number}", requests_per_minute=1))
         with pytest.raises(Failure) as overloaded:
-            await limits.hold(call(Account("one too many", requests_per_minute=1)), 0, 0)
+            await once(Account("one too many", requests_per_minute=1))
         assert overloaded.value.kind is OVERLOADED
         with pytest.raises(Failure):
             await limits.hold(call(early), 0, 0)
         await clock.sleep(60.01)
         for number in range(1_000):
-            await limits.hold(call(Account(f"later-{number}", requests_per_minute=1)), 0, 0)
-        await limits.hold(call(early), 0, 0)
+            await once(Account(f"later-{number}", requests_per_minute=1))
+        await once(early)
         with pytest.raises(Failure):
             await limits.hold(call(one.account), 0, 0)
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneflow_ai.stores import StoreRefused, private_file
+from oneflow_ai.stores.private_file import _make_without_links
 from oneflow_ai.stores.secret_file import ServerSecret, hkdf_sha256, load, load_or_make
 
 # RFC 5869, appendix A.1 to A.3: secret, salt, info, and what comes out.
@@ -106,6 +107,13 @@ def test_a_file_open_to_others_is_refused_with_the_command_that_mends_it(tmp_pat
         load(path)
 
 
+def test_where_there_are_no_hard_links_a_file_is_made_once_too(tmp_path: Path) -> None:
+    made = [_make_without_links(tmp_path / "secret.key", content) for content in (b"one", b"two")]
+    assert made == [True, False]
+    assert private_file.read(tmp_path / "secret.key") == b"one"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are POSIX's")
 def test_a_folder_or_a_pipe_is_no_secret(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     for path in (tmp_path, tmp_path / "pipe"):

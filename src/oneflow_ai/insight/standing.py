@@ -56,7 +56,7 @@ class Observed:
         if provider is None or not provider.configured:
             return "unconfigured"
         aside = [self.health.quarantined(one, self.now_seconds) for one in self.credentials(provider)]
-        blocked = {each.place for each in breakers if each.state is State.OPEN and each.open_seconds_left > 0}
+        blocked = {each.place for each in breakers if _blocks(each)}
         used = {target.place for target in self._routed(name)} or {each.place for each in breakers}
         if (aside and all(aside)) or (used and used <= blocked):
             return "unavailable"
@@ -89,9 +89,11 @@ def any_targets(provider: Provider) -> Sequence[Target]:
 
 def best_of(route: Route, scores: ScoreBook, observed: Observed) -> Best:
     """The provider of a route that does best: the highest score, the first in the chain among equals."""
+    now = observed.now_seconds
+    blocked = {each.place for each in observed.health.shown(now) if _blocks(each)}
     usable: dict[str, str] = {}
     for target in route.targets:
-        if not _left_out(target, observed):
+        if target.place not in blocked and not observed.health.quarantined(target.credential, now):
             usable.setdefault(target.place, target.provider)
     left_out = list(dict.fromkeys(one.provider for one in route.targets if one.provider not in usable.values()))
     if not usable:
@@ -99,15 +101,14 @@ def best_of(route: Route, scores: ScoreBook, observed: Observed) -> Best:
         return Best(None, None, words)
     found: dict[str, float] = {}
     places = list(usable)
-    for place, score in zip(places, scores.scores(places, observed.now_seconds), strict=True):
+    for place, score in zip(places, scores.scores(places, now), strict=True):
         found[usable[place]] = max(score, found.get(usable[place], score))
     best = max(found, key=lambda name: found[name])
     return Best(best, found[best], _why(found, left_out))
 
 
-def _left_out(target: Target, observed: Observed) -> bool:
-    now = observed.now_seconds
-    return observed.health.blocked(target.place, now) or observed.health.quarantined(target.credential, now)
+def _blocks(breaker: BreakerState) -> bool:
+    return breaker.state is State.OPEN and breaker.open_seconds_left > 0
 
 
 def _why(found: Mapping[str, float], left_out: Sequence[str]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypedDict
 
 from oneflow_ai.core.failure import CLIENT_CLOSED, KINDS
@@ -32,7 +33,7 @@ class ProviderMetrics(TypedDict):
     last_error: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
     """One provider's counts. `seconds` is the sum over successes; `last_error` holds no secret and no prompt."""
 
@@ -42,18 +43,14 @@ class Counts:
     cost_nanos: int = 0
     last_error: str | None = None
 
-    @property
-    def requests(self) -> int:
-        """Successes and failures."""
-        return self.successes + self.failures
-
     def shown(self) -> ProviderMetrics:
         """The counts as people are shown them."""
+        requests = self.successes + self.failures
         return ProviderMetrics(
-            total_requests=self.requests,
+            total_requests=requests,
             successful_requests=self.successes,
             failed_requests=self.failures,
-            success_rate=percent_text(self.successes, self.requests),
+            success_rate=percent_text(self.successes, requests),
             average_response_time=seconds_text(self.seconds / self.successes if self.successes else 0.0),
             total_cost=money_text(self.cost_nanos),
             last_error=self.last_error,
@@ -74,24 +71,28 @@ class ProviderTally:
 
     def observe(self, exchange: Exchange) -> None:
         """Count one finished exchange."""
-        last = {attempt.target.provider: attempt for attempt in exchange.attempts}
-        for provider, attempt in last.items():
-            if (self._simulated or not attempt.target.simulated) and attempt.outcome != CLIENT_CLOSED.code:
-                self._add(provider, _counted(self.of(provider), attempt))
+        attempts = exchange.attempts
+        for attempt in attempts if len(attempts) == 1 else _last(attempts):
+            target = attempt.target
+            if attempt.outcome != CLIENT_CLOSED.code and (self._simulated or not target.simulated):
+                _count(self._room_for(target.provider), attempt)
         served = exchange.served
         if served is not None and exchange.cost_nanos and (self._simulated or not served.simulated):
-            counts = self.of(served.provider)
-            self._add(served.provider, replace(counts, cost_nanos=counts.cost_nanos + exchange.cost_nanos))
+            self._room_for(served.provider).cost_nanos += exchange.cost_nanos
 
     def of(self, provider: str) -> Counts:
         """The counts of one provider; all zero for one that was never tried."""
         return self._counts.get(provider) or Counts()
 
-    def _add(self, provider: str, counts: Counts) -> None:
-        self._counts[provider] = counts
-        self._counts.move_to_end(provider)
+    def _room_for(self, provider: str) -> Counts:
+        counts = self._counts.get(provider)
+        if counts is not None:
+            self._counts.move_to_end(provider)
+            return counts
+        counts = self._counts[provider] = Counts()
         if len(self._counts) > PROVIDERS_MOST:
             self._counts.popitem(last=False)
+        return counts
 
 
 def money_text(nanos: int) -> str:
@@ -109,11 +110,18 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.2f}s"
 
 
-def _counted(counts: Counts, attempt: Attempt) -> Counts:
-    if attempt.outcome != "ok":
-        return replace(counts, failures=counts.failures + 1, last_error=_told(attempt))
-    seconds = attempt.ended_seconds - attempt.started_seconds
-    return replace(counts, successes=counts.successes + 1, seconds=counts.seconds + seconds)
+def _last(attempts: Iterable[Attempt]) -> Iterable[Attempt]:
+    """The last attempt at each provider."""
+    return {attempt.target.provider: attempt for attempt in attempts}.values()
+
+
+def _count(counts: Counts, attempt: Attempt) -> None:
+    if attempt.outcome == "ok":
+        counts.successes += 1
+        counts.seconds += attempt.ended_seconds - attempt.started_seconds
+    else:
+        counts.failures += 1
+        counts.last_error = _told(attempt)
 
 
 def _told(attempt: Attempt) -> str:

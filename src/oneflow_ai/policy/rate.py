@@ -6,7 +6,6 @@ import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
-from itertools import accumulate
 
 # A minute at the provider, and half a second for requests that the network delays unequally.
 WINDOW_SECONDS = 60.5
@@ -76,13 +75,16 @@ class SlidingLog:
         return not self.limit or self.used + self.others + amount <= self.limit
 
     def take(self, now_seconds: float, amount: int = 1) -> Slot:
-        """So much is sent now, room or not; the slot is for `give_back`."""
+        """So much is sent now, room or not; the slot is for `give_back`.
+
+        What is told late, of a moment before the last send, counts from that send.
+        """
         slots = self._slots
         self.used += amount
         if slots:
             slot = slots[-1]
-            if now_seconds - slot.first_seconds <= self._grain_seconds:
-                slot.last_seconds = now_seconds
+            if now_seconds - slot.first_seconds <= self._grain_seconds or now_seconds <= slot.last_seconds:
+                slot.last_seconds = max(slot.last_seconds, now_seconds)
                 slot.amount += amount
                 return slot
             self.expire(now_seconds)
@@ -128,14 +130,19 @@ class SlidingLog:
             return lambda amount: start_seconds
         self.expire(now_seconds)
         free, others = limit - self.used * weight, self.others
-        left = list(accumulate(slot.amount * weight for slot in self._slots))
-        left_seconds = [slot.last_seconds + window_seconds for slot in self._slots]
+        # Read as far as is asked for: most who ask stand near the front.
+        slots = iter(self._slots)
+        left: list[float] = [0.0]
+        left_seconds = [start_seconds]
 
         def freed_seconds(need: float) -> float:
-            if need <= 0:
-                return start_seconds
-            place = bisect_left(left, need - _ROUNDING)
-            return left_seconds[place] if place < len(left) else math.inf
+            while left[-1] < need - _ROUNDING:
+                slot = next(slots, None)
+                if slot is None:
+                    return math.inf
+                left.append(left[-1] + slot.amount * weight)
+                left_seconds.append(slot.last_seconds + window_seconds)
+            return left_seconds[bisect_left(left, need - _ROUNDING)]
 
         def served_seconds(amount: int) -> float:
             if amount <= 0:

@@ -15,13 +15,15 @@ FACTOR_LEAST = 0.1
 RISE_PER_SECOND = 0.01
 # Where a 429 names no wait: one second, doubled for each that follows within a minute.
 STOP_SECONDS = 1.0
-STOP_DOUBLINGS_MOST = 6
+STOP_DOUBLINGS_MOST = 2
 STOP_SECONDS_MOST = 3_600.0
 STOP_JITTER = 0.1
 # Requests that were on their way when a 429 came bring theirs within about this time: one lesson, not many.
 VOLLEY_SECONDS = 1.0
 # A limit that takes longer than this to fill again is not one of a minute.
 MINUTE_RESET_SECONDS_MOST = 62.0
+# A request that goes out later than this after its turn came has its minute counted from then.
+LATE_SECONDS = 0.05
 # What calls are thought to use of the tokens they reserve, before any has told.
 USED_PART_UNKNOWN = 0.5
 
@@ -93,13 +95,15 @@ class Throttle:
         concurrency.in_flight += 1
         return Hold(requests.take(now_seconds), reserved, tokens, now_seconds)
 
-    def restart(self, hold: Hold, now_seconds: float) -> None:
-        """The request goes out only now: its minute begins now."""
+    def restart(self, hold: Hold, sent_seconds: float) -> None:
+        """The request went out only then: its minute begins then. Small differences are the network's and let be."""
+        if sent_seconds - hold.taken_seconds <= LATE_SECONDS:
+            return
         self.requests.give_back(hold.request)
-        hold.request = self.requests.take(now_seconds)
+        hold.request = self.requests.take(sent_seconds)
         if hold.tokens is not None:
             self.tokens.give_back(hold.tokens, hold.reserved_tokens)
-            hold.tokens = self.tokens.take(now_seconds, hold.reserved_tokens)
+            hold.tokens = self.tokens.take(sent_seconds, hold.reserved_tokens)
 
     def settle(self, hold: Hold, now_seconds: float, tokens: int) -> None:
         """The call ended, having used so many tokens."""
@@ -245,11 +249,11 @@ class Throttle:
 
 
 def ceiling(limit: int, *, firm: bool, told: Iterable[int]) -> int:
-    """A credential's limit: what is set, moved by what headers told of its models; a firm one is only lowered."""
-    most = max(told, default=0)
-    if not limit or not most:
+    """A credential's limit: what is set, moved to what headers told of all its models; a firm one is only lowered."""
+    in_all = sum(told)
+    if not limit or not in_all:
         return limit
-    return min(limit, most) if firm else most
+    return min(limit, in_all) if firm else in_all
 
 
 def _of_a_minute(limit: int | None, reset_seconds: float | None) -> bool:

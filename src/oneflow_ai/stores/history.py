@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from oneflow_ai.core.record import Exchange
-from oneflow_ai.stores.history_row import COLUMNS, Row, row_bytes, row_of
+from oneflow_ai.stores.history_row import COLUMNS, Row, mended, row_bytes, row_of
 from oneflow_ai.stores.moments import as_microseconds, as_moment
 from oneflow_ai.stores.sqlite import Database
 from oneflow_ai.stores.tables import requests
@@ -65,7 +65,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request of the history. `prompt` and `response` are only ever there for a single record, and if kept."""
+    """One request of the history. `prompt` is only ever there for a single record, and if kept."""
 
     id: str
     at: datetime
@@ -98,7 +98,6 @@ class Record:
     first_event_seconds: float | None
     queued_seconds: float
     prompt: str | None = None
-    response: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +148,8 @@ class History:
     async def write_batch(self, rows: Sequence[Row]) -> int:
         """Keep rows, in one transaction; a row whose id is there already is passed over, so a batch may be repeated.
 
-        Gives how many rows could not be stored as they are (a number beyond 64 bits, half a surrogate pair), and so
-        are lost. Raises `Failure` (`storage_unavailable`): then none was kept.
+        A row that cannot be stored as it is (a number beyond 64 bits, half a surrogate pair) is mended. Gives how many
+        were lost even so. Raises `Failure` (`storage_unavailable`): then none was kept.
         """
         return await self._database.write(lambda connection: self._write(connection, rows))
 
@@ -158,7 +157,7 @@ class History:
         if self._stored(connection, rows):
             return 0
         # Those before the bad one are in the transaction already, and are passed over.
-        return sum(not self._stored(connection, [row]) for row in rows)
+        return sum(not (self._stored(connection, [row]) or self._stored(connection, [mended(row)])) for row in rows)
 
     def _stored(self, connection: Connection, rows: Sequence[Row]) -> bool:
         try:
@@ -184,7 +183,7 @@ class History:
         return Page(records, None if last is None else Cursor(last["at"], last["seq"]))
 
     async def get(self, request_id: str) -> Record | None:
-        """One record, with its prompt and response where they were kept."""
+        """One record, with its prompt where it was kept."""
         query = select(requests).where(requests.c.id == request_id)
         row = await self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
         return None if row is None else _record(row)
@@ -219,7 +218,7 @@ class History:
 
 def page_query(filters: Filters, before: Cursor | None, limit: int) -> Select[Any]:
     """The statement that reads a page."""
-    columns = [column for column in requests.c if column.name not in ("prompt", "response")]
+    columns = [column for column in requests.c if column.name != "prompt"]
     place = tuple_(requests.c.at, requests.c.seq)
     query = select(*columns).where(*_conditions(filters))
     if before is not None:

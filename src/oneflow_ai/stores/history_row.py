@@ -83,7 +83,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         call.model[:NAME_CHARACTERS_MOST],
         target.provider if target else None,
         target.model if target else None,
-        exchange.model_actual,
+        exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else None,
         exchange.status,
         outcome[:NAME_CHARACTERS_MOST],
         exchange.message[:MESSAGE_CHARACTERS_MOST] if outcome in _OWN_WORDS else None,
@@ -119,23 +119,38 @@ def _spent(usage: Usage) -> tuple[int | str, ...]:
     )
 
 
+def mended(row: Row) -> Row:
+    """The row as a database can store it: half surrogate pairs become `?`, numbers stay within 64 bits."""
+    return tuple(
+        _whole(value) if isinstance(value, str) else _within_64_bits(value) if isinstance(value, int) else value
+        for value in row
+    )
+
+
 def _tags(tags: tuple[str, ...]) -> str:
-    return orjson.dumps([tag[:NAME_CHARACTERS_MOST] for tag in tags[:TAGS_MOST]]).decode()
+    cut = [tag[:NAME_CHARACTERS_MOST] for tag in tags[:TAGS_MOST]]
+    try:
+        return orjson.dumps(cut).decode()
+    except TypeError:
+        return orjson.dumps([_whole(tag) for tag in cut]).decode()
 
 
 def _attempts(exchange: Exchange) -> str:
-    return orjson.dumps(
-        [
-            (
-                attempt.target.place,
-                attempt.target.credential.id,
-                attempt.outcome,
-                attempt.status,
-                round(attempt.ended_seconds - attempt.started_seconds, 6),
-            )
-            for attempt in exchange.attempts[-ATTEMPTS_MOST:]
-        ]
-    ).decode()
+    kept = [
+        (
+            attempt.target.place,
+            attempt.target.credential.id,
+            attempt.outcome[:NAME_CHARACTERS_MOST],
+            attempt.status,
+            round(attempt.ended_seconds - attempt.started_seconds, 6),
+        )
+        for attempt in exchange.attempts[-ATTEMPTS_MOST:]
+    ]
+    try:
+        return orjson.dumps(kept).decode()
+    except TypeError:
+        # An outcome may be a provider's own word.
+        return orjson.dumps([(place, name, _whole(outcome), *rest) for place, name, outcome, *rest in kept]).decode()
 
 
 def _prompt(exchange: Exchange) -> str | None:
@@ -144,3 +159,11 @@ def _prompt(exchange: Exchange) -> str | None:
     except TypeError:
         # What the wire allows and JSON text does not: half a surrogate pair, a number of more than 64 bits.
         return None
+
+
+def _whole(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def _within_64_bits(number: int) -> int:
+    return max(-(2**63), min(number, 2**63 - 1))

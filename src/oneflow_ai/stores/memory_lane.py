@@ -13,8 +13,6 @@ from oneflow_ai.policy.throttle import Hold, Throttle
 
 # Event loops round timers: none is set for less than this, so that one which rings early does not spin.
 TIMER_SECONDS_LEAST = 0.001
-# A call that goes on later than this after its turn came has its minute counted from then.
-LATE_SECONDS = 0.05
 
 _STALE_MOST = 64
 
@@ -76,9 +74,8 @@ class Lane:
         except asyncio.CancelledError:
             self._give_up(waiter)
             raise
-        now = self._clock.monotonic()
-        if now - hold.taken_seconds > LATE_SECONDS:
-            self.throttle.restart(hold, now)
+        # A busy loop may take a turn up late.
+        self.throttle.restart(hold, self._clock.monotonic())
         return hold
 
     def pump(self, now_seconds: float) -> None:

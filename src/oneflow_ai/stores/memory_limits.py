@@ -12,8 +12,9 @@ from oneflow_ai.policy.rate import Gcra
 
 # API keys whose use is remembered until it is made up for.
 KEYS_MOST = 100_000
-# How many of those not used for longest are looked at, each time a new one comes, for what may be forgotten.
+# How many of those not used for long are looked at, each time a new one comes, for what may be forgotten.
 SWEPT_EACH_TIME = 4
+SWEPT_WHEN_FULL = 256
 
 
 class MemoryLimits:
@@ -97,13 +98,17 @@ class MemoryLimits:
         return key
 
     def _sweep(self, now_seconds: float) -> None:
-        """Forget some of the keys not used for longest, but none that would gain by it."""
-        for _ in range(min(SWEPT_EACH_TIME, len(self._keys))):
-            name, key = next(iter(self._keys.items()))
-            if key.idle(now_seconds):
-                del self._keys[name]
+        """Forget some of the keys not used for long, but none that would gain by it."""
+        keys = self._keys
+        full = len(keys) >= KEYS_MOST
+        for _ in range(min(SWEPT_WHEN_FULL if full else SWEPT_EACH_TIME, len(keys))):
+            name, key = next(iter(keys.items()))
+            if not key.idle(now_seconds):
+                keys.move_to_end(name)
             else:
-                self._keys.move_to_end(name)
+                del keys[name]
+                if full:
+                    return
 
 
 class _Key:

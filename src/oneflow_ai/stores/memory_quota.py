@@ -127,16 +127,15 @@ class MemoryQuota:
             taken[0].void(taken[1])
         credential.void(hold)
 
-    def sent(self, call: Call, target: Target) -> None:
-        """The request is handed to the network only now (a connection had to be made): its minute begins now."""
+    def sent(self, call: Call, target: Target, sent_seconds: float) -> None:
+        """The request went out only then (a connection had to be opened first): its minute begins then."""
         credential = self._credentials.get(target.credential.id)
         key = (call.id, target.place)
         if credential is None or (hold := credential.holds.get(key)) is None:
             return
-        now = self._monotonic()
-        credential.throttle.restart(hold, now)
+        credential.throttle.restart(hold, sent_seconds)
         if (taken := credential.place_holds.get(key)) is not None:
-            taken[0].throttle.restart(taken[1], now)
+            taken[0].throttle.restart(taken[1], sent_seconds)
 
     def learn(self, target: Target, hints: RateHints) -> None:
         """Adjust to what the provider's headers say of this model."""
@@ -231,7 +230,7 @@ class MemoryQuota:
         for name in list(self._credentials)[:SWEPT_EACH_TIME]:
             credential = self._credentials[name]
             places = credential.places.values()
-            if not credential.holds and credential.idle(now_seconds) and all(p.idle(now_seconds) for p in places):
+            if credential.idle(now_seconds) and all(place.idle(now_seconds) for place in places):
                 del self._credentials[name]
             else:
                 self._credentials.move_to_end(name)

@@ -24,8 +24,8 @@ def make(path: Path, content: bytes) -> bool:
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
-    _write(draft, content)
     try:
+        _write(draft, content)
         os.link(draft, path)
     except FileExistsError:
         return False
@@ -34,7 +34,8 @@ def make(path: Path, content: bytes) -> bool:
             raise
         return _make_without_links(path, content)
     finally:
-        draft.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
     _flush_folder(path.parent)
     return True
 

@@ -47,11 +47,16 @@ def load(path: Path) -> ServerSecret | None:
         content = private_file.read(path)
     except FileNotFoundError:
         return None
+    return secret_of(content, str(path))
+
+
+def secret_of(content: bytes, place: str) -> ServerSecret:
+    """The secret that these bytes are, or that they are the hexadecimal digits of; raises `StoreRefused`."""
     value = bytes.fromhex(content.strip().decode()) if _is_hex(content.strip()) else content
     if len(value) < SECRET_BYTES:
         raise StoreRefused(
-            f"{path} holds {len(value)} bytes, a server secret needs {SECRET_BYTES} or more: restore it from a backup, "
-            "or write one with `openssl rand -hex 32` where no keys have been made yet"
+            f"{place} holds {len(value)} bytes, a server secret needs {SECRET_BYTES} or more: restore it from a "
+            "backup, or write one with `openssl rand -hex 32` where no keys have been made yet"
         )
     return ServerSecret(value)
 

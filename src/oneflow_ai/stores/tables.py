@@ -86,7 +86,6 @@ requests = Table(
     Column("first_event_seconds", Float),
     Column("queued_seconds", Float, nullable=False),
     Column("prompt", Text),
-    Column("response", Text),
 )
 
 Index("ix_requests_at", requests.c.at)

@@ -76,7 +76,6 @@ def _make_requests() -> None:
         sa.Column("first_event_seconds", sa.Float()),
         sa.Column("queued_seconds", sa.Float(), nullable=False),
         sa.Column("prompt", sa.Text()),
-        sa.Column("response", sa.Text()),
         sa.PrimaryKeyConstraint("seq", name="pk_requests"),
         sa.UniqueConstraint("id", name="uq_requests_id"),
     )

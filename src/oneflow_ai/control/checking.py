@@ -1,0 +1,140 @@
+"""Checks a provider's address and credentials by its free list of models: at most once a minute, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Request
+
+from oneflow_ai.control.ports import Running
+from oneflow_ai.control.shapes import Shown
+from oneflow_ai.core.failure import (
+    INVALID_VALUE,
+    PROVIDER_NOT_CONFIGURED,
+    RATE_LIMIT_EXCEEDED,
+    UPSTREAM_BAD_RESPONSE,
+    UPSTREAM_TOO_LARGE,
+    Failure,
+)
+from oneflow_ai.core.ports import HttpAnswer, HttpRequest
+from oneflow_ai.core.target import Snapshot, Target
+from oneflow_ai.insight.standing import any_targets
+from oneflow_ai.telemetry.fields import clean_text
+
+CHECK_SECONDS_MOST = 10.0
+CHECK_EVERY_SECONDS = 60.0
+LIST_BYTES_MOST = 8 << 20
+_LIST = "/models"
+
+
+class Checked(Shown):
+    """What came of asking with one credential: the HTTP status, and the failure's code and words unless it is `ok`."""
+
+    credential: str
+    ok: bool
+    status: int | None
+    code: str | None
+    message: str | None
+    models: int | None
+    seconds: float
+
+
+class ProviderChecks:
+    """Checks providers, and remembers when each was checked last."""
+
+    def __init__(self) -> None:
+        self._checked_seconds: dict[str, float] = {}
+
+    async def run(self, name: str, snapshot: Snapshot, running: Running) -> Sequence[Checked]:
+        """Ask with each credential; raises `Failure` for a provider that cannot be asked, or was asked a moment ago."""
+        targets = _targets(name, snapshot)
+        now = running.clock.monotonic()
+        # Only names of the configuration come here; those that left it are forgotten.
+        self._checked_seconds = {key: at for key, at in self._checked_seconds.items() if key in snapshot.providers}
+        wait = self._checked_seconds.get(name, -CHECK_EVERY_SECONDS) + CHECK_EVERY_SECONDS - now
+        if wait > 0:
+            words = "a provider is checked once a minute at most"
+            raise Failure(RATE_LIMIT_EXCEEDED, words, retry_after_seconds=wait)
+        self._checked_seconds[name] = now
+        return await asyncio.gather(*(_check(target, running) for target in targets))
+
+
+async def _checks(request: Request) -> ProviderChecks:
+    checks = request.app.state.checks
+    assert isinstance(checks, ProviderChecks)
+    return checks
+
+
+Checks = Annotated[ProviderChecks, Depends(_checks)]
+"""What an endpoint declares to be given the checks."""
+
+
+def _targets(name: str, snapshot: Snapshot) -> Sequence[Target]:
+    provider = snapshot.providers.get(name)
+    if provider is None or not provider.configured:
+        raise Failure(PROVIDER_NOT_CONFIGURED, f"provider {name} has no credential")
+    targets = any_targets(provider)
+    # Where the version goes into the query, models are deployments, and the list lies elsewhere.
+    if any("api_version" in one.options and not one.base_url.endswith("/v1") for one in targets):
+        raise Failure(INVALID_VALUE, "this kind of provider has no free call to check it by", param="name")
+    return targets
+
+
+async def _check(target: Target, running: Running) -> Checked:
+    clock = running.clock
+    began = clock.monotonic()
+    status: int | None = None
+    models: int | None = None
+    failure: Failure | None = None
+    try:
+        answer = await running.upstream.send(_request(target), began + CHECK_SECONDS_MOST)
+        status = answer.status
+        try:
+            models = _counted(target, answer, await _read(answer, began + CHECK_SECONDS_MOST))
+        finally:
+            answer.close()
+    except Failure as found:
+        failure = found
+    return Checked(
+        credential=target.credential.id,
+        ok=failure is None,
+        status=status,
+        code=None if failure is None else failure.kind.code,
+        message=None if failure is None else clean_text(failure.message),
+        models=models,
+        seconds=round(clock.monotonic() - began, 3),
+    )
+
+
+def _request(target: Target) -> HttpRequest:
+    headers = tuple((name, value) for name, value in target.headers if name.lower() != "content-type")
+    return HttpRequest("GET", target.base_url + _LIST, headers, b"", target.timeouts, target.way)
+
+
+async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await answer.read(until_seconds):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LIST_BYTES_MOST:
+            raise Failure(UPSTREAM_TOO_LARGE, f"the list of models is larger than {LIST_BYTES_MOST} bytes")
+    return b"".join(pieces)
+
+
+def _counted(target: Target, answer: HttpAnswer, body: bytes) -> int:
+    """How many models the list has; raises `Failure` for an answer that is no such list."""
+    if answer.status != 200:
+        raise target.adapter.failure(answer.status, answer.headers, body)
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    # Together's list has no object around it (docs.together.ai/reference/models-1, 2026-11-24).
+    listed = found.get("data") if isinstance(found, dict) else found
+    if not isinstance(listed, list):
+        raise Failure(UPSTREAM_BAD_RESPONSE, "what answered is not a list of models")
+    return len(listed)

@@ -1,0 +1,162 @@
+"""One request in the plain form, `{"task", "prompt", "model"?, "options"?}`, through the same engine as every other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import ConfigDict, Field
+
+from oneflow_ai.answer import Collector
+from oneflow_ai.control.access import Role, needs
+from oneflow_ai.control.ports import Caller, Ports, Running
+from oneflow_ai.control.shapes import Asked, Name, Shown
+from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.failure import (
+    CLIENT_CLOSED,
+    INVALID_TYPE,
+    INVALID_VALUE,
+    OVERLOADED,
+    UNSUPPORTED_PARAMETER,
+    Failure,
+)
+from oneflow_ai.dialects import plain
+from oneflow_ai.dialects.openai import Envelope
+
+OVERLOADED_SECONDS = 2.0
+# What the plain form says in its own way, or not at all.
+_NO_OPTIONS = ("model", "messages", "stream", "stream_options", "n")
+_TIMEOUT = "timeout_seconds"
+_ANSWER: dict[str, Any] = {
+    "text": "Waves fold into foam,",
+    "provider": "acme",
+    "model": "acme-large",
+    "cost_usd": 0.00046,
+    "input_tokens": 12,
+    "output_tokens": 40,
+    "attempts": 1,
+    "seconds": 0.81,
+    "finish_reason": "stop",
+    "tool_calls": [],
+    "simulated": False,
+    "estimated": False,
+    "request_id": "req_5f0c9d",
+}
+
+
+class PlainAsked(Asked):
+    """What is wanted: a task, a prompt (a text, or messages as in a chat), a model or route, and a chat's options."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"task": "text", "prompt": "Write a haiku about the sea", "options": {"max_tokens": 60}}]
+        }
+    )
+
+    task: Task = Field(description="`text` is served by this version.")
+    prompt: str | list[dict[str, Any]] = Field(description="A text, or messages as in a chat.")
+    model: Name | None = Field(None, description="A route, `provider/model` or a bare model id; left out: the task's.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="A chat's parameters, `system`, and `timeout_seconds`."
+    )
+
+
+class ToolCallShown(Shown):
+    """One call of a tool that the model asks for; `arguments` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class PlainAnswer(Shown):
+    """One answer of text: who gave it, what it cost in US dollars, how long it took in seconds."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER]})
+
+    text: str
+    provider: str
+    model: str
+    cost_usd: float
+    input_tokens: int
+    output_tokens: int
+    attempts: int
+    seconds: float
+    finish_reason: str | None
+    tool_calls: list[ToolCallShown]
+    simulated: bool
+    estimated: bool
+    request_id: str
+
+
+@needs(Role.CALLER)
+async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked) -> PlainAnswer:
+    """Answer one request, with every retry, fallback and limit that the data plane has."""
+    running = ports.running
+    if asked.task is not Task.TEXT:
+        raise Failure(INVALID_VALUE, "task: this version serves text", param="task")
+    if running.engine.calls_open >= running.loaded.settings.server.calls_most:
+        words = "too many calls are in flight; try again"
+        raise Failure(OVERLOADED, words, retry_after_seconds=OVERLOADED_SECONDS)
+    began = running.clock.monotonic()
+    options = _options(asked)
+    envelope = Envelope(
+        id=request.state.request_id,
+        account=caller,
+        operation=Operation.CHAT,
+        received=running.clock.utc(),
+        started_seconds=began,
+        deadline_seconds=began + _seconds(options, running.loaded.settings.retry.deadline_seconds),
+    )
+    call = plain.text_call(asked.prompt, options, envelope, model=asked.model or asked.task.value, stream=False)
+    collector = Collector()
+    await _serve(call, collector, running, request)
+    if collector.failure is not None:
+        raise collector.failure
+    answer = collector.answer(running.clock.monotonic()).as_dict()
+    return PlainAnswer(**{name: answer[name] for name in PlainAnswer.model_fields})
+
+
+def add_routes(router: APIRouter) -> None:
+    """Add this endpoint."""
+    router.post("/api/request", tags=["requests"])(ask)
+
+
+def _options(asked: PlainAsked) -> dict[str, Any]:
+    for name in _NO_OPTIONS:
+        if name in asked.options:
+            raise Failure(UNSUPPORTED_PARAMETER, f"{name} is no option of the plain form", param=f"options.{name}")
+    return dict(asked.options)
+
+
+def _seconds(options: dict[str, Any], most: float) -> float:
+    """The time that the call may take, taken out of its options."""
+    asked = options.pop(_TIMEOUT, None)
+    if asked is None:
+        return most
+    if type(asked) is not int and type(asked) is not float:
+        raise Failure(INVALID_TYPE, f"{_TIMEOUT} is a number", param=f"options.{_TIMEOUT}")
+    if not asked > 0:
+        raise Failure(INVALID_VALUE, f"{_TIMEOUT} is above 0", param=f"options.{_TIMEOUT}")
+    return min(float(asked), most)
+
+
+async def _serve(call: Call, collector: Collector, running: Running, request: Request) -> None:
+    """Serve the call for as long as its client is there."""
+    serving = asyncio.ensure_future(running.engine.serve(call, collector))
+    watch = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((serving, watch), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watch.cancel()
+        serving.cancel()
+        await asyncio.wait((serving, watch))
+    if serving.cancelled():
+        raise Failure(CLIENT_CLOSED, "the client is gone")
+    serving.result()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

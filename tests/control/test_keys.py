@@ -1,0 +1,75 @@
+"""API keys over HTTP: made, shown once, limited, ended at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oneflow_ai.stores.key_format import looks_valid
+from tests.control.plane import Plane, running
+
+
+async def make(plane: Plane, *, key: str = "", **fields: Any) -> dict[str, Any]:
+    reply = await plane.post("/api/keys", {"name": "made", **fields}, key=key)
+    assert reply.status == 201, reply.body
+    found: dict[str, Any] = reply.json
+    return found
+
+
+async def test_a_key_is_shown_once_and_works_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as plane:
+        limits: dict[str, Any] = {
+            "requests_per_minute": 5,
+            "tokens_per_minute": 6,
+            "concurrency": 7,
+            "expires_at": "2120-01-01T00:00:00Z",
+        }
+        made = await make(plane, **limits)
+        assert looks_valid(made["key"])
+        assert {name: made[name] for name in limits} == limits
+        assert made["revoked_at"] is None
+        assert (await plane.get("/api/status", key=made["key"])).status == 200
+        reply = await plane.get("/api/keys")
+        listed = {row["id"]: row for row in reply.json["keys"]}
+        assert listed[made["id"]] == {name: value for name, value in made.items() if name != "key"}
+        assert made["key"][10:] not in reply.body.decode()
+
+
+async def test_a_revoked_key_is_refused_by_the_next_request(tmp_path: Path) -> None:
+    async with running(tmp_path) as plane:
+        made = await make(plane)
+        ended = await plane.ask("DELETE", f"/api/keys/{made['id']}")
+        assert ended.status == 200
+        assert ended.json["revoked_at"] is not None
+        refused = await plane.get("/api/status", key=made["key"])
+        assert (refused.status, refused.code) == (401, "invalid_api_key")
+        again = await plane.ask("DELETE", f"/api/keys/{made['id']}")
+        assert again.json == ended.json
+        unknown = await plane.ask("DELETE", "/api/keys/key_unknown")
+        assert (unknown.status, unknown.code) == (404, "not_found")
+        assert (await plane.get("/api/status")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("wanted", "param"),
+    [
+        ({}, "requests_per_minute"),
+        ({"requests_per_minute": 11}, "requests_per_minute"),
+        ({"requests_per_minute": 10}, "expires_at"),
+        ({"requests_per_minute": 10, "expires_at": "2120-01-02T00:00:00Z"}, "expires_at"),
+        ({"requests_per_minute": 10, "expires_at": "2120-01-01T00:00:00Z"}, None),
+        ({"requests_per_minute": 1, "concurrency": 1, "expires_at": "2119-01-01T00:00:00Z"}, None),
+    ],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_key_makes_one_that_may_use_more(plane: Plane, wanted: dict[str, Any], param: str | None) -> None:
+    limited = await make(plane, requests_per_minute=10, expires_at="2120-01-01T00:00:00Z")
+    before = len(await plane.keys.list_rows())
+    reply = await plane.post("/api/keys", {"name": "more", **wanted}, key=limited["key"])
+    if param is None:
+        assert reply.status == 201
+    else:
+        assert (reply.status, reply.code, reply.error["param"]) == (403, "insufficient_permissions", param)
+        assert len(await plane.keys.list_rows()) == before
