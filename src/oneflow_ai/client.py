@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 from oneflow_ai.answer import Answer, Collector, OneFlowError
+from oneflow_ai.app.clock import SystemClock, system_chance
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.events import Delta, Event
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.dialects import plain
 from oneflow_ai.dialects.openai import Envelope
+from oneflow_ai.loop_thread import LoopThread
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
+from oneflow_ai.stores.memory_quota import MemoryQuota
 
 PIECES_WAITING_MOST = 64
-CLOSE_SECONDS_MOST = 15.0
 LOCAL = Account("local", "this process")
 TEXT_ROUTE = "text"
 
-T = TypeVar("T")
+
+_THREAD = LoopThread("oneflow")
+# A credential's limit is one, however many objects call with it: those of one loop share it.
+_QUOTAS: WeakKeyDictionary[asyncio.AbstractEventLoop, MemoryQuota] = WeakKeyDictionary()
+
+
+def _shared_quota() -> MemoryQuota:
+    loop = asyncio.get_running_loop()
+    quota = _QUOTAS.get(loop)
+    if quota is None:
+        quota = _QUOTAS[loop] = MemoryQuota(SystemClock(), system_chance())
+    return quota
 
 
 class AsyncOneFlow:
@@ -47,7 +60,7 @@ class AsyncOneFlow:
         async with self._opening:
             if self._runtime is None:
                 loaded = self._settings or load(self._config, kinds=TABLE)
-                self._runtime = await Runtime(loaded, in_process=True).__aenter__()
+                self._runtime = await Runtime(loaded, in_process=True, quota=_shared_quota()).__aenter__()
         return self
 
     async def close(self) -> None:
@@ -64,15 +77,24 @@ class AsyncOneFlow:
     ) -> None:
         await self.close()
 
-    async def text(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Answer:
+    async def text(
+        self,
+        prompt: plain.Prompt,
+        model: str = TEXT_ROUTE,
+        *,
+        on_piece: Callable[[str], None] | None = None,
+        **options: Any,
+    ) -> Answer:
         """One answer of text to a prompt, or to a list of chat messages.
 
-        `model` is a route, `provider/model` or a bare model id. `options` are those of a chat (`max_tokens`,
-        `temperature`, `tools`, …), `system`, and `timeout_seconds`. Raises `OneFlowError`.
+        `model` is a route, `provider/model` or a bare model id. `on_piece` is told each piece of the text as it comes.
+        `options` are those of a chat (`max_tokens`, `temperature`, `tools`, …), `system`, and `timeout_seconds`.
+        Raises `OneFlowError`.
         """
         runtime = await self._ready()
-        collector = Collector()
-        await runtime.engine.serve(_call(runtime, prompt, model, options, stream=False), collector)
+        collector = Collector() if on_piece is None else _Told(on_piece)
+        call = _call(runtime, prompt, model, options, stream=on_piece is not None)
+        await runtime.engine.serve(call, collector)
         return collector.answer(runtime.clock.monotonic())
 
     async def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> AsyncIterator[str]:
@@ -101,25 +123,25 @@ class AsyncOneFlow:
 
 
 class OneFlow:
-    """The engine on a loop thread of its own; safe to call from any thread, and inside a running event loop.
+    """The engine on a loop thread; safe to call from any thread, and inside a running event loop.
+
+    All objects of a process share that thread, and with it each credential's limits.
 
     Takes what `AsyncOneFlow` takes. Close it, or use it as a context manager, so that the history is written.
     """
 
     def __init__(self, config: str | Path | None = None, *, settings: Loaded | None = None) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="oneflow", daemon=True)
-        self._thread.start()
         self._closed = False
+        _THREAD.borrow()
         try:
-            self._flow = self._run(_made(config, settings))
+            self._flow = _THREAD.run(AsyncOneFlow(config, settings=settings).open())
         except BaseException:
-            self._end()
+            _THREAD.give_back()
             raise
 
     def text(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Answer:
         """One answer of text; see `AsyncOneFlow.text`."""
-        return self._run(self._flow.text(prompt, model, **options))
+        return _THREAD.run(self._flow.text(prompt, model, **options))
 
     def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Iterator[str]:
         """The pieces of an answer's text as they come; see `AsyncOneFlow.stream`."""
@@ -127,20 +149,20 @@ class OneFlow:
         try:
             while True:
                 try:
-                    yield self._run(_next(pieces))
+                    yield _THREAD.run(_next(pieces))
                 except StopAsyncIteration:
                     return
         finally:
-            self._run(_end(pieces))
+            _THREAD.run(_end(pieces))
 
     def close(self) -> None:
         """Write the history and close every connection. Harmless if repeated."""
         if not self._closed:
             self._closed = True
             try:
-                self._run(self._flow.close())
+                _THREAD.run(self._flow.close())
             finally:
-                self._end()
+                _THREAD.give_back()
 
     def __enter__(self) -> Self:
         return self
@@ -150,22 +172,19 @@ class OneFlow:
     ) -> None:
         self.close()
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        if threading.current_thread() is self._thread:
-            work.close()
-            raise RuntimeError("OneFlow was called from its own loop thread; use AsyncOneFlow there")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
 
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(CLOSE_SECONDS_MOST)
-        if not self._thread.is_alive():
-            self._loop.close()
+class _Told(Collector):
+    """Tells each piece of the first choice's text as it comes, and keeps the whole answer."""
+
+    def __init__(self, on_piece: Callable[[str], None]) -> None:
+        super().__init__()
+        self._on_piece = on_piece
+
+    async def send(self, event: Event) -> None:
+        """One event of the answer."""
+        await super().send(event)
+        if isinstance(event, Delta) and event.kind == "text" and event.index == 0:
+            self._on_piece(event.text)
 
 
 class _Pieces(Collector):
@@ -216,13 +235,7 @@ def _call(runtime: Runtime, prompt: plain.Prompt, model: str, options: dict[str,
     try:
         return plain.text_call(prompt, options, envelope, model=model, stream=stream)
     except Failure as failure:
-        raise OneFlowError(
-            failure.message, code=failure.code, status=failure.status, request_id=envelope.id
-        ) from None
-
-
-async def _made(config: str | Path | None, settings: Loaded | None) -> AsyncOneFlow:
-    return await AsyncOneFlow(config, settings=settings).open()
+        raise OneFlowError(failure.message, code=failure.code, status=failure.status, request_id=envelope.id) from None
 
 
 async def _next(pieces: AsyncIterator[str]) -> str:

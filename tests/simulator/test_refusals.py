@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
+from oneflow_ai.simulator.connection import HEAD_BYTES_MOST
 from tests.simulator.raw import CHAT, ask, once, request
 
 
@@ -109,6 +110,11 @@ async def test_bytes_that_are_no_request_get_a_400_and_the_close(simulator: Simu
     seen = await ask(simulator, content)
     assert (seen.status, seen.end) == (400, "eof")
     assert simulator.record.counts.malformed == 1
+
+
+async def test_a_head_without_end_is_refused(simulator: Simulator) -> None:
+    seen = await ask(simulator, b"GET / HTTP/1.1\r\nx-long: ".ljust(HEAD_BYTES_MOST + 1, b"a"))
+    assert (seen.status, seen.end) == (431, "eof")
 
 
 async def test_a_body_in_chunks_is_read(simulator: Simulator) -> None:

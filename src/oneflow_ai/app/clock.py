@@ -26,4 +26,4 @@ class SystemClock:
 
 def system_chance() -> Random:
     """Chance for jitter, weights and request ids; nothing secret is made of it."""
-    return Random()  # noqa: S311
+    return Random()  # noqa: S311 - for jitter and ids, never for secrets

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from oneflow_ai.catalog import Catalog
 from oneflow_ai.core.call import Account
@@ -164,8 +163,3 @@ def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> Rou
         headers=resolve_headers(target.headers, loaded.environment, loaded.home),
         way=way,
     )
-
-
-def secret_path(loaded: Loaded) -> Path:
-    """The file of the server's own secret."""
-    return loaded.home / loaded.settings.server.secret.partition(":")[2]

@@ -20,12 +20,13 @@ from oneflow_ai.core.version import VERSION
 from oneflow_ai.flow.admission import Admission
 from oneflow_ai.flow.attempt import Ways as AttemptWays
 from oneflow_ai.flow.engine import Desk, Engine
+from oneflow_ai.insight.tally import ProviderTally
 from oneflow_ai.policy.health import HealthBook
 from oneflow_ai.policy.plan import Planner, RetryBudgets
 from oneflow_ai.policy.route import Router
 from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.settings import Loaded, database_path, demo
-from oneflow_ai.simulator import Simulator
+from oneflow_ai.simulator import Simulator, SimulatorOptions
 from oneflow_ai.stores.history import History
 from oneflow_ai.stores.memory_limits import MemoryLimits
 from oneflow_ai.stores.memory_quota import MemoryQuota
@@ -37,7 +38,8 @@ from oneflow_ai.telemetry.recorder import Bounds, QueueRecorder, Watcher
 from oneflow_ai.upstream import Ways
 
 RETENTION_CHECK_SECONDS = 3_600.0
-ACCOUNT_RANDOM_BYTES = 12
+SIMULATED_REQUESTS_KEPT = 100
+ID_RANDOM_BYTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Books:
 class Runtime:
     """The engine with all it needs, in one event loop; an async context manager.
 
-    `keys` maps digests to accounts; the server replaces it as keys are made and revoked, the library needs none.
+    The server tells it the keys it accepts by `admit`; the library needs none. `quota` is given where several runtimes
+    of one loop share the providers' limits.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Runtime:
         in_process: bool = False,
         log: Log | None = None,
         watchers: Sequence[Watcher] = (),
+        quota: MemoryQuota | None = None,
     ) -> None:
         self.loaded = loaded
         self._watchers = tuple(watchers)
@@ -72,8 +76,9 @@ class Runtime:
         self.catalog: Catalog = load_catalog()
         self.demo = demo(loaded, demo_asked, has_credentials(loaded), in_process=in_process)
         self.books = Books(HealthBook(), ScoreBook(), RetryBudgets())
-        self.quota = MemoryQuota(self.clock, self.chance)
+        self.quota = quota or MemoryQuota(self.clock, self.chance)
         self.metrics = Metrics(VERSION)
+        self.tally = ProviderTally(simulated=self.demo)
         self.simulator: Simulator | None = None
         self.started_at = self.clock.utc()
         self._keys: Mapping[bytes, Account] = {}
@@ -85,13 +90,13 @@ class Runtime:
         loaded = self.loaded
         loaded.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.demo or any(route.simulate_last for route in loaded.settings.routes.values()):
-            self.simulator = await Simulator().start()
+            self.simulator = await Simulator(SimulatorOptions(record_requests_most=SIMULATED_REQUESTS_KEPT)).start()
         plant = self._compile(loaded, self._keys)
         self.database = await Database.open(database_path(loaded))
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
         self.recorder = QueueRecorder(
             self.history,
-            (self.metrics.observe, *self._watchers),
+            (self.metrics.observe, self.tally.observe, *self._watchers),
             self.clock,
             self.log,
             Bounds(rows_most=loaded.settings.history.queue_most),
@@ -151,8 +156,9 @@ class Runtime:
         self.desk.snapshot = replace(self.desk.snapshot, keys=self._keys)
 
     def new_id(self, prefix: str) -> str:
-        """An id that nobody else has."""
-        return f"{prefix}_{os.urandom(ACCOUNT_RANDOM_BYTES).hex()}"
+        """An id that nobody else has; later ones sort after earlier ones."""
+        microseconds = int(self.clock.utc().timestamp() * 1_000_000)
+        return f"{prefix}_{microseconds:014x}{os.urandom(ID_RANDOM_BYTES).hex()}"
 
     def _compile(self, loaded: Loaded, keys: Mapping[bytes, Account]) -> Plant:
         self._version += 1

@@ -126,8 +126,7 @@ class Record:
         counts = self.counts
         counts.requests += 1
         counts.in_flight += 1
-        if counts.in_flight > counts.in_flight_most:
-            counts.in_flight_most = counts.in_flight
+        counts.in_flight_most = max(counts.in_flight_most, counts.in_flight)
         by_model = counts.by_model
         by_model[model if model in by_model or len(by_model) < MODELS_COUNTED_MOST else OTHER_MODELS] += 1
         noted = Attempt(

@@ -114,9 +114,7 @@ class Connection(asyncio.Protocol):
         if answer is None or answer.ended:
             self.close()
             return
-        if self.untouched:
-            self.untouched = False
-            answer.hurry(self._loop.time() + self._head_seconds)
+        first, self.untouched = self.untouched, False
         self._progress = False
         try:
             self._parser.feed_data(data)
@@ -126,6 +124,8 @@ class Connection(asyncio.Protocol):
             self._broken("sent what is not HTTP")
         else:
             self._bound(len(data), answer)
+            if first and not answer.begun:
+                answer.hurry(self._loop.time() + self._head_seconds)
 
     def eof_received(self) -> None:
         """The other side sends no more."""
