@@ -26,7 +26,8 @@ def simulator() -> Iterator[ThreadedSimulator]:
 def settings(simulator: ThreadedSimulator, tmp_path: Path) -> Loaded:
     file = tmp_path / "oneflow.toml"
     file.write_text(
-        f'[providers.sim]\nkind = "openai"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\nconcurrency = 2\n'
+        f'[providers.sim]\nkind = "openai"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
+        "concurrency = 2\n"
         '[prices."sim/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
         '[routes.text]\ntargets = ["sim/gpt-6-luna"]\n[retry]\nattempts = 1\n'
     )
@@ -102,13 +103,9 @@ async def test_the_async_face_gives_the_same(settings: Loaded) -> None:
         assert "".join([piece async for piece in flow.stream("Hello")]) == answer.text
 
 
-def test_objects_of_one_process_share_each_credential_s_limit(
-    settings: Loaded, simulator: ThreadedSimulator
-) -> None:
+def test_objects_of_one_process_share_each_credential_s_limit(settings: Loaded, simulator: ThreadedSimulator) -> None:
     with OneFlow(settings=settings) as one, OneFlow(settings=settings) as other:
-        threads = [
-            threading.Thread(target=flow.text, args=("Hello",)) for flow in (one, other) for _ in range(8)
-        ]
+        threads = [threading.Thread(target=flow.text, args=("Hello",)) for flow in (one, other) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

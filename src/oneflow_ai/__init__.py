@@ -26,6 +26,6 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used, so that importing the package costs next to nothing."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from importlib import import_module  # noqa: PLC0415 - only when a name is asked for
 
     return getattr(import_module(_PLACES[name]), name)

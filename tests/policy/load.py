@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from oneflow_ai.core.failure import Failure, Kind
-from oneflow_ai.core.target import RetryPolicy
+from oneflow_ai.core.target import RetryPolicy, Target
 from oneflow_ai.policy.plan import Planner, Result, Try
 from tests.policy.places import planner, target
 
@@ -57,33 +58,35 @@ class Load:
     answer_seconds: float = 0.05
     seed: int = 1
     planner: Planner = field(init=False)
+    chain: list[Target] = field(init=False)
     chance: Random = field(init=False)
-    attempts: list[tuple[float, str]] = field(default_factory=list)
+    attempts: list[tuple[float, str, int]] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
-    reached: Counter[str] = field(default_factory=Counter)
     _events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
     _number: int = 0
 
     def __post_init__(self) -> None:
         self.planner = planner(self.seed)
+        self.chain = [target(name) for name in self.behaviours]
         self.chance = Random(self.seed)
 
     def run(self) -> Load:
         """Acts it out to the last answer."""
         for number in range(int(self.rate * self.seconds)):
-            self.at(number / self.rate, lambda now: _Request(self, now).go(now, None))
-        while self._events:
-            now, _, event = heapq.heappop(self._events)
-            event(now)
+            came = number / self.rate
+            self._until(came)
+            _Request(self, number, came).go(came, None)
+        self._until(math.inf)
         return self
 
-    def amplification(self, provider: str) -> float:
-        """Attempts at a provider for each request whose plan reached it."""
-        return sum(name == provider for _, name in self.attempts) / self.reached[provider]
+    def amplification(self, provider: str, end_seconds: float = math.inf) -> float:
+        """Attempts at a provider until this second, for each request whose plan reached it."""
+        reached = [request for now, name, request in self.attempts if name == provider and now < end_seconds]
+        return len(reached) / len(set(reached))
 
     def sent(self, provider: str, begin_seconds: float, end_seconds: float) -> int:
         """Attempts at a provider in this time."""
-        return sum(name == provider and begin_seconds <= now < end_seconds for now, name in self.attempts)
+        return sum(name == provider and begin_seconds <= now < end_seconds for now, name, _ in self.attempts)
 
     def transitions(self, place: str) -> int:
         """Changes of state of a place's breaker."""
@@ -96,13 +99,18 @@ class Load:
 
     def busiest(self, begin_seconds: float, end_seconds: float) -> float:
         """The most attempts that reached any provider within a whole second of this time, as a multiple of the rate."""
-        seconds = Counter((name, int(now)) for now, name in self.attempts if begin_seconds <= now < end_seconds)
+        seconds = Counter((name, int(now)) for now, name, _ in self.attempts if begin_seconds <= now < end_seconds)
         return max(seconds.values()) / self.rate
 
     def recovered(self, since_seconds: float) -> float:
         """Seconds from here to the arrival of the last request that failed, or needed more than its first try."""
         late = [one.came_seconds for one in self.ended if one.served is None or one.tries > 1]
         return max([*late, since_seconds]) - since_seconds
+
+    def _until(self, seconds: float) -> None:
+        while self._events and self._events[0][0] <= seconds:
+            now, _, event = heapq.heappop(self._events)
+            event(now)
 
     def at(self, now: float, event: Callable[[float], None]) -> None:
         """Lets something happen at a second to come."""
@@ -113,13 +121,12 @@ class Load:
 class _Request:
     """One request on its way through its plan."""
 
-    def __init__(self, load: Load, now: float) -> None:
+    def __init__(self, load: Load, number: int, now: float) -> None:
         self._load = load
+        self._number = number
         self._came = now
         self._tries = 0
-        self._seen: set[str] = set()
-        chain = [target(name) for name in load.behaviours]
-        self._plan = load.planner.plan(chain, RetryPolicy(), now, now + 600.0)
+        self._plan = load.planner.plan(load.chain, RetryPolicy(), now, now + 600.0)
 
     def go(self, now: float, result: Result | None, served: str | None = None) -> None:
         try:
@@ -136,9 +143,7 @@ class _Request:
     def _ask(self, name: str, now: float) -> None:
         load = self._load
         self._tries += 1
-        load.attempts.append((now, name))
-        load.reached[name] += name not in self._seen
-        self._seen.add(name)
+        load.attempts.append((now, name, self._number))
         kind = load.behaviours[name](now, load.chance)
         failure = None if kind is None else Failure(kind, "it failed")
         served = name if kind is None else None

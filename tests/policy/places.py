@@ -69,7 +69,9 @@ class Play:
     try_seconds: float = 0.0
     committed: bool = False
 
-    def steps(self, places: str | Sequence[Target], answers: Iterable[Answer] | Callable[[Target], Answer]) -> list[object]:
+    def steps(
+        self, places: str | Sequence[Target], answers: Iterable[Answer] | Callable[[Target], Answer]
+    ) -> list[object]:
         """What the plan did, given each answer in turn, or by the target that is asked; the last one is repeated."""
         chain = targets(places) if isinstance(places, str) else places
         answer = answers if callable(answers) else _in_turn(list(answers))

@@ -9,7 +9,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.core.target import RetryPolicy, Target
 from oneflow_ai.policy.health import CONNECT_FAILURES_MOST, HealthBook, Outcome
-from oneflow_ai.policy.plan import Planner, Result, RetryBudgets, Try
+from oneflow_ai.policy.plan import BUCKET_MOST, Planner, Result, RetryBudgets, Try
 from tests.policy.places import PLAIN, Answer, Chosen, Play, planner, target, targets
 
 ERROR = kinds.UPSTREAM_ERROR
@@ -124,6 +124,12 @@ def test_of_limited_credentials_the_first_that_may_be_used_again_is_waited_for()
     assert Play().steps("a a#2 a#3", answers) == ["a", "a#2", "a#3", 3.0, "a#2"]
 
 
+def test_limited_credentials_take_turns_until_the_attempts_are_used_up() -> None:
+    assert Play().steps("a a#2", [LIMITED]) == ["a", "a#2", 1.0, "a", "a#2", 2.0, "a"]
+    careful = replace(PLAIN, attempts=1)
+    assert Play(policy=careful).steps("a a#2", [LIMITED]) == ["a", "a#2"]
+
+
 def test_calls_are_spread_over_the_credentials_of_a_place() -> None:
     made = planner(7)
     begun = [Play(made).steps("a a#2 a#3", [None])[0] for _ in range(3_000)]
@@ -197,6 +203,41 @@ def test_the_last_option_is_never_removed() -> None:
     assert Play(made).steps("a b c", only("b", kinds.UPSTREAM_TLS_ERROR)) == ["c", "a", "b"]
 
 
+def test_an_open_breaker_is_tried_as_the_last_option_even_without_a_retry_to_spend() -> None:
+    made = planner()
+    tripped("b/m", made.book)
+    made.budgets.of("a").level = made.budgets.of("b").level = 0
+    assert Play(made).steps("a b", [ERROR, None]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"),
+    [
+        ([ERROR], [(4, 4)]),  # every try counts, the retries too
+        ([ERROR, None], [(1, 2)]),
+        ([ERROR, LIMITED, None], [(1, 2)]),
+        ([kinds.UPSTREAM_TIMEOUT, None], [(1, 2)]),
+        ([LIMITED], []),
+        ([REFUSED], []),
+        ([kinds.UPSTREAM_REJECTED], []),
+        ([None], []),
+    ],
+)
+def test_failures_of_the_place_and_successes_are_counted_and_nothing_else(
+    answers: list[Answer], shown: list[tuple[int, int]]
+) -> None:
+    made = planner()
+    Play(made).steps("a", answers)
+    assert [(breaker.failures, breaker.outcomes) for breaker in made.book.shown(0.0)] == shown
+
+
+def test_five_refused_connections_open_the_breaker() -> None:
+    made = planner()
+    for _ in range(CONNECT_FAILURES_MOST):
+        assert Play(made).steps("a b", only("b", kinds.UPSTREAM_UNREACHABLE)) == ["a", "b"]
+    assert Play(made).steps("a b", only("b", kinds.UPSTREAM_UNREACHABLE)) == ["b"]
+
+
 def test_a_place_that_opened_is_not_waited_for_while_another_is_there() -> None:
     made = planner()
 
@@ -223,6 +264,13 @@ def test_a_refused_credential_is_left_aside_by_later_calls() -> None:
     assert Play(made).steps("a a#2", [None]) == ["a#2"]
     assert Play(made).steps("a b", [None]) == ["b"]
     assert Play(made).steps("a", [None]) == ["a"]
+
+
+def test_a_credential_that_is_accepted_again_is_left_aside_no_longer() -> None:
+    made = planner()
+    Play(made).steps("a", [REFUSED])
+    assert Play(made).steps("a", [None]) == ["a"]
+    assert Play(made).steps("a b", [None]) == ["a"]
 
 
 def test_a_refused_credential_is_less_of_an_option_than_an_open_breaker() -> None:
@@ -273,10 +321,34 @@ def test_four_successes_pay_for_one_retry() -> None:
     assert Play(made).steps("a", [ERROR, kinds.UPSTREAM_REJECTED]) == ["a", 1.0, "a"]
 
 
-def test_a_second_model_at_a_provider_that_is_down_is_a_retry_there() -> None:
+def test_a_full_bucket_takes_nothing_more() -> None:
     made = planner()
-    assert Play(made, PLAIN).steps("a a/n", [kinds.UPSTREAM_TLS_ERROR, None]) == ["a", "a/n"]
+    Play(made).steps("a", [None])
+    assert made.budgets.of("a").level == BUCKET_MOST == 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "steps", "left"),
+    [
+        (kinds.UPSTREAM_TLS_ERROR, 100, ["a", "a/n"], 97),  # 4 for the second try, 1 for its success
+        (kinds.UPSTREAM_TLS_ERROR, 4, ["a", "a/n"], 1),
+        (kinds.UPSTREAM_TLS_ERROR, 3, ["a", "b"], 3),
+        (ERROR, 0, ["a", "b"], 0),
+        (kinds.UPSTREAM_TIMEOUT, 7, ["a", "b"], 7),
+        (kinds.CONTEXT_LENGTH_EXCEEDED, 0, ["a", "a/n"], 1),  # nothing is wrong with the provider
+    ],
+)
+def test_a_second_model_at_a_provider_that_fails_is_a_retry_there(
+    kind: Kind, level: int, steps: list[object], left: int
+) -> None:
+    made = planner()
+    made.budgets.of("a").level = level
+    assert Play(made).steps("a a/n b", [kind, None]) == steps
+    assert made.budgets.of("a").level == left
+
+
+def test_a_provider_that_is_down_is_not_asked_for_another_model_without_a_retry_to_spend() -> None:
+    made = planner()
     made.budgets.of("a").level = 0
-    assert Play(made).steps("a a/n b", [ERROR, None]) == ["a", "b"]
+    tripped("a/n", made.book)
     assert Play(made).steps("a a/n", [ERROR]) == ["a"]
-    assert Play(made).steps("a a/n b", [kinds.CONTEXT_LENGTH_EXCEEDED, None]) == ["a", "a/n"]

@@ -1,6 +1,7 @@
 """Laws that every plan keeps, whatever its chain, its policy and what the providers answer."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,14 +110,14 @@ def test_every_step_and_every_wait_ends_before_the_deadline(case: Case) -> None:
     for step, now in played(case).steps:
         assert now < case.deadline_seconds
         if isinstance(step, Wait):
-            assert 0 < step.seconds and now + step.seconds < case.deadline_seconds * (1 + 1e-9)
+            assert step.seconds > 0 and now + step.seconds < case.deadline_seconds * (1 + 1e-9)
 
 
 @given(cases)
 @settings(max_examples=300)
 def test_the_same_target_comes_twice_in_a_row_only_after_a_wait(case: Case) -> None:
     steps = [step for step, _ in played(case).steps]
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         if isinstance(before, Try) and isinstance(after, Try):
             assert before.target.way != after.target.way
         assert not (isinstance(before, Wait) and isinstance(after, Wait))

@@ -1,6 +1,7 @@
 """Decoding in tests: bytes cut as wanted, events made comparable."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
@@ -11,7 +12,7 @@ from oneflow_ai.providers.openai_stream import text_decoder
 def pieces(body: bytes, cuts: Iterable[int]) -> list[bytes]:
     """The body cut at these offsets."""
     places = [0, *sorted(cuts), len(body)]
-    return [body[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [body[start:end] for start, end in pairwise(places)]
 
 
 def single_bytes(body: bytes) -> list[bytes]:

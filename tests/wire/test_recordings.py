@@ -46,7 +46,13 @@ WAITS = {
     "_quoted/openai/chat-429-slow-down": 5.0,
     "_quoted/openai/chat-429-tokens-per-min": 0.976,
 }
-ANSWERS_LEAST = 38
+ANSWERS_LEAST = 35
+STREAMS_LEAST = 11
+USAGES_LEAST = 30
+# Grok on Azure reported more cached tokens than the prompt had: capped, and flagged.
+ODD = {"azure/chat-tools": {"cached_tokens": 198}}
+# Recorded with the caller's own provider key: OpenRouter's fee is 0, that provider's bill is what the answer cost.
+BILLED_UPSTREAM = {"openrouter/chat-basic": {"cost_nanos": 4_170_000}}
 
 
 def recordings() -> dict[str, dict[str, Any]]:
@@ -71,7 +77,7 @@ def answers() -> dict[str, bytes]:
 
 
 def is_stream(body: bytes) -> bool:
-    return not body.startswith(b"{")
+    return not body.lstrip().startswith(b"{")
 
 
 def cuts_of(body: bytes, name: str) -> list[list[bytes]]:
@@ -105,8 +111,9 @@ def said(body: bytes) -> dict[tuple[str, int], str]:
             texts["reasoning", index] += piece.get("reasoning_content") or piece.get("reasoning") or ""
             texts["refusal", index] += piece.get("refusal") or ""
             for call in piece.get("tool_calls") or []:
-                texts["tool_call", index] += call["function"].get("name") or ""
-                texts["tool_arguments", index] += call["function"].get("arguments") or ""
+                tool = call.get("function") or call["custom"]
+                texts["tool_call", index] += tool.get("name") or ""
+                texts["tool_arguments", index] += tool.get("arguments") or tool.get("input") or ""
     return {key: text for key, text in texts.items() if text}
 
 
@@ -142,7 +149,7 @@ def bodies() -> dict[str, bytes]:
 
 def test_there_are_recordings(bodies: dict[str, bytes]) -> None:
     assert len(bodies) >= ANSWERS_LEAST
-    assert sum(map(is_stream, bodies.values())) >= 10
+    assert sum(map(is_stream, bodies.values())) >= STREAMS_LEAST
 
 
 def test_an_answer_gives_the_same_events_however_it_is_cut(bodies: dict[str, bytes]) -> None:
@@ -170,6 +177,22 @@ def test_the_middle_form_says_what_the_answer_said(bodies: dict[str, bytes]) -> 
         assert found["end"]["model"] == chunks_of(body)[-1]["model"], name
 
 
+def expected_usage(given: dict[str, Any]) -> dict[str, Any]:
+    """The counts that a recorded usage names."""
+    prompt, completion = given.get("prompt_tokens_details") or {}, given.get("completion_tokens_details") or {}
+    cost = given.get("cost")
+    return {
+        "input_tokens": given["prompt_tokens"],
+        "output_tokens": given["completion_tokens"],
+        "cached_tokens": prompt.get("cached_tokens") or given.get("prompt_cache_hit_tokens") or 0,
+        "cache_write_tokens": prompt.get("cache_write_tokens") or 0,
+        "input_audio_tokens": prompt.get("audio_tokens") or 0,
+        "output_audio_tokens": completion.get("audio_tokens") or 0,
+        "reasoning_tokens": completion.get("reasoning_tokens") or 0,
+        "cost_nanos": None if cost is None else round(cost * 1_000_000_000),
+    }
+
+
 def test_usage_is_the_recordings_own(bodies: dict[str, bytes]) -> None:
     told = 0
     for name, body in bodies.items():
@@ -179,18 +202,10 @@ def test_usage_is_the_recordings_own(bodies: dict[str, bytes]) -> None:
             continue
         told += 1
         assert isinstance(usage, Usage), name
-        assert (usage.input_tokens, usage.output_tokens) == (given["prompt_tokens"], given["completion_tokens"]), name
-        prompt = given.get("prompt_tokens_details") or {}
-        completion = given.get("completion_tokens_details") or {}
-        assert usage.cached_tokens == (prompt.get("cached_tokens") or given.get("prompt_cache_hit_tokens") or 0), name
-        assert usage.cache_write_tokens == (prompt.get("cache_write_tokens") or 0), name
-        assert usage.input_audio_tokens == (prompt.get("audio_tokens") or 0), name
-        assert usage.output_audio_tokens == (completion.get("audio_tokens") or 0), name
-        assert usage.reasoning_tokens == (completion.get("reasoning_tokens") or 0), name
-        cost = given.get("cost")
-        assert usage.cost_nanos == (None if cost is None else round(cost * 1_000_000_000)), name
-        assert (usage.source, usage.odd) == ("provider", False), name
-    assert told >= 30
+        expected = expected_usage(given) | ODD.get(name, {}) | BILLED_UPSTREAM.get(name, {})
+        assert {field: getattr(usage, field) for field in expected} == expected, name
+        assert (usage.source, usage.odd) == ("provider", name in ODD), name
+    assert told >= USAGES_LEAST
 
 
 def test_a_refusal_has_its_kind() -> None:

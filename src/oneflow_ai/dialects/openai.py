@@ -54,6 +54,12 @@ def _metadata(name: str, value: Any) -> None:
             checks.forbidden(f"{name}.user_api_key", None)
 
 
+def _stream_options(name: str, value: Any) -> None:
+    _OBJECT(name, value)
+    if value.get("include_usage") is not None:
+        _BOOL(f"{name}.include_usage", value["include_usage"])
+
+
 _SHARED: Mapping[str, checks.Check] = {
     "model": _TEXT,
     "temperature": checks.number(0, 2),
@@ -62,7 +68,7 @@ _SHARED: Mapping[str, checks.Check] = {
     "max_tokens": _TOKENS,
     "max_completion_tokens": _TOKENS,
     "stream": _BOOL,
-    "stream_options": _OBJECT,
+    "stream_options": _stream_options,
     "presence_penalty": _PENALTY,
     "frequency_penalty": _PENALTY,
     "seed": checks.integer(-(1 << 63), (1 << 63) - 1),
@@ -89,7 +95,7 @@ CHAT: Mapping[str, checks.Check] = {
 _COMPLETION: Mapping[str, checks.Check] = {
     **_SHARED,
     "prompt": checks.of_type("a text or a list", str, list),
-    "best_of": checks.integer(1, 20),
+    "best_of": checks.integer(0, 20),
     "echo": _BOOL,
     "logprobs": checks.integer(0, 5),
     "suffix": _TEXT,

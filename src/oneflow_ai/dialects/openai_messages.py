@@ -18,9 +18,12 @@ _DATA_HEAD_CHARACTERS_MOST = 64
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 # The lengths, but for whole groups of four, that base64 without and with padding cannot have.
 _WRONG = ((1,), (1, 2, 3))
-_DATA_IMAGES = ("data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/webp", "data:image/gif")
-# Carrier-grade NAT, which `ipaddress` calls neither private nor global on 3.11, and two clouds' metadata addresses.
-_FURTHER_PRIVATE = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.192/32", "168.63.129.16/32")))
+_DATA_IMAGES = frozenset(f"data:image/{name}" for name in ("png", "jpeg", "jpg", "webp", "gif"))
+# Carrier-grade NAT, which `ipaddress` calls neither private nor global on 3.11, two clouds' metadata addresses, and the
+# prefix under which IPv6 reaches any IPv4 address.
+_FURTHER_PRIVATE = tuple(
+    map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.192/32", "168.63.129.16/32", "64:ff9b::/96"))
+)
 
 
 def check_messages(messages: Any) -> None:
@@ -133,7 +136,7 @@ def _check_image(url: Any, param: str) -> None:
 def _check_data(url: str, param: str) -> None:
     head, comma, _ = url[:_DATA_HEAD_CHARACTERS_MOST].partition(",")
     head = head.lower()
-    if not head.startswith(_DATA_IMAGES) or not head.endswith(";base64") or not comma:
+    if head.partition(";")[0] not in _DATA_IMAGES or not head.endswith(";base64") or not comma:
         raise Failure(INVALID_IMAGE_URL, "a data: image is PNG, JPEG, WebP or GIF in base64", param=param)
     content = url[len(head) + 1 :].encode("utf-8")
     if b"\n" in content:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call, Operation
@@ -126,7 +127,7 @@ class Edge:
         try:
             await self._serve(call, client, scope.get("oneflow.connection"), receive)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
-            self._log.error("a call failed by a fault of the gateway", error=error, request_id=call.id)
+            self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
     async def _serve(self, call: Call, client: AsgiClient, connection: Any, receive: Receive) -> None:
@@ -194,7 +195,8 @@ class Edge:
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
         self._door.account(dict(scope["headers"]), self._desk.snapshot)
         models = self._models()
-        one = path[len(_MODELS) + 1 :].decode("ascii", "replace") or None
+        # The official clients write the slash of `provider/model` as %2F.
+        one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
         headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", self._id().encode())]
@@ -209,7 +211,9 @@ class Edge:
         return models
 
     def _id(self) -> str:
-        return f"req_{int(self._chance.random() * (1 << 53)):014x}{int(self._chance.random() * (1 << 40)):010x}"
+        """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""
+        microseconds = int(self._clock.utc().timestamp() * 1_000_000)
+        return f"req_{microseconds:014x}{int(self._chance.random() * (1 << 40)):010x}"
 
 
 def _check_content(headers: Mapping[bytes, bytes]) -> None:

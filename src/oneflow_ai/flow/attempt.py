@@ -96,7 +96,8 @@ class Attempt:
         while len(body) < ERROR_BYTES_MOST and (chunk := await answer.read(until_seconds)):
             body += chunk
         failure = self.target.adapter.failure(answer.status, answer.headers, body)
-        if failure.kind is kinds.UPSTREAM_RATE_LIMITED:
+        busy = failure.kind is kinds.UPSTREAM_OVERLOADED and failure.retry_after_seconds is not None
+        if failure.kind is kinds.UPSTREAM_RATE_LIMITED or busy:
             self._quota.refused(self.target, failure.retry_after_seconds)
         return failure
 

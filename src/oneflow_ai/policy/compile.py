@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.ports import Adapter
-from oneflow_ai.core.price import Price
+from oneflow_ai.core.price import Price, free
 from oneflow_ai.core.target import (
     Credential,
     Provider,
@@ -202,6 +202,9 @@ class CompiledProvider:
     def _make(self, model: str) -> tuple[Target, ...]:
         row, place = self._row, f"{self.name}/{model}"
         price = row.price or configured_price(self._prices, place) or self._catalog.price(self.kind, model)
+        if price is None and row.simulated:
+            # The simulator answers to any name; what has no list price is simulated for nothing.
+            price = free()
         facts = self._catalog.model(self.kind, model)
         return tuple(
             Target(

@@ -292,17 +292,22 @@ class _Chain:
         return False
 
     def _grouped(self, targets: Sequence[Target], now_seconds: float) -> list[_Place]:
-        """The targets by place. Calls are spread over a place's credentials; one that was refused comes last."""
-        groups: dict[str, list[Target]] = {}
+        places: dict[str, _Place] = {}
         for target in targets:
-            groups.setdefault(target.place, []).append(target)
-        return [self._place(group, now_seconds) for group in groups.values()]
+            place = places.get(target.place)
+            if place is None:
+                places[target.place] = _Place(target)
+            else:
+                place.spare.append(target)
+        for place in places.values():
+            if place.spare:
+                self._spread(place, now_seconds)
+        return list(places.values())
 
-    def _place(self, group: list[Target], now_seconds: float) -> _Place:
-        if len(group) > 1:
-            begin = int(self._chance.random() * len(group))
-            group = [*group[begin:], *group[:begin]]
-            group.sort(key=lambda target: self._book.quarantined(target.credential, now_seconds))
-        place = _Place(group[0])
-        place.spare = group[1:]
-        return place
+    def _spread(self, place: _Place, now_seconds: float) -> None:
+        """Let any of a place's credentials begin, so that calls use all of them; one that was refused comes last."""
+        targets = [place.target, *place.spare]
+        begin = int(self._chance.random() * len(targets))
+        targets = [*targets[begin:], *targets[:begin]]
+        targets.sort(key=lambda target: self._book.quarantined(target.credential, now_seconds))
+        place.target, *place.spare = targets

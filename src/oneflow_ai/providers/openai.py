@@ -50,7 +50,7 @@ class OpenAIAdapter:
         if not self._stream_usage:
             body.pop("stream_options", None)
         if not self._renamed.keys().isdisjoint(body):
-            body = {self._renamed.get(name, name): value for name, value in body.items()}
+            body = {self._renamed.get(name, name): value for name, value in body.items() if value is not None}
         url = self._url(target, PATHS[call.operation])
         return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way)
 

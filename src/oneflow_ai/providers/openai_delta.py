@@ -74,7 +74,7 @@ class Deltas:
         place, begins = self._choices.setdefault(index, _Tools()).place(order, name, tool_id)
         arguments = function.get("arguments", function.get("input"))
         if isinstance(arguments, dict):
-            arguments = orjson.dumps(arguments).decode()
+            arguments = _encoded(arguments)
         found = []
         if begins:
             found.append(Delta("tool_call", name, index, place, tool_id))
@@ -135,6 +135,14 @@ def _texts(value: Any, kind: str) -> list[tuple[str, str]]:
             elif isinstance(part.get("text"), str) and part["text"]:
                 found.append((kind, part["text"]))
     return found
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    """Its JSON; nothing of what is nested deeper than the encoder goes."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return ""
 
 
 def _word(value: Any) -> str:

@@ -23,6 +23,7 @@ from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter
 
 _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint", "provider")
+_SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
 _PREFACE_BYTES_MOST = 1 << 16
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -37,7 +38,8 @@ class StreamDecoder:
     """
 
     __slots__ = (
-        "_deltas", "_ended", "_events", "_first", "_include_usage", "_last", "_preface", "_reason", "_seen", "_usage",
+        "_deltas", "_ended", "_events", "_finished", "_first", "_highest", "_include_usage", "_last", "_preface",
+        "_reason", "_seen", "_usage",
     )  # fmt: skip
 
     def __init__(self, *, raw: bool, include_usage: bool) -> None:
@@ -50,7 +52,9 @@ class StreamDecoder:
         self._reason: str | None = None
         self._ended = False
         self._seen = False
-        self._preface = b""
+        self._preface = bytearray()
+        self._highest = 0
+        self._finished: set[int] = set()
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Give the events complete with this chunk; a failure inside the stream ends it."""
@@ -75,7 +79,7 @@ class StreamDecoder:
         return out.events()
 
     def close(self) -> list[Event]:
-        """End the sequence: well when a finish reason was seen, else with the failure that the cut stands for."""
+        """End the sequence: well when each choice has its finish reason, else with the failure that the cut is."""
         if self._ended:
             return []
         out = _Batch(self._deltas)
@@ -108,36 +112,42 @@ class StreamDecoder:
                 self._choice(choice, out)
         if self._first is None and chunk.get("id"):
             self._first = chunk
-        if chunk.get("usage") is None:
-            out.add(data)
-        elif (shown := self._shown(chunk, choices, data)) is not None:
-            out.add(shown)
-        return self._own(chunk["x_groq"]) if "x_groq" in chunk else None
+        if "x_groq" in chunk or type(chunk.get("usage")) is dict:
+            return self._take_usage(chunk, data, out)
+        out.add(data)
+        return None
 
-    def _shown(self, chunk: dict[str, Any], choices: list[Any], data: bytes) -> bytes | None:
-        """Remember the latest usage; give what the client sees of its chunk, None for nothing."""
-        usage = chunk["usage"]
-        if type(usage) is not dict:
-            return data
-        if usage:
+    def _take_usage(self, chunk: dict[str, Any], data: bytes, out: _Batch) -> Failure | None:
+        """Remember the latest usage, and show the client of its chunk what it may see."""
+        try:
+            # It may become the closing chunk: what cannot be encoded again must not get that far.
+            orjson.dumps(chunk)
+        except orjson.JSONEncodeError:
+            return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is nested too deep")
+        usage = chunk.get("usage")
+        if usage and type(usage) is dict:
             self._usage, self._last = usage, chunk
-        if not choices:
-            return None
-        return orjson.dumps({**chunk, "usage": None}) if self._include_usage else data
+        if type(usage) is not dict or (chunk.get("choices") and not self._include_usage):
+            out.add(data)
+        elif chunk.get("choices"):
+            out.add(orjson.dumps({**chunk, "usage": None}))
+        own = chunk.get("x_groq")
+        return self._take_own(own) if type(own) is dict else None
 
-    def _own(self, found: Any) -> Failure | None:
+    def _take_own(self, found: dict[str, Any]) -> Failure | None:
         """Groq's own field: usage when none was asked for, and why it stopped early (its SDK, checked 2026-11-24)."""
-        if type(found) is not dict:
-            return None
         usage, words = found.get("usage"), found.get("error")
         if usage and type(usage) is dict and self._usage is None:
             self._usage = usage
         return stream_failure({"message": words}) if words else None
 
     def _choice(self, choice: dict[str, Any], out: _Batch) -> None:
-        reason = choice.get("finish_reason")
+        index, reason = choice.get("index"), choice.get("finish_reason")
+        index = index if type(index) is int else 0
+        self._highest = max(self._highest, index)
         if reason and type(reason) is str:
             self._reason = reason
+            self._finished.add(index)
         out.choice(choice)
 
     def _done(self) -> Failure | None:
@@ -146,11 +156,11 @@ class StreamDecoder:
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider ended the stream without an answer")
 
     def _cut(self) -> Failure | None:
-        if self._reason is not None:
+        if len(self._finished) > self._highest:
             return None
         if self._seen:
             return Failure(UPSTREAM_STREAM_INTERRUPTED, "the provider ended the stream before the answer was finished")
-        error = error_of(self._preface)
+        error = error_of(bytes(self._preface))
         if error:
             return stream_failure(error)
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer is not an event stream")
@@ -168,9 +178,9 @@ class StreamDecoder:
     def _closing(self) -> dict[str, Any]:
         """The fields of the closing chunk: all of the provider's own one, else those that every chunk repeats."""
         first, last = self._first or {}, self._last or {}
-        chunk = {name: first[name] for name in _CLOSING_FIELDS if name in first}
+        chunk = _repeated(first)
         if last.get("choices"):
-            last = {name: last[name] for name in _CLOSING_FIELDS if name in last}
+            last = _repeated(last)
         chunk.update((name, value) for name, value in last.items() if value is not None or name not in chunk)
         chunk["usage"] = self._usage
         return chunk
@@ -263,6 +273,10 @@ def _whole_failure(found: Any) -> Failure | None:
     if type(found.get("choices")) is not list:
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer has no choices")
     return None
+
+
+def _repeated(chunk: dict[str, Any]) -> dict[str, Any]:
+    return {name: chunk[name] for name in _CLOSING_FIELDS if type(chunk.get(name, ...)) in _SCALARS}
 
 
 def _is_json(data: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from typing import Any
 
 from oneflow_ai.core.events import Usage
@@ -101,6 +100,7 @@ def _cost_nanos(found: dict[str, Any]) -> int | None:
 
 
 def _nanos(dollars: Any) -> int | None:
-    if type(dollars) not in (int, float) or not 0 <= dollars <= _COST_USD_MOST:
+    if not isinstance(dollars, int | float) or isinstance(dollars, bool) or not 0 <= dollars <= _COST_USD_MOST:
         return None
-    return math.ceil(Decimal(repr(dollars)) * NANOS_PER_USD)
+    # Up, but not for what binary fractions add: 0.1 + 0.2 dollars are 300,000,000 nano-USD.
+    return math.ceil(round(dollars * NANOS_PER_USD, 3))

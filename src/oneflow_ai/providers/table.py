@@ -34,7 +34,7 @@ class Row:
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
     on_cancel: Literal["stops", "continues"] = "stops"
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 # Addresses and keys: providers.md §1 and §5 and each provider's own API reference, 2026-11-23. `on_cancel`:

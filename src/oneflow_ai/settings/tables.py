@@ -188,7 +188,7 @@ class ModelSettings(Table):
 class HistorySettings(Table):
     """What is remembered of each call."""
 
-    prompts: bool = Field(False, description="Keep prompts and answers, not only counts, costs and times.")
+    prompts: bool = Field(False, description="Keep prompts, not only counts, costs and times.")
     retention_days: int = Field(90, ge=1, le=36_500, description="Days that a call is remembered.")
     queue_most: int = Field(
         10_000,

@@ -35,7 +35,6 @@ URLS_MOST = 1_024
 # The first row that fits: what a network error means. Certificate errors come before the connector's own.
 _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind, str], ...] = (
     ((aiohttp.ClientSSLError, ssl.SSLError), UPSTREAM_TLS_ERROR, "no trusted TLS connection to {host}"),
-    (aiohttp.ConnectionTimeoutError, UPSTREAM_TIMEOUT, "{host} did not accept a connection in time"),
     (aiohttp.ClientConnectorError, UPSTREAM_UNREACHABLE, "{host} could not be reached"),
     (TimeoutError, UPSTREAM_TIMEOUT, "{host} did not answer in time"),
     (aiohttp.ServerDisconnectedError, UPSTREAM_CLOSED, "{host} closed the connection without an answer"),
@@ -159,6 +158,10 @@ async def _note_reuse(_session: object, trace: SimpleNamespace, _params: object)
 
 
 def _meaning(error: BaseException, host: str | None) -> Failure:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        # Nothing was sent: it is as safe to try elsewhere as after a refusal, though it is told as a timeout.
+        words = f"{host} did not accept a connection in time"
+        return Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code)
     for types, kind, words in _MEANINGS:
         if isinstance(error, types):
             return Failure(kind, words.format(host=host))

@@ -1,4 +1,4 @@
-"""One provider answer as it arrives on a connection of our own: head, pieces, end, and who gives the connection back."""
+"""One provider answer as it arrives on a connection of our own: head, pieces, end, and what becomes of the line."""
 
 from __future__ import annotations
 

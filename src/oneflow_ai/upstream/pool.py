@@ -198,7 +198,9 @@ class Pool:
                     ssl=self._tls() if address.tls else None,
                 )
         except TimeoutError:
-            raise Failure(UPSTREAM_TIMEOUT, f"{host} did not accept a connection in time") from None
+            # Nothing was sent: it is as safe to try elsewhere as after a refusal, though it is told as a timeout.
+            words = f"{host} did not accept a connection in time"
+            raise Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code) from None
         except ssl.SSLError:
             raise Failure(UPSTREAM_TLS_ERROR, f"no trusted TLS connection to {host}") from None
         except (ConnectionResetError, BrokenPipeError):

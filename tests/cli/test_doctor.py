@@ -1,0 +1,149 @@
+"""`oneflow doctor`: each thing that can be wrong is found, marked, and comes with how to mend it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oneflow_ai.cli.configured import compiled
+from oneflow_ai.cli.examination import ENDING_DAYS, route_findings
+from oneflow_ai.providers.table import TABLE
+from oneflow_ai.settings import load
+from oneflow_ai.simulator import ThreadedSimulator
+from tests.cli.place import Place, lines, serving
+
+
+def findings(place: Place, check: str, **variables: str) -> list[dict[str, Any]]:
+    """What the doctor says of one thing."""
+    told = json.loads(place.run("doctor", "--json", **variables).stdout)
+    return [one for one in told["checks"] if one["check"] == check]
+
+
+def test_a_healthy_place_is_well(place: Place, provider: ThreadedSimulator) -> None:
+    place.simulated(provider.base_url, "[server]\nport = 0\n")
+    assert place.run("tokens", "create", "ci").exit_code == 0
+    assert place.run("ask", "Hi").exit_code == 0
+    told = place.json("doctor")
+    assert told["ok"] is True
+    assert {one["level"] for one in told["checks"]} == {"ok"}
+    assert next(one["text"] for one in told["checks"] if one["check"] == "database").endswith(" 1 calls")
+    result = place.run("doctor")
+    assert lines(result.stdout)[-1] == f"{len(told['checks'])} checks, all well"
+
+
+def test_a_fresh_machine_has_only_to_be_given_a_key(place: Place) -> None:
+    told = place.json("doctor", ONEFLOW_SERVER__PORT="0")
+    assert told["ok"] is True
+    (warning,) = [one for one in told["checks"] if one["level"] != "ok"]
+    assert warning["check"] == "providers"
+    assert "OPENAI_API_KEY" in warning["mend"]
+    assert not place.home.exists()
+
+
+def test_a_mistake_in_the_configuration_fails(place: Place) -> None:
+    place.write("[server]\nport = 70000\nhots = 1\n")
+    result = place.run("doctor")
+    assert result.exit_code == 1
+    assert [line for line in lines(result.stdout) if line.startswith("fail")] != []
+    assert [one["level"] for one in findings(place, "configuration")] == ["fail", "fail"]
+
+
+def _open_home(place: Place) -> None:
+    place.home.chmod(0o755)
+
+
+def _lose_secret(place: Place) -> None:
+    (place.home / "secret.key").unlink()
+
+
+def _open_secret(place: Place) -> None:
+    (place.home / "secret.key").chmod(0o644)
+
+
+def _spoil_database(place: Place) -> None:
+    for path in place.home.glob("oneflow.db*"):
+        path.unlink()
+    (place.home / "oneflow.db").write_text("no database")
+
+
+def _open_first_key(place: Place) -> None:
+    (place.home / "first-key").write_text("of_x")
+    (place.home / "first-key").chmod(0o644)
+
+
+def _open_provider_keys(place: Place) -> None:
+    place.write('{"openai": "sk-x"}', ".api_keys.json").chmod(0o644)
+
+
+ILLS: list[tuple[Callable[[Place], None], str, str, str]] = [
+    (_open_home, "home", "warn", "chmod 700"),
+    (_lose_secret, "secret", "fail", "restore it from a backup"),
+    (_open_secret, "configuration", "fail", "chmod 600"),
+    (_spoil_database, "database", "fail", "set it aside"),
+    (_open_first_key, "key file", "fail", "chmod 600"),
+    (_open_provider_keys, "configuration", "fail", "chmod 600"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "check", "level", "words"), ILLS, ids=[row[0].__name__ for row in ILLS])
+def test_an_ill_is_found_with_its_cure(
+    place: Place, spoil: Callable[[Place], None], check: str, level: str, words: str
+) -> None:
+    place.run("tokens", "create", "ci")
+    spoil(place)
+    (found,) = findings(place, check, ONEFLOW_SERVER__PORT="0")
+    assert found["level"] == level
+    assert words in f"{found['text']}: {found['mend']}"
+    expected = 1 if level == "fail" else 0
+    assert place.run("doctor", ONEFLOW_SERVER__PORT="0").exit_code == expected
+
+
+def test_a_port_of_another_program_fails(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        (found,) = findings(place, "port", ONEFLOW_SERVER__PORT=port)
+        assert (found["level"], found["mend"]) == ("fail", "stop what listens there, or set server.port")
+
+
+def test_our_own_server_on_the_port_is_well(place: Place) -> None:
+    with serving(place) as announced:
+        port = announced["url"].rpartition(":")[2]
+        assert findings(place, "port", ONEFLOW_SERVER__PORT=port) == []
+        (found,) = findings(place, "server", ONEFLOW_SERVER__PORT=port)
+        assert found["text"] == f"process {announced['pid']} serves this home at {announced['url']}"
+
+
+def test_a_configured_provider_without_a_key_is_a_warning(place: Place) -> None:
+    place.write('[providers.groq]\napi_key = "env:NOT_SET"\n')
+    assert [one["level"] for one in findings(place, "configuration")] == ["ok", "warn"]
+    (found,) = findings(place, "providers")
+    assert found["text"] == "no provider has a key: calls are refused"
+
+
+def test_a_model_in_a_route_without_a_price_is_a_warning(place: Place, provider: ThreadedSimulator) -> None:
+    place.simulated(provider.base_url, '[routes.ours]\ntask = "text"\ntargets = ["sim/of-our-own"]\n')
+    (found,) = findings(place, "route ours")
+    assert (found["level"], found["text"]) == ("warn", "sim/of-our-own has no price, so calls to it are refused")
+    assert found["mend"] == 'set it under [prices."sim/of-our-own"]; 0 means free'
+
+
+def test_a_model_in_a_route_that_ends_soon_or_has_ended_is_a_warning(tmp_path: Path) -> None:
+    config = tmp_path / "oneflow.toml"
+    config.write_text('[routes.text]\ntargets = ["openai/gpt-4o-mini"]\n')
+    found = compiled(load(config, {"OPENAI_API_KEY": "sk-x", "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE))
+    facts = found.catalog.model("openai", "gpt-4o-mini")
+    assert facts is not None and facts.shutdown is not None
+    end = facts.shutdown
+    texts = {}
+    for days in (-ENDING_DAYS - 1, -ENDING_DAYS, 0):
+        (texts[days],) = [one for one in route_findings(found, end + timedelta(days=days)) if one.check == "route text"]
+    assert texts[-ENDING_DAYS - 1].level == "ok"
+    assert texts[-ENDING_DAYS].text == f"openai/gpt-4o-mini ends on {end.isoformat()}"
+    assert texts[0].text == "openai/gpt-4o-mini has ended"
+    assert texts[0].mend == f"use openai/{facts.successor}"

@@ -1,0 +1,212 @@
+"""`oneflow serve`: what it tells when it is ready can be pasted, its key is for eyes alone, its end is clean."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oneflow_ai.app.serving import Started
+from oneflow_ai.cli.pid_file import FILE_NAME
+from oneflow_ai.cli.welcome import curl_line, python_line, reachable, welcome
+from oneflow_ai.core.target import Secret
+from oneflow_ai.settings import Loaded, load
+from oneflow_ai.simulator import ThreadedSimulator
+from oneflow_ai.stores.key_format import looks_valid
+from tests.cli.place import SECONDS_MOST, Place, ended, first_line, lines, serving
+
+SHOWN_BYTES_MOST = 64 * 1024
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, list[str]]]:
+    """A server whose standard output is a pipe, as it is told there; its folder has a name that a shell must quote."""
+    directory = tmp_path_factory.mktemp("serve") / "it's a folder"
+    directory.mkdir()
+    place = Place(directory)
+    with ended(place.process("serve", "--port", "0")) as process:
+        assert process.stdout is not None
+        said = [first_line(process)]
+        while "openai" not in said[-1] or "import" not in said[-1]:
+            said.append(process.stdout.readline())
+        yield place, [line.rstrip("\n") for line in said]
+        process.terminate()
+        process.communicate(timeout=SECONDS_MOST)
+
+
+def line_of(said: list[str], beginning: str) -> str:
+    (line,) = [line for line in said if line.startswith(beginning)]
+    return line
+
+
+def test_the_mode_is_told(told: tuple[Place, list[str]]) -> None:
+    _, said = told
+    assert said[0].startswith("OneFlow ")
+    assert "is ready at http://127.0.0.1:" in said[0]
+    assert line_of(said, "  mode").endswith(
+        "demo: no provider key found: the built-in simulator answers; every answer is marked"
+    )
+    assert line_of(said, "  docs").endswith("/api/docs")
+
+
+def test_the_key_is_never_told_to_a_pipe(told: tuple[Place, list[str]]) -> None:
+    place, said = told
+    key = (place.home / "first-key").read_text().strip()
+    assert looks_valid(key)
+    assert key not in "\n".join(said)
+    assert str(place.home / "first-key") in line_of(said, "  key")
+
+
+def test_the_line_for_a_shell_answers(told: tuple[Place, list[str]]) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl, which is not here")
+    place, said = told
+    done = subprocess.run(
+        ["sh", "-c", line_of(said, "curl ")],
+        env=place.environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MOST,
+        check=False,
+    )
+    answer = json.loads(done.stdout)
+    assert answer["choices"][0]["message"]["content"].startswith('This is a simulated answer to "Hello"')
+
+
+def test_the_line_for_python_answers(told: tuple[Place, list[str]]) -> None:
+    place, said = told
+    command = [sys.executable, "-c", line_of(said, "from openai")]
+    done = subprocess.run(
+        command, env=place.environment, capture_output=True, text=True, timeout=SECONDS_MOST, check=False
+    )
+    assert done.stdout.startswith('This is a simulated answer to "Hello"'), done.stderr
+
+
+def loaded(place: Place, **variables: str) -> Loaded:
+    return load(None, place.environment | variables, place.directory)
+
+
+def started(place: Place, url: str = "http://127.0.0.1:8000", *, keys_needed: bool = True) -> Started:
+    key = Secret("of_the-key-itself")
+    return Started(url, False, keys_needed, key, place.home / "first-key", 0.5)
+
+
+def test_only_a_terminal_is_shown_the_key_itself(place: Place) -> None:
+    assert "of_the-key-itself" in welcome(started(place), loaded(place), columns=80)
+    assert "of_the-key-itself" not in welcome(started(place), loaded(place), columns=None)
+
+
+def test_on_a_terminal_no_remark_is_broken_inside_a_word(place: Place) -> None:
+    told = welcome(started(place), loaded(place, ONEFLOW_SERVER__AUTH="none"), columns=60)
+    assert all(len(line) <= 60 or not line.startswith("  ") or " " not in line.strip() for line in lines(told))
+
+
+def test_without_the_first_keys_file_the_lines_read_the_variable(place: Place) -> None:
+    assert '"Authorization: Bearer $ONEFLOW_API_KEY"' in curl_line(started(place), "http://x")
+    assert 'os.environ["ONEFLOW_API_KEY"]' in python_line(started(place), "http://x")
+    compile(python_line(started(place), "http://x"), "line", "exec")
+
+
+def test_without_keys_the_lines_carry_none(place: Place) -> None:
+    assert "Authorization" not in curl_line(started(place, keys_needed=False), "http://x")
+    assert 'api_key="none"' in python_line(started(place, keys_needed=False), "http://x")
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "reached"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://0.0.0.0:8000", "http://127.0.0.1:8000"),  # noqa: S104 - read, never bound
+        ("::", "http://[::]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_the_lines_reach_a_server_on_all_addresses(place: Place, host: str, url: str, reached: str) -> None:
+    assert reachable(url, loaded(place, ONEFLOW_SERVER__HOST=host)) == reached
+
+
+def test_the_providers_that_calls_go_to_are_named(place: Place, provider: ThreadedSimulator) -> None:
+    place.simulated(provider.base_url)
+    with ended(place.process("serve", "--port", "0")) as process:
+        assert process.stdout is not None
+        said = [first_line(process), *(process.stdout.readline() for _ in range(3))]
+        assert said[2].split() == ["mode", "providers:", "sim"]
+        assert said[3].split() == ["config", str(place.directory / "oneflow.toml")]
+
+
+def test_json_is_one_line_and_standard_error_holds_the_log(place: Place) -> None:
+    with serving(place) as announced:
+        assert announced.keys() == {"url", "version", "mode", "config", "key_file", "docs", "pid", "seconds"}
+        assert announced["mode"] == "demo"
+        holder = json.loads((place.home / FILE_NAME).read_text())
+        assert (holder["pid"], holder["url"]) == (announced["pid"], announced["url"])
+    assert not (place.home / FILE_NAME).exists()
+
+
+def test_an_address_in_use_is_one_line_and_status_1(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with ended(place.process("serve", "--port", str(port))) as process:
+            out, errors = process.communicate(timeout=SECONDS_MOST)
+    assert (process.returncode, out) == (1, "")
+    assert lines(errors) == [
+        f"oneflow: 127.0.0.1:{port} is in use: stop what listens there, or choose another with --port"
+    ]
+
+
+def test_a_second_server_of_the_same_home_leaves_the_first_its_file(place: Place) -> None:
+    with serving(place) as first:
+        with serving(place) as second:
+            assert second["url"] != first["url"]
+            assert json.loads((place.home / FILE_NAME).read_text())["pid"] == first["pid"]
+        assert json.loads((place.home / FILE_NAME).read_text())["pid"] == first["pid"]
+
+
+def test_ctrl_c_ends_it_cleanly(place: Place) -> None:
+    with ended(place.process("serve", "--json", "--port", "0")) as process:
+        first_line(process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=SECONDS_MOST)
+        assert (process.returncode, errors) == (0, "")
+
+
+def test_a_terminal_is_shown_the_first_key_and_ends_the_server_when_it_is_closed(place: Place) -> None:
+    main, side = pty.openpty()
+    try:
+        process = place.process("serve", "--port", "0", stdout=side, stderr=side, preexec_fn=lambda: _adopt(side))
+    finally:
+        os.close(side)
+    with ended(process):
+        shown = _shown_until(main, b"import OpenAI")
+        key = (place.home / "first-key").read_text().strip()
+        assert key in shown
+        assert "Ctrl-C stops it" in shown
+        os.close(main)
+        assert process.wait(timeout=SECONDS_MOST) == 0
+    assert not (place.home / FILE_NAME).exists()
+
+
+def _adopt(terminal: int) -> None:
+    """Make a terminal the controlling one of a new session, as a terminal window does for its shell."""
+    os.setsid()
+    import fcntl
+
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+
+def _shown_until(terminal: int, mark: bytes) -> str:
+    shown, until = b"", time.monotonic() + SECONDS_MOST
+    while mark not in shown and len(shown) < SHOWN_BYTES_MOST and time.monotonic() < until:
+        shown += os.read(terminal, 4_096)
+    return shown.decode()

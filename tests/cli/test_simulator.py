@@ -1,0 +1,62 @@
+"""`oneflow simulator`: it listens where it says, and plays what it was asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.cli.place import Place, ended, first_line, lines
+
+CHAT = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+async def ask(url: str, **fields: Any) -> tuple[int, Any]:
+    """Sends one chat and gives status and body."""
+    async with (
+        aiohttp.ClientSession(headers={"authorization": "Bearer any"}) as session,
+        session.post(f"{url}/chat/completions", json=CHAT | fields) as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+def test_it_answers_where_it_says_with_limits_and_a_control_port(place: Place) -> None:
+    command = ("simulator", "--port", "0", "--control-port", "0", "--rpm", "1", "--fast", "--seed", "7", "--json")
+    with ended(place.process(*command)) as process:
+        wire, control = json.loads(first_line(process)), json.loads(first_line(process))
+        statuses = [asyncio.run(ask(wire["url"]))[0] for _ in range(2)]
+        assert statuses == [200, 429]
+        assert wire["name"] == "OpenAI's wire"
+        assert control["url"].endswith("/_sim/status")
+
+
+@pytest.mark.parametrize("by", ["share", "script"])
+def test_it_plays_the_fault_that_is_asked_for(place: Place, by: str) -> None:
+    place.write('[[rule]]\nfault = "F23;status=503"\n', "faults.toml")
+    asked = {"share": ("--fault", "F23;status=503=1"), "script": ("--script", "faults.toml")}[by]
+    with ended(place.process("simulator", "--port", "0", "--fast", *asked)) as process:
+        url = first_line(process).partition(": ")[2].strip()
+        assert asyncio.run(ask(url))[0] == 503
+
+
+def test_a_port_in_use_is_one_line_and_status_1(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        result = place.run("simulator", "--port", port)
+    assert result.exit_code == 1
+    (line,) = lines(result.stderr)
+    assert line.startswith(f"oneflow simulator: cannot listen on 127.0.0.1:{port}: ")
+    assert line.endswith("choose another with --port")
+
+
+def test_a_bad_script_is_one_line_that_names_it(place: Place, tmp_path: Path) -> None:
+    place.write('[[rule]]\nfault = "F999"\n', "faults.toml")
+    result = place.run("simulator", "--script", "faults.toml")
+    assert result.exit_code == 2
+    (line,) = lines(result.stderr)
+    assert line.startswith("oneflow simulator: faults.toml: rule[0]: fault 'F999'")

@@ -1,0 +1,293 @@
+"""Rows become a checked snapshot: credentials, headers, prices and routes as configured, the catalogue filling in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from time import process_time
+
+import pytest
+
+from oneflow_ai.catalog import Catalog, load_catalog
+from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.price import Price, flat_price, free
+from oneflow_ai.core.target import RetryPolicy, Secret, Snapshot, Target
+from oneflow_ai.policy.compile import TARGETS_MOST, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.policy.route import model_targets
+from oneflow_ai.providers.table import TABLE, Row
+
+TODAY = date(2026, 11, 24)
+DAY_BEFORE_THE_END = date(2026, 12, 10)
+DAY_OF_THE_END = date(2026, 12, 11)  # of gpt-5, in favour of gpt-6.1-sol
+COMPILE_SECONDS_MOST = 0.030
+
+
+@cache
+def catalog() -> Catalog:
+    return load_catalog()
+
+
+def row(name: str, kind: str = "", keys: str = "key", **changes: object) -> ProviderRow:
+    kind = kind or name
+    made = ProviderRow(name, kind, f"http://{name}.example/v1", name, tuple(Secret(key) for key in keys.split()))
+    return replace(made, **changes)  # type: ignore[arg-type]  # the fields of a row, whatever they are
+
+
+def route(wanted: str | RouteTarget = "", task: Task = Task.TEXT, name: str = "text") -> RouteRow:
+    """A route to these targets, a space between their names."""
+    targets = map(RouteTarget, wanted.split()) if isinstance(wanted, str) else [wanted]
+    return RouteRow(name, task, tuple(targets))
+
+
+def compiled(*providers: ProviderRow, sorts: Mapping[str, Row] = TABLE, **changes: object) -> Snapshot:
+    """The snapshot of these providers; `changes` are fields of `Rows`."""
+    rows = Rows(providers, [], {}, RetryPolicy(), {}, follow_successors=False, version="1", on=TODAY)
+    return compile_snapshot(replace(rows, **changes), sorts, catalog())  # type: ignore[arg-type]  # as above
+
+
+def the(snapshot: Snapshot, name: str) -> Target:
+    [found] = model_targets(snapshot, name)
+    return found
+
+
+def routed(snapshot: Snapshot, name: str = "text") -> list[str]:
+    return [target.place for target in snapshot.routes[name].targets]
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="provider mine: there is no kind opnai; known are azure, .*, vllm"):
+        compiled(row("mine", "opnai"))
+
+
+def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="route text: there is no strategy chaos; known are best, cheapest, fastest"):
+        compiled(row("openai"), routes=[replace(route(), strategy="chaos")])
+
+
+def test_a_target_is_made_of_its_row() -> None:
+    found = the(compiled(row("mine", "openai", base_url="https://mine.example", way="a way")), "mine/gpt-6-luna")
+    assert (found.place, found.provider, found.kind, found.model) == (
+        "mine/gpt-6-luna",
+        "mine",
+        "openai",
+        "gpt-6-luna",
+    )
+    assert (found.base_url, found.way, found.simulated, found.weight) == ("https://mine.example", "a way", False, 1)
+    assert found.adapter is TABLE["openai"].adapter
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"), [("openai", "authorization", "Bearer key"), ("azure", "api-key", "key")]
+)
+def test_the_key_goes_where_the_provider_wants_it(kind: str, name: str, value: str) -> None:
+    headers = dict(the(compiled(row("mine", kind)), "mine/m").headers)
+    assert headers == {
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "oneflow",
+        name: value,
+    }
+
+
+def test_a_header_is_sent_once_the_last_one_set_counting() -> None:
+    provider = row("openai", headers=(("X-Team", "blue"), ("User-Agent", "ours")))
+    wanted = RouteTarget("openai/m", headers=(("x-team", "red"), ("x-more", "1")))
+    snapshot = compiled(provider, routes=[route(wanted)])
+    [found] = snapshot.routes["text"].targets
+    names = [name for name, _ in found.headers]
+    assert len(names) == len(set(names))
+    assert dict(found.headers).items() >= {"x-team": "red", "x-more": "1", "user-agent": "ours"}.items()
+    assert dict(the(snapshot, "openai/m").headers)["x-team"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("keys", "ids"), [("", ["groq"]), ("one", ["groq"]), ("one two three", ["groq#1", "groq#2", "groq#3"])]
+)
+def test_credentials_are_named_after_the_provider(keys: str, ids: list[str]) -> None:
+    provider = compiled(row("groq", keys=keys)).providers["groq"]
+    assert [target.credential.id for target in provider.targets("m")] == ids
+    sent = [dict(target.headers).get("authorization", "") for target in provider.targets("m")]
+    assert sent == ([f"Bearer {key}" for key in keys.split()] or [""])
+
+
+@pytest.mark.parametrize(
+    ("provider", "configured"),
+    [
+        (row("openai"), True),
+        (row("openai", keys=""), False),
+        (row("ollama", keys=""), True),  # needs no key
+        (row("openai", keys="", simulated=True), True),
+    ],
+)
+def test_a_provider_is_configured_by_its_key_unless_it_needs_none(provider: ProviderRow, configured: bool) -> None:
+    assert compiled(provider).providers[provider.name].configured is configured
+
+
+def test_own_options_come_before_those_of_the_kind() -> None:
+    snapshot = compiled(row("azure"), row("other", "azure", options={"api_version": "2026-01-01"}))
+    assert the(snapshot, "azure/m").options == {"api_version": "2024-10-21"}
+    assert the(snapshot, "other/m").options == {"api_version": "2026-01-01"}
+
+
+def test_the_catalogue_tells_the_limits_of_a_model() -> None:
+    found = the(compiled(row("openai")), "openai/gpt-6-luna")
+    assert found.output_most_tokens == 128_000
+    assert found.context_window_tokens is not None
+
+
+PRICES = {name: flat_price({"input": number}) for number, name in enumerate(["openai/*", "openai/gpt-6-luna", "*"], 1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "price"),
+    [
+        ("openai/gpt-6-luna", ["openai/*", "openai/gpt-6-luna"], PRICES["openai/gpt-6-luna"]),
+        ("openai/gpt-6.1-sol", ["openai/*", "openai/gpt-6-luna"], PRICES["openai/*"]),
+        ("openai/my-own", ["openai/*", "*"], PRICES["openai/*"]),
+        ("openai/my-own", ["*"], PRICES["*"]),
+        ("openai/my-own", [], None),
+        ("openai/my-own", ["openai/gpt-6-luna"], None),
+    ],
+)
+def test_the_operators_price_comes_first_and_a_model_may_have_none(
+    name: str, names: list[str], price: Price | None
+) -> None:
+    assert the(compiled(row("openai"), prices={name: PRICES[name] for name in names}), name).price == price
+
+
+def test_else_the_price_is_the_catalogues_by_the_kind_of_provider() -> None:
+    snapshot = compiled(row("openai"), row("mine", "openai"), row("open", "openai", price=free()))
+    assert the(snapshot, "mine/gpt-6-luna").price == catalog().price("openai", "gpt-6-luna")
+    assert the(snapshot, "open/gpt-6-luna").price == free()
+    priced = the(compiled(row("mine", "openai"), prices={"mine/*": PRICES["*"]}), "mine/gpt-6-luna")
+    assert priced.price == PRICES["*"]
+
+
+def test_targets_are_remembered_and_the_least_used_forgotten() -> None:
+    provider = compiled(row("vllm")).providers["vllm"]
+    kept, lost = provider.targets("kept"), provider.targets("lost")
+    for number in range(TARGETS_MOST - 1):
+        provider.targets(f"model {number}")
+        assert provider.targets("kept") is kept
+    assert provider.targets("lost") is not lost
+
+
+def test_models_are_those_served_today_and_successors_are_still_found() -> None:
+    before = compiled(row("openai"), on=DAY_BEFORE_THE_END)
+    after = compiled(row("openai"), on=DAY_OF_THE_END)
+    gone = before.providers["openai"].models - after.providers["openai"].models
+    assert "gpt-5" in gone and "gpt-6-luna" in after.providers["openai"].models
+    assert the(before, "gpt-5").place == the(before, "openai/gpt-5").place == "openai/gpt-5"
+    assert before.providers["openai"].successor("gpt-5") is None
+    for name in ("gpt-5", "openai/gpt-5"):
+        with pytest.raises(Failure, match="use openai/gpt-6.1-sol"):
+            model_targets(after, name)
+        assert the(replace(after, follow_successors=True), name).place == "openai/gpt-6.1-sol"
+
+
+def test_no_listed_model_has_a_successor_and_every_one_gone_has_none_or_a_listed_one() -> None:
+    provider = compiled(row("openai"), on=date(2027, 3, 1)).providers["openai"]
+    for model in catalog().models("openai"):
+        successor = provider.successor(model)
+        assert successor is None if model in provider.models else successor is None or successor in provider.models
+
+
+def test_what_is_simulated_or_listed_by_the_operator_never_ends() -> None:
+    snapshot = compiled(row("openai", simulated=True), row("mine", "openai", models=frozenset({"gpt-4", "own"})))
+    assert the(snapshot, "openai/gpt-4").simulated
+    assert "gpt-4" in snapshot.providers["openai"].models
+    assert snapshot.providers["mine"].models == {"gpt-4", "own"}
+    assert the(snapshot, "mine/gpt-4").model == "gpt-4"
+    assert the(snapshot, "own").place == "mine/own"
+
+
+def test_a_route_keeps_its_order_and_leaves_out_what_has_no_credential() -> None:
+    providers = row("openai", keys="one two"), row("groq"), row("mistral", keys="")
+    snapshot = compiled(*providers, routes=[route("groq/a mistral/b openai/c mistral-small-latest")])
+    assert routed(snapshot) == ["groq/a", "openai/c", "openai/c"]
+
+
+def test_a_route_may_name_a_bare_model() -> None:
+    assert routed(compiled(row("openai"), routes=[route("gpt-6-luna")])) == ["openai/gpt-6-luna"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere/m", "openai/", "shared"])
+def test_a_target_that_leads_nowhere_is_refused_with_its_route(name: str) -> None:
+    listed = frozenset({"shared"})
+    with pytest.raises(ValueError, match=f"route text: target {name}: "):
+        compiled(row("openai", models=listed), row("groq", models=listed), routes=[route(name)])
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-5", "gpt-5"])
+def test_a_model_that_ends_does_not_break_its_route(name: str) -> None:
+    assert routed(compiled(row("openai"), routes=[route(name)], on=DAY_OF_THE_END)) == ["openai/gpt-5"]
+    followed = compiled(row("openai"), routes=[route(name)], on=DAY_OF_THE_END, follow_successors=True)
+    assert routed(followed) == ["openai/gpt-6.1-sol"]
+
+
+def test_a_target_of_a_route_has_its_own_weight_times_headers_and_way() -> None:
+    wanted = RouteTarget("openai/m", 7, timeout_seconds=9.0, headers=(("x-a", "1"),), way="by proxy")
+    snapshot = compiled(row("openai"), routes=[route(wanted), route("openai/m", name="plain")])
+    [found], [plain] = snapshot.routes["text"].targets, snapshot.routes["plain"].targets
+    assert (found.weight, found.timeouts.total_seconds, found.way) == (7, 9.0, "by proxy")
+    assert found.timeouts == replace(plain.timeouts, total_seconds=9.0)
+    assert replace(found, weight=1, timeouts=plain.timeouts, headers=plain.headers, way=plain.way) == plain
+
+
+# The kinds that contract and catalogue name, whatever adapters there are: only their tasks matter here.
+FOUR = dict.fromkeys(("openai", "anthropic", "stability", "elevenlabs"), TABLE["openai"])
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        (Task.TEXT, ["openai", "anthropic"]),
+        (Task.IMAGE, ["stability", "openai"]),
+        (Task.SPEECH, ["elevenlabs", "openai"]),
+        (Task.EMBEDDING, ["openai"]),
+    ],
+)
+def test_without_targets_a_route_is_the_default_chain_of_its_task(task: Task, names: list[str]) -> None:
+    snapshot = compiled(*map(row, FOUR), row("mine", "openai"), sorts=FOUR, routes=[route(task=task)])
+    assert [target.provider for target in snapshot.routes["text"].targets] == names
+    assert routed(snapshot) == [f"{name}/{catalog().default_model(name, task)}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("providers", "task", "places"),
+    [
+        ([row("openai", keys=""), row("groq")], Task.TEXT, ["groq/openai/gpt-oss-20b"]),
+        ([row("openai", models=frozenset({"x"}))], Task.TEXT, []),
+        ([row("vllm")], Task.TEXT, []),
+        ([row("openai")], Task.TRANSCRIPTION, ["openai/gpt-transcribe"]),
+    ],
+)
+def test_the_default_chain_leaves_out_what_is_not_configured_or_not_listed(
+    providers: list[ProviderRow], task: Task, places: list[str]
+) -> None:
+    assert routed(compiled(*providers, routes=[route(task=task)])) == places
+
+
+def test_a_default_model_that_has_ended_gives_way_to_its_successor() -> None:
+    defaults = {**catalog().facts.defaults, "openai": {"text": "gpt-5"}}
+    facts = replace(catalog().facts, defaults=defaults)
+    rows = Rows([row("openai")], [route()], {}, RetryPolicy(), {}, False, "1", DAY_OF_THE_END)
+    assert routed(compile_snapshot(rows, TABLE, replace(catalog(), facts=facts))) == ["openai/gpt-6.1-sol"]
+
+
+def test_the_rest_of_the_rows_is_handed_through() -> None:
+    keys, retry = {b"hash": Account("key")}, RetryPolicy(attempts=2)
+    snapshot = compiled(row("openai"), keys=keys, retry=retry, version="7", follow_successors=True)
+    assert (snapshot.version, snapshot.keys, snapshot.retry, snapshot.follow_successors) == ("7", keys, retry, True)
+
+
+def test_a_snapshot_of_every_kind_is_made_in_a_moment() -> None:
+    routes = [route(task=task, name=task.value) for task in Task]
+    compiled(*map(row, TABLE), routes=routes)
+    seconds = []
+    for _ in range(5):
+        begin = process_time()
+        compiled(*map(row, TABLE), routes=routes)
+        seconds.append(process_time() - begin)
+    assert min(seconds) < COMPILE_SECONDS_MOST

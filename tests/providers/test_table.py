@@ -1,0 +1,61 @@
+"""The table of providers holds what it must: addresses, one key each, and only what was found to be so."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from oneflow_ai.core.call import Task
+from oneflow_ai.providers.openai import OpenAIAdapter
+from oneflow_ai.providers.table import TABLE
+
+COMPATIBLE = {"openai", "groq", "mistral", "deepseek", "xai", "openrouter", "together", "ollama", "vllm", "azure"}
+
+
+def test_the_providers_of_openais_wire_are_there() -> None:
+    assert set(TABLE) >= COMPATIBLE
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_an_address_is_complete_and_private_only_on_loopback(kind: str) -> None:
+    address = TABLE[kind].base_url
+    if address is None:
+        return
+    parts = urlsplit(address)
+    assert not address.endswith("/")
+    assert parts.scheme == ("http" if parts.hostname == "127.0.0.1" else "https")
+    assert (parts.query, parts.fragment, parts.username) == ("", "", None)
+
+
+def test_an_address_must_be_given_only_where_there_is_none() -> None:
+    assert {kind for kind, row in TABLE.items() if row.base_url is None} == {"vllm", "azure"}
+
+
+def test_each_key_has_its_own_variable_and_a_header_that_carries_it() -> None:
+    variables = [row.environment for row in TABLE.values()]
+    assert len(set(variables)) == len(variables)
+    for row in TABLE.values():
+        assert row.environment is not None and row.environment.isupper() and row.environment.endswith("_API_KEY")
+        assert (row.key_header, row.key_prefix) in {("authorization", "Bearer "), ("api-key", "")}
+
+
+def test_only_local_servers_run_without_a_key() -> None:
+    assert {kind for kind, row in TABLE.items() if not row.key_required} == {"ollama", "vllm"}
+
+
+def test_starting_limits_are_the_contracts() -> None:
+    assert {kind: row.requests_per_minute for kind, row in TABLE.items() if row.requests_per_minute} == {"openai": 60}
+
+
+def test_all_serve_text_on_one_adapters_wire() -> None:
+    for row in TABLE.values():
+        assert Task.TEXT in row.tasks
+        assert isinstance(row.adapter, OpenAIAdapter)
+        assert row.on_cancel in {"stops", "continues"}
+
+
+def test_the_table_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        TABLE["other"] = TABLE["openai"]  # type: ignore[index] # that it is refused is the test
+    for row in TABLE.values():
+        with pytest.raises(TypeError):
+            row.options["api_version"] = "x"  # type: ignore[index] # that it is refused is the test
