@@ -31,7 +31,7 @@ prove: ## run the long proofs
 
 bench: ## measure speed, memory and start
 	@sh tools/venv.sh dev
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for the newest versions)
 	@sh tools/venv.sh dev

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,12 +82,12 @@ def test_messages_tools_and_options_are_those_of_a_chat(settings: Loaded) -> Non
     ],
 )
 def test_a_failure_tells_code_attempts_and_id(
-    settings: Loaded, prompt: str, options: dict[str, object], code: str, attempts: int
+    settings: Loaded, prompt: str, options: dict[str, Any], code: str, attempts: int
 ) -> None:
     with OneFlow(settings=settings) as flow:
         for call in (flow.text, lambda *args, **kwargs: list(flow.stream(*args, **kwargs))):
             with pytest.raises(OneFlowError) as caught:
-                call(prompt, **options)  # type: ignore[operator] # both take the same
+                call(prompt, **options)
             assert (caught.value.code, caught.value.attempts) == (code, attempts)
             assert caught.value.request_id.startswith("req_")
 

@@ -63,9 +63,7 @@ class Answer:
             "attempts": self.attempts,
             "seconds": round(self.seconds, 3),
             "finish_reason": self.finish_reason,
-            "tool_calls": [
-                {"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls
-            ],
+            "tool_calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls],
             "simulated": self.simulated,
             "estimated": self.estimated,
             "request_id": self.request_id,

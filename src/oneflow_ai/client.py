@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -97,7 +97,7 @@ class AsyncOneFlow:
         await runtime.engine.serve(call, collector)
         return collector.answer(runtime.clock.monotonic())
 
-    async def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> AsyncIterator[str]:
+    async def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> AsyncGenerator[str, None]:
         """The pieces of an answer's text as they come; leaving the loop early ends the call. Raises `OneFlowError`."""
         runtime = await self._ready()
         call = _call(runtime, prompt, model, options, stream=True)
@@ -143,7 +143,7 @@ class OneFlow:
         """One answer of text; see `AsyncOneFlow.text`."""
         return _THREAD.run(self._flow.text(prompt, model, **options))
 
-    def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Iterator[str]:
+    def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Generator[str, None, None]:
         """The pieces of an answer's text as they come; see `AsyncOneFlow.stream`."""
         pieces = self._flow.stream(prompt, model, **options)
         try:
@@ -242,7 +242,5 @@ async def _next(pieces: AsyncIterator[str]) -> str:
     return await anext(pieces)
 
 
-async def _end(pieces: AsyncIterator[str]) -> None:
-    close = getattr(pieces, "aclose", None)
-    if close is not None:
-        await close()
+async def _end(pieces: AsyncGenerator[str, None]) -> None:
+    await pieces.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -66,13 +67,22 @@ def test_the_lock_ends_with_the_process(tmp_path: Path) -> None:
     assert PidFile(tmp_path).holder() is None
 
 
-def test_a_reader_in_a_bad_moment_does_not_keep_a_server_from_it(tmp_path: Path) -> None:
+def test_readers_do_not_keep_a_server_from_its_file(tmp_path: Path) -> None:
     """Readers lock for an instant; who takes the file tries again before giving up."""
     (tmp_path / FILE_NAME).write_text("")
-    reader, taken = PidFile(tmp_path), []
-    for _ in range(20):
+    over = threading.Event()
+
+    def read_all_the_time() -> None:
+        while not over.is_set():
+            PidFile(tmp_path).holder()
+
+    reader = threading.Thread(target=read_all_the_time)
+    reader.start()
+    taken = []
+    for _ in range(50):
         file = PidFile(tmp_path)
-        reader.holder()
         taken.append(file.take(ONE))
         file.release()
+    over.set()
+    reader.join()
     assert all(taken)

@@ -36,7 +36,7 @@ class Wrong(Refused):
 def load_settings(config: Path | None, overrides: Mapping[str, str] | None = None) -> Loaded:
     """The checked configuration; `overrides` are variables laid over the environment. Raises `Wrong`."""
     try:
-        return load(config, kinds=TABLE, overrides=overrides)
+        return load(config, kinds=TABLE, variables=overrides)
     except SettingsError as error:
         raise Wrong(error.mistakes) from None
 

@@ -39,7 +39,7 @@ def host(options: ServeOptions) -> None:
     loaded = load_settings(options.config, options.overrides())
     for warning in loaded.warnings:
         note(f"warning: {warning}")
-    read = partial(load, options.config, kinds=TABLE, overrides=options.overrides())
+    read = partial(load, options.config, kinds=TABLE, variables=options.overrides())
     _Host(loaded, read, options).run()
 
 

@@ -30,16 +30,16 @@ def load(
     directory: Path | None = None,
     *,
     kinds: Mapping[str, Kind] | None = None,
-    overrides: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Gives the checked configuration, and where each value came from.
 
     `config` is the file to read, else it is looked for. `environment` is the process's own when left out, `directory`
     the working directory. `kinds` are the known sorts of provider; without them a provider's kind is not checked.
-    `overrides` are variables laid over the environment.
+    `variables` are laid over the environment.
     Raises `SettingsError` with every mistake found.
     """
-    environment = MappingProxyType({**(os.environ if environment is None else environment), **(overrides or {})})
+    environment = MappingProxyType({**(os.environ if environment is None else environment), **(variables or {})})
     directory = Path.cwd() if directory is None else directory
     home = directory / (environment.get(HOME_VARIABLE) or user_data_path(_NAME, appauthor=False))
     path = find_file(config, environment.get(CONFIG_VARIABLE, ""), directory, home)

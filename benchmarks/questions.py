@@ -1,0 +1,62 @@
+"""What the generator asks, and the words in it that steer the provider double."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+STREAM_CHUNKS = 50
+# The chunks, the usage chunk and the closing mark.
+STREAM_EVENTS = STREAM_CHUNKS + 2
+PATH = "/v1/chat/completions"
+MODEL = "gpt-6-luna"
+# Everything that steers the double stands before the long part of the prompt.
+STEERED_BYTES = 384
+
+_SENTENCE = "Summarise the following report for a busy reader. "
+_MARK = re.compile(rb"\[(gap|wait) (\d{1,6})\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request: the bytes of its prompt; streamed or not; milliseconds between events, and before the answer."""
+
+    prompt_bytes: int
+    stream: bool = False
+    gap_milliseconds: int = 0
+    wait_milliseconds: int = 0
+
+    def body(self) -> bytes:
+        """The request's body, on OpenAI's wire."""
+        head: dict[str, object] = {"model": MODEL}
+        if self.stream:
+            head |= {"stream": True, "stream_options": {"include_usage": True}}
+        marks = f"[gap {self.gap_milliseconds}] " if self.gap_milliseconds else ""
+        marks += f"[wait {self.wait_milliseconds}] " if self.wait_milliseconds else ""
+        prompt = marks + _SENTENCE * (self.prompt_bytes // len(_SENTENCE) + 1)
+        # The temperature is there so that not the barest of all requests is measured.
+        head |= {"temperature": 0.2, "messages": [{"role": "user", "content": prompt[: self.prompt_bytes]}]}
+        return json.dumps(head, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What the double reads of a body: is a stream wanted, with its usage, how slowly."""
+
+    stream: bool
+    usage: bool
+    gap_seconds: float
+    wait_seconds: float
+
+
+def steering(body: bytes) -> Steering:
+    """How a body wants to be answered."""
+    head = body[:STEERED_BYTES]
+    marks = {name: int(number) / 1000 for name, number in _MARK.findall(head)}
+    return Steering(
+        stream=b'"stream":true' in head,
+        usage=b'"include_usage":true' in head,
+        gap_seconds=marks.get(b"gap", 0.0),
+        wait_seconds=marks.get(b"wait", 0.0),
+    )
