@@ -46,6 +46,8 @@ _STATUSES: Mapping[int, Kind] = {
     503: kinds.UPSTREAM_OVERLOADED,
     529: kinds.UPSTREAM_OVERLOADED,
 }
+# What the clients' own libraries know a kind by, whoever says it.
+_TOLD: Mapping[Kind, str] = {kinds.UPSTREAM_MODEL_NOT_FOUND: kinds.MODEL_NOT_FOUND.code}
 _CODED_STATUSES = frozenset({400, 404, 413, 422, 429})
 _LIMITS = frozenset({kinds.PROVIDER_QUOTA_EXHAUSTED, kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED})
 # What tells of a mistake where the code does not: statuses, words of the message, and the kind they stand for. All
@@ -170,7 +172,7 @@ def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping
         _words(kind, status, error),
         param=_name(error.get("param"), _PARAM),
         status=status if rejected and 400 <= status < 500 else None,
-        code=_name(error.get("code"), _CODE) if rejected else None,
+        code=_name(error.get("code"), _CODE) if rejected else _TOLD.get(kind),
         retry_after_seconds=retry_after_seconds(headers) if status in (429, 503, 529) else None,
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
     )
