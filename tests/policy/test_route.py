@@ -270,7 +270,7 @@ def test_fastest_tries_the_untried_first_then_by_mean_time_and_what_only_failed_
     assert ordered("fastest", targets("a b c d"), scores) == ["d", "b", "a", "c"]
 
 
-def test_best_weighs_success_and_speed_and_keeps_the_order_of_equals() -> None:
+def test_best_is_by_success_and_speed_and_keeps_the_order_of_equals() -> None:
     scores = ScoreBook()
     for place, seconds, successes in (("a/m", 1.0, 5), ("b/m", 1.0, 10), ("c/m", 2.0, 10)):
         for number in range(10):

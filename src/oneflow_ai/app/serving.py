@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -59,39 +60,45 @@ class Server:
         """Serve until told to stop. Raises `SettingsError`, `StoreRefused`, `ValueError` or `OSError` at the start."""
         began = perf_counter()
         settings = self._loaded.settings.server
-        listener = listen(settings.host, settings.port)
         watchers = [AccessLog(self._open_log.lines)] if self._loaded.settings.log.access else []
-        async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log, watchers=watchers) as runtime:
-            runtime.metrics.watch("oneflow_log_lines_dropped_total", self._open_log.dropped)
-            keys, digest = await open_keys(self._loaded, runtime.database, runtime.clock)
-            first_key = await keys.ensure_first_key(self._loaded.home)
-            runtime.admit(await keys.load_all())
-            runtime.keep(self._refresh(runtime, keys))
-            edge = self._edge(runtime, keys, digest)
-            loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload(runtime)))
-            host, port = listener.getsockname()[:2]
-            started = partial(
-                Started,
-                url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
-                demo=runtime.demo,
-                keys_needed=settings.auth == "keys",
-                first_key=first_key,
-                key_file=self._loaded.home / FIRST_KEY_FILE,
-            )
+        with contextlib.closing(listen(settings.host, settings.port)) as listener:
+            async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log, watchers=watchers) as runtime:
+                await self._serve(runtime, listener, began)
 
-            def ready() -> None:
-                _settle_memory()
-                edge.ready = True
-                self._announce(started(seconds=perf_counter() - began))
+    async def _serve(self, runtime: Runtime, listener: socket.socket, began_seconds: float) -> None:
+        settings = self._loaded.settings.server
+        runtime.metrics.watch("oneflow_log_lines_dropped_total", self._open_log.dropped)
+        keys, digest = await open_keys(self._loaded, runtime.database, runtime.clock)
+        first_key = await keys.ensure_first_key(self._loaded.home)
+        runtime.admit(await keys.load_all())
+        runtime.keep(self._refresh(runtime, keys))
+        edge = self._edge(runtime, keys, digest)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload(runtime)))
 
-            def drain() -> None:
-                edge.draining = True
+        def ready() -> None:
+            _settle_memory()
+            edge.ready = True
+            self._announce(self._started(runtime, listener, first_key, perf_counter() - began_seconds))
 
-            limits = ConnectionLimits(settings.head_seconds, settings.body_idle_seconds, settings.write_seconds)
-            await serve_edge(
-                edge, listener, limits=limits, drain_seconds=int(settings.drain_seconds), ready=ready, drain=drain
-            )
+        def drain() -> None:
+            edge.draining = True
+
+        limits = ConnectionLimits(settings.head_seconds, settings.body_idle_seconds, settings.write_seconds)
+        await serve_edge(
+            edge, listener, limits=limits, drain_seconds=int(settings.drain_seconds), ready=ready, drain=drain
+        )
+
+    def _started(self, runtime: Runtime, listener: socket.socket, first_key: Secret | None, seconds: float) -> Started:
+        host, port = listener.getsockname()[:2]
+        return Started(
+            url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
+            demo=runtime.demo,
+            keys_needed=self._loaded.settings.server.auth == "keys",
+            first_key=first_key,
+            key_file=self._loaded.home / FIRST_KEY_FILE,
+            seconds=seconds,
+        )
 
     def _edge(self, runtime: Runtime, keys: Keys, digest: KeyDigest) -> Edge:
         settings = self._loaded.settings
