@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.app.gateway import Gateway, Reply, running
 
@@ -196,7 +197,9 @@ def _tasks() -> set[str]:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Case, Seen], set[str]]:
-    return asyncio.run(_run(tmp_path_factory.mktemp("faults")))
+    # The loop that `oneflow serve` runs on.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(tmp_path_factory.mktemp("faults")))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

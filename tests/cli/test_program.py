@@ -142,6 +142,21 @@ def test_a_fault_of_the_program_shows_where_when_it_is_debugged(
     assert "Traceback" in capsys.readouterr().err
 
 
+SYSTEM_ERRORS = [
+    (OSError(28, "No space left on device"), "oneflow: No space left on device"),
+    (PermissionError(13, "Permission denied", "/a/file"), "oneflow: /a/file: Permission denied"),
+]
+
+
+@pytest.mark.parametrize(("error", "line"), SYSTEM_ERRORS, ids=["without a file", "with a file"])
+def test_what_the_system_refuses_is_one_line(error: OSError, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> None:
+        raise error
+
+    assert guarded(refuse) == 1
+    assert capsys.readouterr().err == f"{line}\n"
+
+
 def test_no_line_of_an_error_can_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     def refuse() -> None:
         raise Refused("red \x1b[31m and\ntwo lines")

@@ -52,6 +52,7 @@ def test_status_tells_what_the_history_holds(place: Place, provider: ThreadedSim
     assert shown.stderr.startswith("from the history of calls")
     (row,) = [line.split() for line in lines(shown.stdout) if line.startswith("dead ")]
     assert row[:5] == ["dead", "available", "1", "1", "0.0%"]
+    assert f"last error of dead: {dead['last_error']}" in lines(shown.stdout)
 
 
 def test_status_before_any_call_makes_no_database(place: Place) -> None:

@@ -21,6 +21,7 @@ from oneflow_ai.app.serving import Started
 from oneflow_ai.cli.pid_file import FILE_NAME
 from oneflow_ai.cli.welcome import curl_line, python_line, reachable, welcome
 from oneflow_ai.core.target import Secret
+from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
 from oneflow_ai.simulator import ThreadedSimulator
 from oneflow_ai.stores.key_format import looks_valid
@@ -95,7 +96,7 @@ def test_the_line_for_python_answers(told: tuple[Place, list[str]]) -> None:
 
 
 def loaded(place: Place, **variables: str) -> Loaded:
-    return load(None, place.environment | variables, place.directory)
+    return load(None, place.environment | variables, place.directory, kinds=TABLE)
 
 
 def started(place: Place, url: str = "http://127.0.0.1:8000", *, keys_needed: bool = True) -> Started:
@@ -137,12 +138,16 @@ def test_the_lines_reach_a_server_on_all_addresses(place: Place, host: str, url:
 
 
 def test_the_providers_that_calls_go_to_are_named(place: Place, provider: ThreadedSimulator) -> None:
-    place.simulated(provider.base_url)
-    with ended(place.process("serve", "--port", "0")) as process:
-        assert process.stdout is not None
-        said = [first_line(process), *(process.stdout.readline() for _ in range(3))]
-        assert said[2].split() == ["mode", "providers:", "sim"]
-        assert said[3].split() == ["config", str(place.directory / "oneflow.toml")]
+    file = place.simulated(provider.base_url, '[providers.own]\nkind = "ollama"\n[providers.groq]\n')
+    said = [line.split() for line in lines(welcome(started(place), loaded(place), columns=None))]
+    assert ["mode", "providers:", "sim,", "own"] in said
+    assert ["config", str(file)] in said
+
+
+def test_a_configuration_without_any_key_is_told_where_to_look(place: Place) -> None:
+    place.write("")
+    said = welcome(started(place), loaded(place), columns=None)
+    assert "no provider has a key yet: calls are refused until one has; `oneflow doctor` tells how" in said
 
 
 def test_json_is_one_line_and_standard_error_holds_the_log(place: Place) -> None:

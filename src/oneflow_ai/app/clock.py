@@ -9,11 +9,9 @@ from random import Random
 
 
 class SystemClock:
-    """Implements the `Clock` port. Monotonic seconds are those of the event loop."""
+    """Implements the `Clock` port. Monotonic seconds are those of the event loop; nothing stands between, for speed."""
 
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
 
     def utc(self) -> datetime:
         """The wall clock, aware, UTC."""

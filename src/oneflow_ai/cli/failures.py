@@ -63,8 +63,9 @@ def _told(error: Exception) -> tuple[int, Iterable[str]]:
             return FAILED, [f"oneflow: {error.message} ({error.code})"]
         case StoreRefused():
             return FAILED, [f"oneflow: {error}"]
-        case OSError(strerror=str() as words, filename=str() as name):
-            return FAILED, [f"oneflow: {name}: {words}"]
+        case OSError(strerror=str() as words):
+            place = f"{error.filename}: " if error.filename is not None else ""
+            return FAILED, [f"oneflow: {place}{words}"]
     return _unforeseen(error)
 
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oneflow_ai.cli.failures import FAILED, Refused
-from oneflow_ai.cli.output import Column, note, say, say_json, say_table
+from oneflow_ai.cli.output import Column, for_terminal, note, say, say_json, say_table
 from oneflow_ai.cli.spread import Common, Reaching
 from oneflow_ai.core.call import Task
 
 if TYPE_CHECKING:
     from oneflow_ai.cli.remote import Remote
     from oneflow_ai.settings import Loaded
+
+ADDRESS_CHARACTERS_WHOLE = 40
+"""Addresses up to this length are kept whole on a narrow terminal, where limits are folded instead."""
 
 _STYLES = {
     "available": "green",
@@ -55,7 +58,7 @@ def list_all(context: typer.Context, options: Reaching) -> None:
         Column("provider"),
         Column("kind"),
         Column("state"),
-        Column("address", fold=True),
+        Column("address", fold=any(len(row["base_url"] or "") > ADDRESS_CHARACTERS_WHOLE for row in rows)),
         Column("limits", fold=True),
     )
     say_table(columns, [_cells(row) for row in rows], _STYLES)
@@ -78,7 +81,10 @@ def status(options: Reaching) -> None:
         return
     titles = ("provider", "status", "requests", "failed", "success", "time", "cost")
     columns = [Column(title, right=title not in ("provider", "status")) for title in titles]
-    say_table([*columns, Column("last error", fold=True)], [_status_cells(*pair) for pair in found.items()], _STYLES)
+    say_table(columns, [_status_cells(*pair) for pair in found.items()], _STYLES)
+    for name, each in found.items():
+        if each["metrics"]["last_error"]:
+            say(for_terminal(f"last error of {name}: {each['metrics']['last_error']}"))
     if remote is None:
         note("from the history of calls; --server asks a running server how they stand now")
 
@@ -161,7 +167,6 @@ def _status_cells(name: str, found: Mapping[str, Any]) -> Sequence[str]:
         metrics["success_rate"] if metrics["total_requests"] else "",
         metrics["average_response_time"] if metrics["successful_requests"] else "",
         metrics["total_cost"] if metrics["total_requests"] else "",
-        metrics["last_error"] or "",
     )
 
 

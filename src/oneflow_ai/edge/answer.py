@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import End, Event, Raw, Usage
 from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
@@ -21,6 +23,13 @@ _NO_RETRY = (b"x-should-retry", b"false")
 _NO_USAGE = Usage(source="estimated")
 
 
+class Connection(Protocol):
+    """Our own server's connection, which takes a whole answer at once."""
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Write one whole answer."""
+
+
 class AsgiClient:
     """Implements the `Client` port for one HTTP request in OpenAI's dialect.
 
@@ -28,12 +37,12 @@ class AsgiClient:
     what it cost. `begun` says whether anything went out.
     """
 
-    __slots__ = ("_call", "_extra", "_head", "_parts", "_send", "begun")
+    __slots__ = ("_call", "_connection", "_head", "_parts", "_send", "begun")
 
-    def __init__(self, call: Call, send: Send, extra: Headers) -> None:
+    def __init__(self, call: Call, send: Send, connection: Connection | None) -> None:
         self._call = call
         self._send = send
-        self._extra = extra
+        self._connection = connection
         self._head: Head | None = None
         self._parts: list[bytes] = []
         self.begun = False
@@ -67,7 +76,11 @@ class AsgiClient:
             headers.append((b"x-oneflow-estimated", b"true"))
         if end.model is not None and end.model != self._head.target.model:
             headers.append((b"x-oneflow-model-actual", header_value(end.model)))
-        await respond(self._send, 200, headers, b"".join(self._parts))
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        if self._connection is not None:
+            await self._connection.respond(200, headers, body)
+        else:
+            await respond(self._send, 200, headers, body)
 
     async def fail(self, failure: Failure, exchange: Exchange) -> None:
         """Tell the failure: as the answer, or as the last event of a stream that has begun."""
@@ -91,7 +104,6 @@ class AsgiClient:
             (b"x-request-id", self._call.id.encode()),
             (b"x-oneflow-attempts", b"%d" % attempts),
             _CACHE_OFF,
-            *self._extra,
         ]
         if target is not None:
             headers.append((b"x-oneflow-provider", header_value(target.provider)))

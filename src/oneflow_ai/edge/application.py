@@ -123,9 +123,10 @@ class Edge:
             self._id(), account, operation, self._clock.utc(), started, started + self._seconds(headers), _tags(headers)
         )
         call = openai.parse(body, envelope)
-        client = AsgiClient(call, send, [])
+        connection = scope.get("oneflow.connection")
+        client = AsgiClient(call, send, connection)
         try:
-            await self._serve(call, client, scope.get("oneflow.connection"), receive)
+            await self._serve(call, client, connection, receive)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
             self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))

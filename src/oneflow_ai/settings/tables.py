@@ -208,7 +208,7 @@ class LogSettings(Table):
     """What the log looks like; its level is `server.log_level`."""
 
     format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
-    access: bool = Field(True, description="One line for each request.")
+    access: bool = Field(False, description="One line for each request; the history has them all the same.")
 
 
 class Settings(Table):
