@@ -167,7 +167,7 @@ def _steps(at: Bench, shape: Shape) -> Mapping[str, Step]:
         "totals of the provider": lambda call: runtime.tally.observe(exchange_of(call)),
         "access line": lambda call: at.access(exchange_of(call)),
         "history row": lambda call: runtime.history.row(exchange_of(call)),
-        "engine, all it does": lambda call: at_once(at.engine.serve(call, AsgiClient(call, nowhere, []))),
+        "engine, all it does": lambda call: at_once(at.engine.serve(call, AsgiClient(call, nowhere, None))),
         "edge and engine, all they do": lambda call: at_once(at.edge(served.scope(), served.receive, nowhere)),
     }
 
@@ -188,7 +188,7 @@ class AsgiClients:
 
     def answer(self, call: Call) -> None:
         """Everything that a client is told of one call."""
-        client = AsgiClient(call, nowhere, [])
+        client = AsgiClient(call, nowhere, None)
         at_once(client.begin(self._head))
         for event in self._events:
             at_once(client.send(event))

@@ -150,15 +150,6 @@ def test_a_configuration_without_any_key_is_told_where_to_look(place: Place) -> 
     assert "no provider has a key yet: calls are refused until one has; `oneflow doctor` tells how" in said
 
 
-def test_json_is_one_line_and_standard_error_holds_the_log(place: Place) -> None:
-    with serving(place) as announced:
-        assert announced.keys() == {"url", "version", "mode", "config", "key_file", "docs", "pid", "seconds"}
-        assert announced["mode"] == "demo"
-        holder = json.loads((place.home / FILE_NAME).read_text())
-        assert (holder["pid"], holder["url"]) == (announced["pid"], announced["url"])
-    assert not (place.home / FILE_NAME).exists()
-
-
 def test_an_address_in_use_is_one_line_and_status_1(place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -192,12 +183,17 @@ def test_a_home_that_cannot_be_made_is_one_line_and_status_1(place: Place) -> No
     assert str(place.home) in line
 
 
-def test_a_second_server_of_the_same_home_leaves_the_first_its_file(place: Place) -> None:
+def test_a_server_announces_itself_and_a_second_one_of_the_same_home_leaves_it_its_file(place: Place) -> None:
+    file = place.home / FILE_NAME
     with serving(place) as first:
+        assert first.keys() == {"url", "version", "mode", "config", "key_file", "docs", "pid", "seconds"}
+        assert first["mode"] == "demo"
         with serving(place) as second:
             assert second["url"] != first["url"]
-            assert json.loads((place.home / FILE_NAME).read_text())["pid"] == first["pid"]
-        assert json.loads((place.home / FILE_NAME).read_text())["pid"] == first["pid"]
+            holder = json.loads(file.read_text())
+            assert (holder["pid"], holder["url"]) == (first["pid"], first["url"])
+        assert json.loads(file.read_text()) == holder
+    assert not file.exists()
 
 
 def test_ctrl_c_ends_it_cleanly(place: Place) -> None:

@@ -91,7 +91,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Write one whole answer at once: as two ASGI messages would, without the checks that ours pass by construction.
+        """Write one whole answer at once: as two ASGI messages would, without the checks that ours cannot fail.
 
         `headers` have lower-case names and checked values, and do not hold `content-length`.
         """
