@@ -153,3 +153,11 @@ async def test_probes_are_open_and_one_word(tmp_path: Path) -> None:
         gateway.edge.draining = True
         ready = await gateway.get("/health/ready")
         assert (ready.status, ready.body) == (503, b"draining")
+
+
+async def test_a_route_of_another_task_is_refused_and_not_listed(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration='[routes.pictures]\ntask = "image"\ntargets = ["sim/x"]\n') as gateway:
+        reply = await gateway.chat("pictures")
+        assert (reply.status, reply.code, reply.json["error"]["param"]) == (400, "invalid_value", "model")
+        listed = (await gateway.get("/v1/models", {"authorization": f"Bearer {KEY}"})).json["data"]
+        assert "pictures" not in {model["id"] for model in listed}

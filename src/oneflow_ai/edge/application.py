@@ -205,7 +205,9 @@ class Edge:
 
     def _models(self) -> dict[str, str]:
         snapshot = self._desk.snapshot
-        models = {name: "oneflow" for name, route in snapshot.routes.items() if route.targets}
+        served = {operation.task for operation in _CALLS.values()}
+        routes = snapshot.routes.items()
+        models = {name: "oneflow" for name, route in routes if route.targets and route.task in served}
         for provider in snapshot.providers.values():
             if provider.configured:
                 models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.models))

@@ -35,13 +35,17 @@ class Router:
         body = call.body
         if "models" in body or "fallbacks" in body:
             return self._chain(snapshot, call)
-        return self._named(snapshot, call.model, call.started_seconds)
+        return self._named(snapshot, call.model, call)
 
-    def _named(self, snapshot: Snapshot, name: str, now_seconds: float) -> Sequence[Target]:
+    def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
         route = snapshot.routes.get(name)
-        if route is not None:
-            return self._routed(route, now_seconds)
-        return model_targets(snapshot, name)
+        if route is None:
+            return model_targets(snapshot, name)
+        task = call.operation.task
+        if route.task is not task:
+            words = f"route {route.name} is for the task {route.task.value}, not for {task.value}"
+            raise Failure(INVALID_VALUE, words, param="model")
+        return self._routed(route, call.started_seconds)
 
     def _chain(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
         names = {call.model: "model"}
@@ -52,7 +56,7 @@ class Router:
         unconfigured: Failure | None = None
         for name, param in names.items():
             try:
-                targets = self._named(snapshot, name, call.started_seconds)
+                targets = self._named(snapshot, name, call)
             except Failure as failure:
                 found = Failure(failure.kind, failure.message, param=param)
                 if failure.kind is not PROVIDER_NOT_CONFIGURED:
