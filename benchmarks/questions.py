@@ -9,6 +9,7 @@ from dataclasses import dataclass
 STREAM_CHUNKS = 50
 # The chunks, the usage chunk and the closing mark.
 STREAM_EVENTS = STREAM_CHUNKS + 2
+ANSWER_TOKENS_MOST = 500
 PATH = "/v1/chat/completions"
 MODEL = "gpt-6-luna"
 # Everything that steers the double stands before the long part of the prompt.
@@ -29,13 +30,13 @@ class Question:
 
     def body(self) -> bytes:
         """The request's body, on OpenAI's wire."""
-        head: dict[str, object] = {"model": MODEL}
+        # A call that is broken off counts as all that it might have used: without a bound, many reach any limit.
+        head: dict[str, object] = {"model": MODEL, "max_completion_tokens": ANSWER_TOKENS_MOST}
         if self.stream:
             head |= {"stream": True, "stream_options": {"include_usage": True}}
         marks = f"[gap {self.gap_milliseconds}] " if self.gap_milliseconds else ""
         marks += f"[wait {self.wait_milliseconds}] " if self.wait_milliseconds else ""
         prompt = marks + _SENTENCE * (self.prompt_bytes // len(_SENTENCE) + 1)
-        # The temperature is there so that not the barest of all requests is measured.
         head |= {"temperature": 0.2, "messages": [{"role": "user", "content": prompt[: self.prompt_bytes]}]}
         return json.dumps(head, separators=(",", ":")).encode()
 

@@ -1,4 +1,4 @@
-"""Bad input is a 4xx that names the place and never repeats the value, before anything is held (P35, faults.md §2)."""
+"""Bad input is a 4xx that names the place and never repeats the value, before anything is held."""
 
 import base64
 import json

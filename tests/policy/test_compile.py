@@ -235,7 +235,7 @@ def test_a_target_of_a_route_has_its_own_weight_times_headers_and_way() -> None:
     assert replace(found, weight=1, timeouts=plain.timeouts, headers=plain.headers, way=plain.way) == plain
 
 
-# The kinds that contract and catalogue name, whatever adapters there are: only their tasks matter here.
+# the kinds that the catalogue names, whatever adapters there are: only their tasks matter here.
 FOUR = dict.fromkeys(("openai", "anthropic", "stability", "elevenlabs"), TABLE["openai"])
 
 

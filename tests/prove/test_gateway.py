@@ -25,7 +25,7 @@ FAULTS = ("F13", "F14", "F18", "F17", "F15", "F16", "F33", "F23", "F6", "F7", "F
 
 
 async def test_a_hundred_thousand_hang_ups_leave_no_connection_busy(tmp_path: Path) -> None:
-    """P20: 40 workers leave after 0 to 4 ms; then nothing is in use, and as many files are open as before."""
+    """40 workers leave after 0 to 4 ms; then nothing is in use, and as many files are open as before."""
     pace = SimulatorOptions(pace=Pace(first_token_seconds=0.002, tokens_per_second=2_000.0, whole_seconds_most=0.004))
     async with running(tmp_path, options=pace) as gateway:
         await asyncio.gather(*(_leave(gateway, Random(number), 50) for number in range(WORKERS)))
@@ -58,7 +58,7 @@ def _open_files() -> int:
 
 
 async def test_an_outage_is_not_made_worse_by_retries(tmp_path: Path) -> None:
-    """P15: one provider fails for a minute; attempts on the wire stay within 1.10 of the clients' calls."""
+    """One provider fails for a minute; attempts on the wire stay within 1.10 of the clients' calls."""
     async with running(tmp_path) as gateway:
         client = openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key=KEY, timeout=30)
 
@@ -77,7 +77,7 @@ async def test_an_outage_is_not_made_worse_by_retries(tmp_path: Path) -> None:
 
 
 async def test_ten_thousand_faulty_streams_are_never_spliced(tmp_path: Path) -> None:
-    """P17: whatever breaks at whatever event, the client has a prefix of one provider's answer, once."""
+    """Whatever breaks at whatever event, the client has a prefix of one provider's answer, once."""
     chance = Random(17)
     configuration = "[retry]\nattempts = 1\n[server]\ncalls_most = 5000\n"
     async with running(tmp_path, providers={"a": "", "b": ""}, configuration=configuration) as gateway:

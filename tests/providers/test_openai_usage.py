@@ -1,4 +1,4 @@
-"""Usage is believed exactly: zero is zero, nothing is nothing, and what cannot be is no evidence (P7, F38, F39)."""
+"""Usage is believed exactly: zero is zero, nothing is nothing, and what cannot be is no evidence (F38, F39)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Event streams split into the same events wherever their bytes are cut (P30, F33), within bounds (F34)."""
+"""Event streams split into the same events wherever their bytes are cut (F33), within bounds (F34)."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""P13: providers' limits are kept by waiting, to the letter, fairly, and with a wait that is foreseen."""
+"""Providers' limits are kept by waiting, to the letter, fairly, and with a wait that is foreseen."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Golden exchanges of OpenAI's wire: whole, byte by byte and cut at every point, they give the same events (P30)."""
+"""Golden exchanges of OpenAI's wire: whole, byte by byte and cut at every point, they give the same events."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recorded exchanges of every provider on OpenAI's wire decode to what they hold, however they are cut (P30)."""
+"""Recorded exchanges of every provider on OpenAI's wire decode to what they hold, however they are cut."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Reads a client's JSON body, refusing what parsers disagree on before anything is held or sent (faults.md §2)."""
+"""Reads a client's JSON body, refusing what parsers disagree on before anything is held or sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for a chat's messages on OpenAI's wire (faults.md §2, 46-47)."""
+"""The rules for a chat's messages on OpenAI's wire."""
 
 from __future__ import annotations
 

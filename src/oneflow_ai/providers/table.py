@@ -21,7 +21,7 @@ class Row:
 
     `base_url` is None where the operator must give one. `environment` names the variable its key is looked for in.
     `key_header` and `key_prefix` say how the key is sent; `key_required` is False for servers that run without one.
-    `requests_per_minute` is the starting value at its own address (contract §3). `on_cancel` says whether the provider
+    `requests_per_minute` is the starting value at its own address. `on_cancel` says whether the provider
     stops billing when the connection is closed.
     """
 
@@ -37,8 +37,8 @@ class Row:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-# Addresses and keys: providers.md §1 and §5 and each provider's own API reference, 2026-11-23. `on_cancel`:
-# OpenRouter's published list of providers that stop billing on abort, as quoted in promises.md P6.
+# Addresses and keys: each provider's own API reference, 2026-11-23. `on_cancel`:
+# OpenRouter's published list of providers that stop billing on abort, 2026-11-23.
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
         "openai": Row(_OPENAI, "https://api.openai.com/v1", "OPENAI_API_KEY", requests_per_minute=60),

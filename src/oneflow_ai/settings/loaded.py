@@ -37,7 +37,7 @@ class OwnPlace:
     key_required: bool = True
 
 
-# Addresses as in the providers' API references, 2026-11-23; variables as in contract §3.
+# Addresses as in the providers' API references, 2026-11-23.
 DEFAULT_KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "openai": OwnPlace("https://api.openai.com/v1", "OPENAI_API_KEY"),
