@@ -203,3 +203,33 @@ async def test_a_cancelled_call_closes_its_connection_at_once(kind: Kind) -> Non
         task.cancel()
         await asyncio.wait((task,))
         await asyncio.wait_for(simulator.record.until(lambda record: record.counts.in_flight == 0), 0.2)
+
+
+async def test_a_head_in_two_pieces_does_not_hurry_the_body(kind: Kind) -> None:
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in (b"HTTP/1.1 200 OK\r\n", b"content-length: 4\r\n\r\n", b"a", b"b", b"c", b"d"):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.15)
+        writer.close()
+
+    server = await asyncio.start_server(slowly, "127.0.0.1", 0)
+    async with server, _upstream(kind, Way(head_seconds=0.4)) as upstream:
+        port = server.sockets[0].getsockname()[1]
+        assert await _whole(upstream, _request(f"http://127.0.0.1:{port}/v1")) == (200, b"abcd")
+
+
+async def test_at_the_limit_of_connections_they_are_kept(kind: Kind) -> None:
+    async with (
+        Simulator(SimulatorOptions(pace=FAST)) as simulator,
+        _upstream(kind, Way(connections_most=4)) as upstream,
+    ):
+
+        async def caller() -> None:
+            for _ in range(20):
+                assert (await _whole(upstream, _request(simulator.base_url)))[0] == 200
+
+        await asyncio.gather(*(caller() for _ in range(12)))
+        assert simulator.record.counts.requests == 240
+        assert simulator.record.counts.connections <= 8

@@ -96,3 +96,12 @@ async def test_hang_ups_at_random_moments_leave_no_connection_behind(tmp_path: P
 def _open_files() -> int:
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+async def test_who_leaves_during_a_wait_pays_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration="[retry]\njitter = false\n") as gateway:
+        await _hang_up(gateway, "sim/sim-F23", stream=False, after_bytes=0, seconds=0.3)
+        await gateway.quiet()
+        await _until(lambda: gateway.runtime.recorder.waiting == 0, 3.0)
+        (record,) = (await gateway.runtime.history.page(Filters())).records
+        assert (record.outcome, record.cost_nanos) == ("client_closed", 0)

@@ -134,3 +134,21 @@ async def _stalled(gateway: Gateway) -> float:
         await asyncio.sleep(0.02)
     writer.transport.abort()
     return time.monotonic() - began
+
+
+async def test_a_client_s_own_short_deadline_blames_no_provider(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        for _ in range(15):
+            reply = await gateway.chat("sim/sim-F9", headers={"x-oneflow-timeout-ms": "30"})
+            assert (reply.status, reply.headers["x-should-retry"]) == (504, "false")
+        assert gateway.runtime.books.health.shown(gateway.runtime.clock.monotonic()) == []
+
+
+async def test_one_attempt_ends_by_its_provider_s_own_limit(tmp_path: Path) -> None:
+    async with running(
+        tmp_path, providers={"sim": "timeout_seconds = 0.4"}, configuration="[retry]\nattempts = 1\n"
+    ) as gateway:
+        began = time.monotonic()
+        reply = await gateway.chat("sim/sim-F9")
+        assert (reply.status, reply.code) == (504, "upstream_timeout")
+        assert time.monotonic() - began < 1.5

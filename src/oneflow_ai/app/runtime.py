@@ -81,6 +81,7 @@ class Runtime:
         self.tally = ProviderTally(simulated=self.demo)
         self.simulator: Simulator | None = None
         self.started_at = self.clock.utc()
+        self._accounts: Mapping[bytes, Account] = {}
         self._keys: Mapping[bytes, Account] = {}
         self._version = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -139,10 +140,12 @@ class Runtime:
         self.loaded = loaded
         await self.upstream.replace(plant.ways)
         self.desk.snapshot = plant.snapshot
+        self.admit(self._accounts)
         self._bind(plant.snapshot)
 
     def admit(self, keys: Mapping[bytes, Account]) -> None:
         """Accept these keys, and no others, from the next call on."""
+        self._accounts = keys
         limits = self.loaded.settings.limits
         self._keys = {
             digest: replace(

@@ -140,7 +140,7 @@ class Server:
         async with self._reloading:
             try:
                 await runtime.reload(self._load_again())
-            except (SettingsError, ValueError) as error:
+            except (SettingsError, ValueError, OSError) as error:
                 self._log.error("the new configuration is not used", reason=str(error))
             else:
                 self._log.info("the new configuration is in force")

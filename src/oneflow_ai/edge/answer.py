@@ -6,7 +6,7 @@ from typing import Protocol
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import End, Event, Raw, Usage
-from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
+from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.core.money import usd_text
 from oneflow_ai.core.ports import Head
 from oneflow_ai.core.record import Exchange
@@ -28,6 +28,9 @@ class Connection(Protocol):
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Write one whole answer."""
+
+    def close_after(self) -> None:
+        """Close the connection once the answer under way has ended."""
 
 
 class AsgiClient:
@@ -85,6 +88,8 @@ class AsgiClient:
     async def fail(self, failure: Failure, exchange: Exchange) -> None:
         """Tell the failure: as the answer, or as the last event of a stream that has begun."""
         if self.begun:
+            if self._connection is not None:
+                self._connection.close_after()
             await self._send({"type": "http.response.body", "body": openai.stream_failure(failure)})
             return
         headers = self._told(None, len(exchange.attempts))
@@ -122,7 +127,7 @@ async def send_failure(send: Send, failure: Failure, headers: Headers) -> None:
         out.append((b"retry-after-ms", b"%d" % round(seconds * 1000)))
     if failure.status == 401:
         out.append((b"www-authenticate", b"Bearer"))
-    if failure.kind.cause == "upstream" or failure.kind is INSUFFICIENT_QUOTA:
+    if failure.kind.cause == "upstream" or failure.kind in (INSUFFICIENT_QUOTA, DEADLINE_EXCEEDED):
         out.append(_NO_RETRY)
     await respond(send, failure.status, out, openai.failure_body(failure))
 

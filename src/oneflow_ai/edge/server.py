@@ -113,6 +113,10 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         cycle.on_response()
 
+    def close_after(self) -> None:
+        """Close the connection once the answer under way has ended."""
+        self.cycle.keep_alive = False
+
     def sweep(self, now_seconds: float) -> None:
         """Close the connection if something of it is overdue."""
         limits = self.limits

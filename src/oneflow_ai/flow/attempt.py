@@ -13,6 +13,9 @@ ANSWER_BYTES_MOST = 64 << 20
 ERROR_BYTES_MOST = 64 << 10
 PENDING_BYTES_MOST = 256 << 10
 
+_NOT_SENT = (kinds.UPSTREAM_UNREACHABLE, kinds.UPSTREAM_TLS_ERROR)
+DEADLINE_SLACK_SECONDS = 0.01
+
 # What a connection's failure is called once something of the answer has reached the client.
 _INTERRUPTIONS = {
     kinds.UPSTREAM_TIMEOUT: kinds.UPSTREAM_IDLE_TIMEOUT,
@@ -27,7 +30,7 @@ class Attempt:
 
     __slots__ = (
         "_call", "_client", "_clock", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_upstream",
-        "bytes_read", "committed", "content_events", "end", "first_event_seconds", "sent", "started_seconds",
+        "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
     )  # fmt: skip
 
@@ -45,6 +48,7 @@ class Attempt:
         self.started_seconds = ways.clock.monotonic()
         self.first_event_seconds: float | None = None
         self.sent = False
+        self.failed = False
         self.committed = False
         self.content_events = 0
         self.bytes_read = 0
@@ -58,8 +62,20 @@ class Attempt:
         try:
             self.started_seconds = self._clock.monotonic()
             await self._exchange()
+        except Failure as failure:
+            self.failed = True
+            # No request went out: nothing of a limit is used.
+            self.sent = self.sent and failure.kind not in _NOT_SENT
+            raise self._as_deadline(failure) from None
         finally:
             self._let_go()
+
+    def _as_deadline(self, failure: Failure) -> Failure:
+        """A wait that the caller's own deadline cut says nothing of the provider: nobody is blamed for it."""
+        cut = failure.kind in (kinds.UPSTREAM_TIMEOUT, kinds.UPSTREAM_IDLE_TIMEOUT)
+        if not cut or self._clock.monotonic() < self._call.deadline_seconds - DEADLINE_SLACK_SECONDS:
+            return failure
+        return Failure(kinds.DEADLINE_EXCEEDED, failure.message, code=failure.code)
 
     def _let_go(self) -> None:
         if not self.sent:
@@ -72,7 +88,7 @@ class Attempt:
     async def _exchange(self) -> None:
         call, target = self._call, self.target
         request = target.adapter.request(call, target)
-        until = call.deadline_seconds
+        until = self._latest_seconds()
         if call.stream:
             until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
         self.sent = True
@@ -90,6 +106,10 @@ class Attempt:
             answer.release()
         finally:
             answer.close()
+
+    def _latest_seconds(self) -> float:
+        """When this try is over at the latest: by the call's deadline, and by the target's own time limit."""
+        return min(self._call.deadline_seconds, self.started_seconds + self.target.timeouts.total_seconds)
 
     async def _refusal(self, answer: HttpAnswer, until_seconds: float) -> Failure:
         body = b""
@@ -122,7 +142,7 @@ class Attempt:
                 await self._take(events, None)
             # Comments, pings and events without content are no progress: only content moves the idle limit.
             if self.content_events > progress and self.committed:
-                until_seconds = min(self._call.deadline_seconds, self._clock.monotonic() + idle_seconds)
+                until_seconds = min(self._latest_seconds(), self._clock.monotonic() + idle_seconds)
 
     async def _take(self, events: list[Event], cut: Failure | None) -> None:
         for event in events:

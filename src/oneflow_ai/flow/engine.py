@@ -134,7 +134,7 @@ class Engine:
         """A call that failed or was given up: what reached its client is paid for, what did not is not."""
         attempt = run.attempt
         given_up = run.failure is None
-        if attempt is not None and (attempt.committed or (given_up and attempt.sent)):
+        if attempt is not None and (attempt.committed or (given_up and attempt.sent and not attempt.failed)):
             usage = attempt.usage or _estimate(run.call, attempt)
             await self._settle(run, attempt, usage)
         elif attempt is not None:

@@ -28,6 +28,7 @@ from oneflow_ai.upstream.way import Way
 
 RETIREMENT_SECONDS = 600.0
 KEEP_ALIVE_SECONDS = 15.0
+STALE_SECONDS_MOST = 0.25
 UPLOAD_PIECE_BYTES = 64 << 10
 WATCHED_UPLOAD_BYTES = 256 << 10
 URLS_MOST = 1_024
@@ -68,10 +69,13 @@ class AiohttpUpstream:
         if self._pooled is None:
             self._open()
         assert self._pooled is not None and self._fresh is not None
+        loop = asyncio.get_running_loop()
+        written_seconds = loop.time()
         try:
             return await self._send(self._pooled, request, url, until_seconds, trace)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
+            late = loop.time() - written_seconds > STALE_SECONDS_MOST
+            if late or not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
                 raise _meaning(error, url.host) from None
         except _NETWORK_ERRORS as error:
             raise _meaning(error, url.host) from None

@@ -129,6 +129,8 @@ class Answer:
     def take_head(self, status: int, headers: dict[str, str]) -> None:
         """The head is there."""
         self.status, self.headers, self.begun = status, headers, True
+        # What was set for the head must not ring for the body.
+        self._stop_timer()
         self._wake()
 
     def take(self, piece: bytes) -> None:

@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
             self._broken("sent what is not HTTP")
         else:
             self._bound(len(data), answer)
-            if first and not answer.begun:
+            if first and not answer.begun and not self._interim:
                 answer.hurry(self._loop.time() + self._head_seconds)
 
     def eof_received(self) -> None:

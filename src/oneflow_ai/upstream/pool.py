@@ -21,6 +21,7 @@ from oneflow_ai.upstream.connection import Connection
 from oneflow_ai.upstream.way import Way
 
 KEEP_SECONDS = 30.0
+STALE_SECONDS_MOST = 0.25
 HEADS_MOST = 1_024
 
 
@@ -53,11 +54,13 @@ class Pool:
         connection = self._kept(address) if not self._waiters else None
         if connection is None:
             connection = await self._obtain(address, request, until_seconds)
+        written_seconds = self._loop.time()
         try:
             return await self._exchange(connection, address, head, request, until_seconds)
         except Failure as failure:
             stale = connection.reused and connection.untouched and failure.kind is UPSTREAM_CLOSED
-            if not stale:
+            # Closed later than that, it was closed over this request, which may have run.
+            if not stale or self._loop.time() - written_seconds > STALE_SECONDS_MOST:
                 raise
         await self._turn(until_seconds)
         connection = await self._open(address, request, until_seconds)
@@ -133,6 +136,8 @@ class Pool:
 
     async def _open(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
         self._opening += 1
+        if self._idle_count and len(self._busy) + self._opening + self._idle_count > self.way.connections_most:
+            self._drop_oldest()
         opened = False
         try:
             connection = await self._connect(address, request, until_seconds)
@@ -170,12 +175,7 @@ class Pool:
             self._next()
 
     def _room(self) -> bool:
-        used = len(self._busy) + self._opening + self._called
-        if used >= self.way.connections_most:
-            return False
-        if used + self._idle_count >= self.way.connections_most:
-            self._drop_oldest()
-        return True
+        return len(self._busy) + self._opening + self._called < self.way.connections_most
 
     def _next(self) -> None:
         while self._waiters and self._room():

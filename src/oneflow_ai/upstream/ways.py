@@ -27,23 +27,27 @@ class Ways:
 
     def __init__(self, ways: Mapping[str, Way]) -> None:
         self._pools = {name: _pool(way) for name, way in ways.items()}
+        self._retired: dict[str, _Pool] = {}
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
         """Send a request on its own way; raises `Failure`."""
-        return await self._pools[request.way].send(request, until_seconds)
+        # A call that began before a reload may still go the way that it took then.
+        pool = self._pools.get(request.way) or self._retired[request.way]
+        return await pool.send(request, until_seconds)
 
     async def close(self) -> None:
         """Close every connection."""
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._retired.values()):
             await pool.close()
 
     async def replace(self, ways: Mapping[str, Way]) -> None:
         """Open the ways of a new configuration; those that changed or are gone close once their calls have ended."""
         kept = {name: pool for name, pool in self._pools.items() if ways.get(name) == pool.way}
-        gone = [pool for name, pool in self._pools.items() if name not in kept]
+        gone = {name: pool for name, pool in self._pools.items() if name not in kept}
+        self._retired.update(gone)
         self._pools = {name: kept.get(name) or _pool(way) for name, way in ways.items()}
-        for pool in gone:
+        for pool in gone.values():
             # Its calls have ended by then: no call outlives its deadline.
             asyncio.get_running_loop().call_later(RETIREMENT_SECONDS, _retire, pool, self._retiring)
 
