@@ -220,10 +220,10 @@ async def test_a_head_in_two_pieces_does_not_hurry_the_body(kind: Kind) -> None:
         assert await _whole(upstream, _request(f"http://127.0.0.1:{port}/v1")) == (200, b"abcd")
 
 
-async def test_at_the_limit_of_connections_they_are_kept(kind: Kind) -> None:
+async def test_at_the_limit_of_connections_our_pool_keeps_them() -> None:
     async with (
         Simulator(SimulatorOptions(pace=FAST)) as simulator,
-        _upstream(kind, Way(connections_most=4)) as upstream,
+        _upstream(Pool, Way(connections_most=4)) as upstream,
     ):
 
         async def caller() -> None:
