@@ -51,7 +51,8 @@ class Pool:
             self._loop = asyncio.get_running_loop()
         address, head = self._head(request)
         head += b"%d\r\n\r\n" % len(request.body)
-        connection = self._kept(address) if not self._waiters else None
+        queued = self._waiters or self._called
+        connection = None if queued else self._kept(address)
         if connection is None:
             connection = await self._obtain(address, request, until_seconds)
         written_seconds = self._loop.time()
