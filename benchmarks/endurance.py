@@ -21,7 +21,7 @@ CLIENTS = 64
 CLEAN_CALLS = 1_000
 SECONDS_MOST = 1_800.0
 # Longer than a connection to the provider may be kept when idle.
-STILL_SECONDS = 35.0
+STILL_SECONDS = 65.0
 REST_SECONDS = 3.0
 _HANG_UPS = (sys.executable, "-m", "benchmarks.hangups")
 _POLL_SECONDS = 0.01
@@ -56,10 +56,11 @@ def churn(at: Bench, say: Say, *, hang_ups: int = HANG_UPS, still_seconds: float
     """What is left after so many clients hung up on their calls. Raises `RuntimeError`.
 
     Open files are counted once they have not become fewer for `still_seconds`: an idle connection is kept for a while.
+    Afterwards that is before the calls that must be well, which leave such connections themselves.
     """
     with at.oneflow("churn").running() as running:
         at.load(running, short_cell(CLIENTS), count_scale(CLEAN_CALLS))
-        before_files = _settled(lambda: open_files(running.child.pid), still_seconds)
+        files_before = _settled(lambda: open_files(running.child.pid), still_seconds)
         before = _counts(at)
         say(f"{hang_ups:,} clients hang up")
         asked = HangUps(running.port, running.headers, CLIENTS, hang_ups, SECONDS_MOST, at.provider_port, _SEED)
@@ -67,6 +68,7 @@ def churn(at: Bench, say: Say, *, hang_ups: int = HANG_UPS, still_seconds: float
             told = child.ask(json.dumps(asdict(asked)), SECONDS_MOST + EVENT_SECONDS_MOST + 2 * QUIET_SECONDS_MOST)
         done = HungUp(**json.loads(told))
         after, in_flight = _counts(at), _in_flight(running.port)
+        files_after = _settled(lambda: open_files(running.child.pid), still_seconds, enough=files_before)
         say(f"{CLEAN_CALLS:,} calls after it")
         clean = at.load(running, short_cell(CLIENTS), count_scale(CLEAN_CALLS))
         return Churn(
@@ -76,8 +78,8 @@ def churn(at: Bench, say: Say, *, hang_ups: int = HANG_UPS, still_seconds: float
             busy=after["open"],
             in_flight=in_flight,
             quiet_seconds=done.quiet_seconds,
-            files_before=before_files,
-            files_after=_settled(lambda: open_files(running.child.pid), still_seconds),
+            files_before=files_before,
+            files_after=files_after,
             asked=clean.asked,
             clean=clean.answered,
         )
@@ -95,11 +97,11 @@ def _in_flight(port: int) -> int | None:
     return int(float(found[1])) if found else None
 
 
-def _settled(read: Callable[[], int], still_seconds: float) -> int:
-    """What a reading has fallen to, once it has not fallen for so long."""
+def _settled(read: Callable[[], int], still_seconds: float, enough: int = 0) -> int:
+    """What a reading has fallen to, once it is `enough` or has not fallen for so long."""
     least = read()
     fell_seconds = time.monotonic()
-    while time.monotonic() - fell_seconds < still_seconds:
+    while least > enough and time.monotonic() - fell_seconds < still_seconds:
         time.sleep(_POLL_SECONDS)
         now = read()
         if now < least:

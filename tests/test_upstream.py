@@ -206,6 +206,8 @@ async def test_a_cancelled_call_closes_its_connection_at_once(kind: Kind) -> Non
 
 
 async def test_a_head_in_two_pieces_does_not_hurry_the_body(kind: Kind) -> None:
+    done = asyncio.Event()
+
     async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         for piece in (b"HTTP/1.1 200 OK\r\n", b"content-length: 4\r\n\r\n", b"a", b"b", b"c", b"d"):
@@ -213,11 +215,14 @@ async def test_a_head_in_two_pieces_does_not_hurry_the_body(kind: Kind) -> None:
             await writer.drain()
             await asyncio.sleep(0.15)
         writer.close()
+        await writer.wait_closed()
+        done.set()
 
     server = await asyncio.start_server(slowly, "127.0.0.1", 0)
     async with server, _upstream(kind, Way(head_seconds=0.4)) as upstream:
         port = server.sockets[0].getsockname()[1]
         assert await _whole(upstream, _request(f"http://127.0.0.1:{port}/v1")) == (200, b"abcd")
+        await done.wait()
 
 
 async def test_at_the_limit_of_connections_our_pool_keeps_them() -> None:
