@@ -32,9 +32,11 @@ from oneflow_ai.core.record import Attempt, Exchange
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import openai
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
-from oneflow_ai.edge.answer import AsgiClient
-from oneflow_ai.edge.asgi import Message, Receive, Scope, Send
+from oneflow_ai.edge.answer import ReplyClient
+from oneflow_ai.edge.asgi import Headers, Message, Receive, Scope, Send
 from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.reply import AsgiReply
+from oneflow_ai.edge.turn import Turn
 from oneflow_ai.flow.admission import Admission
 from oneflow_ai.flow.attempt import Ways
 from oneflow_ai.flow.engine import Engine
@@ -129,7 +131,7 @@ def _steps(at: Bench, shape: Shape) -> Mapping[str, Step]:
     """Each step takes a call that no step before it has seen, and does its part for it once."""
     runtime, target, adapter = at.runtime, at.target, at.target.adapter
     exchange_of = _exchanges(at)
-    served = AsgiClients(at, shape)
+    served = ReplyClients(at, shape)
     headers = dict(at.headers)
 
     def plan(call: Call) -> None:
@@ -167,12 +169,12 @@ def _steps(at: Bench, shape: Shape) -> Mapping[str, Step]:
         "totals of the provider": lambda call: runtime.tally.observe(exchange_of(call)),
         "access line": lambda call: at.access(exchange_of(call)),
         "history row": lambda call: runtime.history.row(exchange_of(call)),
-        "engine, all it does": lambda call: at_once(at.engine.serve(call, AsgiClient(call, nowhere, None))),
+        "engine, all it does": lambda call: at_once(at.engine.serve(call, ReplyClient(call, AsgiReply(nowhere)))),
         "edge and engine, all they do": lambda call: at_once(at.edge(served.scope(), served.receive, nowhere)),
     }
 
 
-class AsgiClients:
+class ReplyClients:
     """What a server hands the edge, and what the engine hands a client: made ahead, used again for each call."""
 
     def __init__(self, at: Bench, shape: Shape) -> None:
@@ -184,25 +186,28 @@ class AsgiClients:
         self._exchange_of = _exchanges(at)
         self._body = at.body
         self._headers = at.headers
-        self._connection = Connection()
+        self._line = NullLine()
 
     def answer(self, call: Call) -> None:
         """Everything that a client is told of one call."""
-        client = AsgiClient(call, nowhere, None)
+        client = ReplyClient(call, AsgiReply(nowhere))
         at_once(client.begin(self._head))
         for event in self._events:
             at_once(client.send(event))
         at_once(client.finish(self._end, self._exchange_of(call)))
 
     def scope(self) -> Scope:
-        """The scope of one request, as the server makes it."""
-        return {
+        """The scope of one request, as the server makes it, its body there already."""
+        scope: Scope = {
             "type": "http",
             "method": "POST",
             "raw_path": b"/v1/chat/completions",
             "headers": self._headers,
-            "oneflow.connection": self._connection,
         }
+        turn = scope["oneflow.turn"] = Turn(self._line, scope, dict(self._headers), b"POST", keep=True)
+        turn.take(self._body)
+        turn.take_end()
+        return scope
 
     async def receive(self) -> Message:
         """The whole body."""
@@ -223,10 +228,25 @@ class Counted:
         self._row(exchange)
 
 
-class Connection:
-    """A connection that never goes away."""
+class NullLine:
+    """A connection whose client takes everything."""
 
-    call_task: object = None
+    @property
+    def date(self) -> Headers:
+        """The headers that every answer has."""
+        return [(b"date", b"Wed, 25 Nov 2026 21:00:00 GMT")]
+
+    def write(self, content: bytes) -> None:
+        """Write it nowhere."""
+
+    async def drained(self) -> None:
+        """Wait for nothing."""
+
+    def read_on(self) -> None:
+        """There is nothing to read."""
+
+    def answered(self, turn: Turn) -> None:
+        """Take no other request."""
 
 
 async def nowhere(message: Message) -> None:

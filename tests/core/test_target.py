@@ -118,7 +118,7 @@ def test_a_secret_is_revealed_and_compared() -> None:
     assert str(secret) == "***"
 
 
-FROZEN = [kept, Credential("a", None), Timeouts(), RetryPolicy(), call, Route("r", call.operation.task, ())]
+FROZEN = [kept, Credential("a", None), Timeouts(), RetryPolicy(), Route("r", call.operation.task, ())]
 
 
 @pytest.mark.parametrize("value", FROZEN, ids=lambda value: type(value).__name__)

@@ -19,8 +19,9 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Secret
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge import serve as serve_edge
+from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
-from oneflow_ai.edge.server import ConnectionLimits, listen
+from oneflow_ai.edge.server import listen
 from oneflow_ai.settings import Loaded, SettingsError, is_loopback
 from oneflow_ai.stores.key_format import KeyDigest
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys

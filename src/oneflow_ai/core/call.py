@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from oneflow_ai.core.value import value
+
 
 class Task(StrEnum):
     """What kind of answer is wanted."""
@@ -42,7 +44,7 @@ class Account:
     concurrency: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """One request of one client.
 

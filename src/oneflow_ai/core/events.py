@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delta:
     """A piece of an answer in the middle form, for a client that does not speak the provider's wire.
 
@@ -24,7 +24,7 @@ class Delta:
     tool_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Blob:
     """A piece of a binary answer (audio, image) with its media type."""
 
@@ -32,7 +32,7 @@ class Blob:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Vector:
     """One embedding, with its place in the request's inputs."""
 
@@ -40,7 +40,7 @@ class Vector:
     values: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Raw:
     """Bytes of the provider's answer, passed on as they are to a client that speaks the same wire.
 
@@ -52,7 +52,7 @@ class Raw:
     content_events: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Usage:
     """What an answer consumed, in the provider's own count.
 
@@ -81,7 +81,7 @@ class Usage:
     odd: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class End:
     """The end of an answer: its finish reason, or the failure that cut it.
 

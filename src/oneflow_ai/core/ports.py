@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, End, Event, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Target, Timeouts
+from oneflow_ai.core.value import value
 
 if TYPE_CHECKING:
     from oneflow_ai.core.record import Exchange
@@ -36,7 +37,7 @@ class Chance(Protocol):
         """A number from 0 up to, not including, 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HttpRequest:
     """One request to a provider, whole; key and prompt never print. `way` names its provider's pool of connections."""
 
@@ -48,7 +49,7 @@ class HttpRequest:
     way: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RateHints:
     """What a provider's headers tell of its limits; None where they say nothing. Waits are in seconds."""
 
@@ -118,7 +119,7 @@ class Adapter(Protocol):
         """What the answer's headers tell of the provider's limits."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     """What the client may be told when its answer begins: who serves it, and at which attempt."""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.target import Target
+from oneflow_ai.core.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """One try at one target: when (monotonic seconds), how it ended (`ok` or a failure code), and what it cost."""
 

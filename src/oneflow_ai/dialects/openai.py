@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.core.money import usd_float
+from oneflow_ai.core.value import value
 from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_messages import check_messages
@@ -106,7 +106,7 @@ _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Envelope:
     """What is known of a request before its body is read."""
 

@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.call import Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock
 from oneflow_ai.dialects import openai
-from oneflow_ai.edge.answer import AsgiClient, send_failure
-from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send, respond
+from oneflow_ai.edge.answer import ReplyClient, failure_reply
+from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
 from oneflow_ai.edge.door import Door
+from oneflow_ai.edge.reply import AsgiReply, Reply
+from oneflow_ai.edge.turn import Turn
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.telemetry.log import Log
 
@@ -85,65 +87,68 @@ class Edge:
         if scope["type"] != "http":
             return
         path: bytes = scope["raw_path"]
-        operation = _CALLS.get(path)
+        turn: Turn | None = scope.get("oneflow.turn")
+        reply: Reply = turn if turn is not None else AsgiReply(send)
         try:
+            operation = _CALLS.get(path)
             if operation is not None:
-                await self._call(operation, scope, receive, send)
+                await self._call(operation, scope, receive, reply)
             elif path in _PROBES:
-                await self._probe(path, send)
+                await self._probe(path, reply)
             elif path.startswith(_DATA_PLANE):
-                await self._list(path, scope, send)
+                await self._list(path, scope, reply)
             else:
                 self._door.check_host(dict(scope["headers"]))
                 await self._control(scope, receive, send)
         except Failure as failure:
-            self._refused(failure.code)
-            await self._refuse(failure, operation, send)
+            allow = b"POST" if path in _CALLS else b"GET"
+            await reply.respond(*self.refusal(failure, allow))
 
-    async def _refuse(self, failure: Failure, operation: Operation | None, send: Send) -> None:
+    def refusal(self, failure: Failure, allow: bytes = b"GET, POST") -> tuple[int, Headers, bytes]:
+        """The answer to a request that did not become a call, counted."""
+        self._refused(failure.code)
         headers: Headers = [(b"x-request-id", self._id().encode())]
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
-            headers.append((b"allow", b"POST" if operation is not None else b"GET"))
+            headers.append((b"allow", allow))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT):
             headers.append((b"connection", b"close"))
-        await send_failure(send, failure, headers)
+        return failure_reply(failure, headers)
 
-    async def _call(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+    def failed(self, error: Exception) -> None:
+        """A fault of the gateway outside of any call."""
+        self._log.error("a request failed by a fault of the gateway", error=error)
+
+    async def _call(self, operation: Operation, scope: Scope, receive: Receive, reply: Reply) -> None:
         started = self._clock.monotonic()
-        headers = dict(scope["headers"])
+        turn: Turn | None = scope.get("oneflow.turn")
+        headers = dict(scope["headers"]) if turn is None else turn.headers
         if scope["method"] != "POST":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
         account = self._door.account(headers, self._desk.snapshot)
         self._check_load()
         _check_content(headers)
-        body = await self._body(headers, receive)
-        if body is None:
+        self._check_length(headers)
+        body = None if turn is None else turn.body()
+        if body is None and (body := await self._body(receive)) is None:
             return
+        if len(body) > self._limits.body_bytes_most:
+            raise self._too_large()
         envelope = openai.Envelope(
             self._id(), account, operation, self._clock.utc(), started, started + self._seconds(headers), _tags(headers)
         )
         call = openai.parse(body, envelope)
-        connection = scope.get("oneflow.connection")
-        client = AsgiClient(call, send, connection)
+        client = ReplyClient(call, reply)
         try:
-            await self._serve(call, client, connection, receive)
+            if turn is None:
+                await _watched(self._engine.serve(call, client), receive)
+            else:
+                task = asyncio.current_task()
+                assert task is not None
+                turn.on_gone, turn.until_seconds = task.cancel, call.deadline_seconds
+                await self._engine.serve(call, client)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
             self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
-
-    async def _serve(self, call: Call, client: AsgiClient, connection: Any, receive: Receive) -> None:
-        if connection is None:
-            await _watched(self._engine.serve(call, client), receive)
-            return
-        connection.call_task = asyncio.current_task()
-        try:
-            await self._engine.serve(call, client)
-        except asyncio.CancelledError:
-            # The client is gone, or the server's drain is over: the engine has accounted for the call.
-            if not connection.transport.is_closing():
-                connection.transport.close()
-        finally:
-            connection.call_task = None
 
     def _check_load(self) -> None:
         if self._engine.calls_open >= self._limits.calls_most:
@@ -151,20 +156,24 @@ class Edge:
             wait = least + (most - least) * self._chance.random()
             raise Failure(kinds.OVERLOADED, "too many calls are in flight; try again", retry_after_seconds=wait)
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
-        """The request's body; None when the client went away meanwhile."""
-        most = self._limits.body_bytes_most
+    def _check_length(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length[:20]) > most:
-            raise Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {most} bytes")
+        if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
+            raise self._too_large()
+
+    def _too_large(self) -> Failure:
+        return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The request's body; None when the client went away meanwhile."""
         message = await receive()
         pieces: list[bytes] = []
         size = 0
         while message["type"] == "http.request":
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
-            if size > most:
-                raise Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {most} bytes")
+            if size > self._limits.body_bytes_most:
+                raise self._too_large()
             if not message.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             message = await receive()
@@ -179,17 +188,17 @@ class Edge:
                 seconds = min(seconds, asked) if asked > 0 else seconds
         return seconds
 
-    async def _probe(self, path: bytes, send: Send) -> None:
+    async def _probe(self, path: bytes, reply: Reply) -> None:
         if path == b"/health/live":
-            await respond(send, 200, [*_TEXT], b"live")
+            await reply.respond(200, _TEXT, b"live")
         elif self.draining:
-            await respond(send, 503, [*_TEXT], b"draining")
+            await reply.respond(503, _TEXT, b"draining")
         elif not self.ready:
-            await respond(send, 503, [*_TEXT], b"starting")
+            await reply.respond(503, _TEXT, b"starting")
         else:
-            await respond(send, 200, [*_TEXT], b"ready")
+            await reply.respond(200, _TEXT, b"ready")
 
-    async def _list(self, path: bytes, scope: Scope, send: Send) -> None:
+    async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
         if scope["method"] != "GET":
@@ -201,7 +210,7 @@ class Edge:
         if one is not None and one not in models:
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
         headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", self._id().encode())]
-        await respond(send, 200, headers, openai.models_body(models, self._created, one))
+        await reply.respond(200, headers, openai.models_body(models, self._created, one))
 
     def _models(self) -> dict[str, str]:
         snapshot = self._desk.snapshot

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import MODEL_NOT_PRICED, Failure
 from oneflow_ai.core.ports import Meter
 from oneflow_ai.core.target import Target
+from oneflow_ai.core.value import value
 from oneflow_ai.policy.price import Bound, quote
 from oneflow_ai.policy.usage import input_tokens_bound
 
@@ -17,7 +17,7 @@ from oneflow_ai.policy.usage import input_tokens_bound
 OUTPUT_TOKENS_UNKNOWN = 32_768
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Admitted:
     """A call that was let in: the targets that have a price, and what is held for it."""
 

@@ -9,6 +9,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.core.ports import Chance
 from oneflow_ai.core.target import RetryPolicy, Target
+from oneflow_ai.core.value import value
 from oneflow_ai.policy.health import HealthBook, Outcome
 
 FIRST_WAIT_SECONDS = 1.0
@@ -22,7 +23,7 @@ TIMEOUT_RETRY_COST = 8
 _OF_ONE_CREDENTIAL = frozenset({kinds.UPSTREAM_RATE_LIMITED.code, kinds.QUEUE_TIMEOUT.code})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Try:
     """Try this target now; `number` counts the call's attempts from 1."""
 
@@ -30,7 +31,7 @@ class Try:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wait:
     """Wait so long before the next step, in seconds."""
 
@@ -40,7 +41,7 @@ class Wait:
 Step = Try | Wait
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Result:
     """How one try ended, at which monotonic second. `committed`: something of the answer reached the client."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from oneflow_ai.core.events import Usage
@@ -13,6 +12,7 @@ from oneflow_ai.core.price import (
     Rates,
     bands_at,
 )
+from oneflow_ai.core.value import value
 
 MILLISECONDS_PER_HOUR = 3_600_000
 """The rate of audio is per million hours: a rate per million milliseconds would not be a whole number."""
@@ -27,7 +27,7 @@ HEARD_TOKENS_PER_SECOND = 32
 WRITTEN_TOKENS_PER_SECOND = 5
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bound:
     """The most that a call may use. `output_tokens` and `images` are of one choice, of which there are `n`.
 

@@ -1,0 +1,218 @@
+"""One request and its answer on a connection of our own: what an application reads from and answers to."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Protocol
+
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.edge.asgi import Headers, Message, Scope
+
+BODY_WAITING_BYTES_MOST = 256 << 10
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_COMMENT = b"3\r\n:\n\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_WITHOUT_BODY = (204, 304)
+_UNSOUND = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Line(Protocol):
+    """The connection of a turn, as far as the turn needs it."""
+
+    def write(self, content: bytes) -> None:
+        """Write."""
+
+    async def drained(self) -> None:
+        """Wait while the client reads more slowly than we write."""
+
+    def read_on(self) -> None:
+        """What was read of the body has been taken."""
+
+    def answered(self, turn: Turn) -> None:
+        """The answer is complete."""
+
+    @property
+    def date(self) -> Headers:
+        """The headers that every answer has."""
+
+
+class Turn:
+    """One request as ASGI's `receive`, and its answer as ASGI's `send` or, more directly, as a `Reply`.
+
+    `failure` is set where the request turned out to be none: no application answers such a turn. `whole` says that the
+    body is complete, `gone` that nobody is there to be answered. `on_gone` is called once when the client leaves before
+    the answer is complete; no write outlasts `until_seconds` (monotonic).
+    """
+
+    __slots__ = (
+        "_chunked", "_delivered", "_events", "_line", "_pieces", "_waiter", "begun", "complete", "expects", "failure",
+        "gone", "headers", "keep", "method", "on_gone", "scope", "until_seconds", "waiting_bytes", "whole",
+    )  # fmt: skip
+
+    def __init__(self, line: Line, scope: Scope, headers: dict[bytes, bytes], method: bytes, *, keep: bool) -> None:
+        self._line = line
+        self._pieces: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._delivered = False
+        self._chunked = self._events = False
+        self.scope = scope
+        self.headers = headers
+        self.method = method
+        self.keep = keep
+        self.expects = False
+        self.failure: Failure | None = None
+        self.on_gone: Callable[[], object] | None = None
+        self.until_seconds = float("inf")
+        self.waiting_bytes = 0
+        self.begun = self.complete = self.whole = self.gone = False
+
+    # ---- the connection's side
+
+    def take(self, piece: bytes) -> None:
+        """A piece of the body arrived."""
+        if not self.complete:
+            self._pieces.append(piece)
+            self.waiting_bytes += len(piece)
+            self._wake()
+
+    def take_end(self) -> None:
+        """The body is complete."""
+        self.whole = True
+        self._wake()
+
+    def leave(self) -> None:
+        """The client is gone."""
+        if self.gone or self.complete:
+            return
+        self.gone = True
+        self._wake()
+        if self.on_gone is not None:
+            self.on_gone()
+
+    def knock(self) -> None:
+        """Write what a client that is still there ignores, and one that is gone has its system refuse."""
+        if not self.begun:
+            self._line.write(_CONTINUE)
+        elif self._chunked and self._events:
+            self._line.write(_COMMENT)
+
+    # ---- the request
+
+    def body(self) -> bytes | None:
+        """The whole body where it is there already; None where it must be received."""
+        if not self.whole or self._delivered or self.gone:
+            return None
+        self._delivered = True
+        return self._taken()
+
+    async def receive(self) -> Message:
+        """The next piece of the body; then, when it comes to that, word that the client is gone."""
+        if self.expects and not self.begun:
+            self.expects = False
+            self._line.write(_CONTINUE)
+        while not (self._pieces or self.gone or self.complete or (self.whole and not self._delivered)):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self.gone or self.complete:
+            return {"type": "http.disconnect"}
+        self._delivered = self.whole
+        return {"type": "http.request", "body": self._taken(), "more_body": not self.whole}
+
+    def _taken(self) -> bytes:
+        pieces = self._pieces
+        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._pieces = []
+        if self.waiting_bytes > BODY_WAITING_BYTES_MOST:
+            self._line.read_on()
+        self.waiting_bytes = 0
+        return content
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # ---- the answer, whole or in pieces
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Give a whole answer."""
+        await self._line.drained()
+        self.say(status, headers, body)
+
+    def say(self, status: int, headers: Headers, body: bytes) -> None:
+        """Give a whole answer, however slowly the client reads."""
+        if self.gone or self.complete:
+            return
+        lines = self._head(status, headers)
+        lines.append(b"content-length: %d\r\n\r\n" % len(body))
+        lines.append(body)
+        self._line.write(b"".join(lines))
+        self._finish()
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Begin an answer that comes in pieces: chunked, unless its headers give its length."""
+        await self._line.drained()
+        if self.gone or self.complete:
+            return
+        lines = self._head(status, headers)
+        names = dict(headers)
+        sized = self.method == b"HEAD" or status in _WITHOUT_BODY or b"content-length" in names
+        self._chunked = not sized
+        self._events = names.get(b"content-type", b"").startswith(b"text/event-stream")
+        lines.append(b"\r\n" if sized else b"transfer-encoding: chunked\r\n\r\n")
+        self._line.write(b"".join(lines))
+
+    async def write(self, piece: bytes) -> None:
+        """Give a piece of it."""
+        await self._line.drained()
+        if piece and not self.gone and self.method != b"HEAD":
+            self._line.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+
+    async def end(self, piece: bytes) -> None:
+        """Give its last piece."""
+        await self._line.drained()
+        if self.gone or self.complete:
+            return
+        if self._chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+            self._line.write(chunk + _LAST_CHUNK)
+        elif piece and self.method != b"HEAD":
+            self._line.write(piece)
+        self._finish()
+
+    def close_after(self) -> None:
+        """Close the connection once the answer under way has ended."""
+        self.keep = False
+
+    async def send(self, message: Message) -> None:
+        """The same as ASGI messages, from an application whose headers are not checked."""
+        if message["type"] == "http.response.start":
+            headers = [(name.lower(), value) for name, value in message.get("headers", ())]
+            if any(_UNSOUND.search(name) or _UNSOUND.search(value) for name, value in headers):
+                raise ValueError("a header holds a control character")
+            await self.begin(message["status"], headers)
+        elif message.get("more_body"):
+            await self.write(message.get("body", b""))
+        else:
+            await self.end(message.get("body", b""))
+
+    def _head(self, status: int, headers: Headers) -> list[bytes]:
+        self.begun = True
+        lines = [STATUS_LINES[status]]
+        for name, value in self._line.date:
+            lines += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+            if name == b"connection" and value == b"close":
+                self.keep = False
+        if not self.keep:
+            lines.append(b"connection: close\r\n")
+        return lines
+
+    def _finish(self) -> None:
+        self.complete = True
+        self._wake()
+        self._line.answered(self)
