@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Protocol
 
 from oneflow_ai.core.failure import UPSTREAM_TIMEOUT, Failure
@@ -11,7 +12,6 @@ from oneflow_ai.upstream.unpack import Unpacker, unpacker_for
 BUFFERED_BYTES_MOST = 256 << 10
 BUFFERED_BYTES_LEAST = 64 << 10
 LINGER_SECONDS = 0.1
-_SLACK_SECONDS = 0.002
 
 
 class Line(Protocol):
@@ -29,13 +29,19 @@ class Line(Protocol):
     def break_off(self) -> None:
         """The answer is left in the middle: the connection is of no more use."""
 
+    def by(self, until_seconds: float) -> None:
+        """See that the answer's `ring` is called by then."""
+
 
 class Answer:
-    """Implements the `HttpAnswer` port. The connection feeds it; one reader takes from it."""
+    """Implements the `HttpAnswer` port. The connection feeds it; one reader takes from it.
+
+    Something must come by `until_seconds` (monotonic); infinity while nobody waits.
+    """
 
     __slots__ = (
-        "_buffered_bytes", "_failure", "_left", "_line", "_loop", "_pieces", "_timer", "_unpacker", "_until_seconds",
-        "_waiter", "begun", "ended", "headers", "host", "sent_seconds", "status",
+        "_buffered_bytes", "_failure", "_left", "_line", "_loop", "_pieces", "_unpacker", "_waiter", "begun", "ended",
+        "headers", "host", "sent_seconds", "status", "until_seconds",
     )  # fmt: skip
 
     def __init__(self, line: Line, loop: asyncio.AbstractEventLoop, host: str) -> None:
@@ -45,8 +51,7 @@ class Answer:
         self._buffered_bytes = 0
         self._failure: Failure | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._until_seconds = 0.0
+        self.until_seconds = math.inf
         self._unpacker: Unpacker | None = None
         self._left = False
         self.host = host
@@ -64,7 +69,9 @@ class Answer:
             await self._wait(until_seconds)
         if self._failure is not None:
             raise self._failure
-        self._unpacker = unpacker_for(self.headers.get("content-encoding"), self.host)
+        encoding = self.headers.get("content-encoding")
+        if encoding is not None:
+            self._unpacker = unpacker_for(encoding, self.host)
 
     async def read(self, until_seconds: float) -> bytes:
         """Give what has arrived; empty at the end. Raises `Failure`."""
@@ -87,9 +94,9 @@ class Answer:
             self._leave()
             self._line.give_back()
         else:
-            self._stop_timer()
             self._left = True
-            self._timer = self._loop.call_later(LINGER_SECONDS, self._line.break_off)
+            self.until_seconds = self._loop.time() + LINGER_SECONDS
+            self._line.by(self.until_seconds)
 
     def close(self) -> None:
         """Close the connection unless the answer was read to its end or released."""
@@ -117,7 +124,9 @@ class Answer:
         return chunk
 
     async def _wait(self, until_seconds: float) -> None:
-        self._arm(until_seconds)
+        if until_seconds < self.until_seconds or self.begun:
+            self.until_seconds = until_seconds
+        self._line.by(until_seconds)
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -130,7 +139,7 @@ class Answer:
         """The head is there."""
         self.status, self.headers, self.begun = status, headers, True
         # What was set for the head must not ring for the body.
-        self._stop_timer()
+        self.until_seconds = math.inf
         self._wake()
 
     def take(self, piece: bytes) -> None:
@@ -148,7 +157,6 @@ class Answer:
         """The answer is complete."""
         self.ended = True
         if self._left:
-            self._stop_timer()
             self._line.give_back()
         else:
             self._wake()
@@ -161,42 +169,26 @@ class Answer:
 
     def hurry(self, until_seconds: float) -> None:
         """The head must be there by then, whatever the reader allowed."""
-        if self._timer is None or self._timer.when() > until_seconds:
-            self._stop_timer()
-            self._timer = self._loop.call_at(until_seconds, self._late)
+        if until_seconds < self.until_seconds:
+            self.until_seconds = until_seconds
+            self._line.by(until_seconds)
 
-    # ---- time
+    def ring(self, now_seconds: float) -> float:
+        """If its time is over, give up; gives when it will be."""
+        if now_seconds < self.until_seconds:
+            return self.until_seconds
+        self.until_seconds = math.inf
+        if self._left:
+            self._line.break_off()
+        elif self._waiter is not None:
+            words = "sent nothing more in time" if self.begun else "did not answer in time"
+            self.fail(Failure(UPSTREAM_TIMEOUT, f"{self.host} {words}"))
+        return math.inf
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _arm(self, until_seconds: float) -> None:
-        """See that the timer fires by then. One timer serves many reads, and is moved only when it would be late."""
-        self._until_seconds = until_seconds
-        timer = self._timer
-        if timer is None:
-            self._timer = self._loop.call_at(until_seconds, self._ring)
-        elif timer.when() > until_seconds + _SLACK_SECONDS:
-            timer.cancel()
-            self._timer = self._loop.call_at(until_seconds, self._ring)
-
-    def _ring(self) -> None:
-        if self._loop.time() + _SLACK_SECONDS < self._until_seconds:
-            self._timer = self._loop.call_at(self._until_seconds, self._ring)
-        else:
-            self._late()
-
-    def _late(self) -> None:
-        self._timer = None
-        words = "sent nothing more in time" if self.begun else "did not answer in time"
-        self.fail(Failure(UPSTREAM_TIMEOUT, f"{self.host} {words}"))
-
     def _leave(self) -> None:
         self._left = True
-        self._stop_timer()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.until_seconds = math.inf

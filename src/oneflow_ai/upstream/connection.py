@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, cast
+import math
+from collections import deque
+from typing import Any, Protocol, cast
 
 import httptools
 
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_CLOSED, UPSTREAM_TIMEOUT, Failure
+from oneflow_ai.upstream.address import Address
+from oneflow_ai.upstream.alarm import Alarm
 from oneflow_ai.upstream.answer import Answer
+from oneflow_ai.upstream.way import Way
 
 HEAD_BYTES_MOST = 64 << 10
 HEADERS_MOST = 200
@@ -18,17 +22,35 @@ FRAMING_BYTES_MOST = 64 << 10
 _SWITCHING_PROTOCOLS = 101
 
 
+class Origin(Protocol):
+    """Where a connection leads, and where it is kept."""
+
+    address: Address
+    kept: deque[Connection]
+
+
+class Owner(Protocol):
+    """The pool of a connection, as far as the connection needs it."""
+
+    way: Way
+    alarm: Alarm
+
+    def over(self, connection: Connection, usable: bool) -> None:
+        """The request that it carried is over."""
+
+
 class Connection(asyncio.Protocol):
-    """Carries one request at a time. `reused` says that it has carried one before; `give_back` takes it when free.
+    """Carries one request at a time. `reused` says that it has carried one before, to its end.
 
     `untouched` is True while nothing of the present answer has come: only then a kept connection may just have been
     closed by the other side as we wrote (F8).
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, head_seconds: float) -> None:
+    def __init__(self, owner: Owner, origin: Origin, loop: asyncio.AbstractEventLoop) -> None:
+        self._owner = owner
         self._loop = loop
-        self._host = host
-        self._head_seconds = head_seconds
+        self._host = origin.address.host
+        self.origin = origin
         self._transport: asyncio.Transport | None = None
         self._parser: Any = None
         self._answer: Answer | None = None
@@ -38,16 +60,12 @@ class Connection(asyncio.Protocol):
         self._stall: asyncio.TimerHandle | None = None
         self._write_seconds = 0.0
         self._left_bytes = 0
-        self._gone: Callable[[Connection, bool], None] | None = None
+        self._carries = False
         self.reused = False
         self.untouched = True
         self.idle_since_seconds = 0.0
 
     # ---- used by the pool
-
-    def belongs_to(self, gone: Callable[[Connection, bool], None]) -> None:
-        """`gone(connection, usable)` is called once for each use, when it is over."""
-        self._gone = gone
 
     @property
     def open(self) -> bool:
@@ -57,8 +75,10 @@ class Connection(asyncio.Protocol):
     def send(self, head: bytes, body: bytes, write_seconds: float) -> Answer:
         """Write a request; the answer is fed as it comes."""
         assert self._transport is not None
-        self._parser = httptools.HttpResponseParser(self)
+        if not self.reused:
+            self._parser = httptools.HttpResponseParser(self)
         self._headers = []
+        self._carries = True
         self._head_bytes = self._idle_bytes = self._interim = 0
         self._sized = self._keep = False
         self._write_seconds = write_seconds
@@ -93,13 +113,21 @@ class Connection(asyncio.Protocol):
         """The answer is left in the middle."""
         self._over(usable=False)
 
+    def by(self, until_seconds: float) -> None:
+        """See that `ring` is called by then."""
+        self._owner.alarm.by(until_seconds)
+
+    def ring(self, now_seconds: float) -> float:
+        """Give up what is overdue; gives when something will be."""
+        return self._answer.ring(now_seconds) if self._answer is not None else math.inf
+
     def _over(self, *, usable: bool) -> None:
-        gone, self._gone = self._gone, None
+        carried, self._carries = self._carries, False
         self._answer = None
         if not usable:
             self.close()
-        if gone is not None:
-            gone(self, usable)
+        if carried:
+            self._owner.over(self, usable)
 
     # ---- asyncio
 
@@ -125,7 +153,7 @@ class Connection(asyncio.Protocol):
         else:
             self._bound(len(data), answer)
             if first and not answer.begun and not self._interim:
-                answer.hurry(self._loop.time() + self._head_seconds)
+                answer.hurry(self._loop.time() + self._owner.way.head_seconds)
 
     def eof_received(self) -> None:
         """The other side sends no more."""
@@ -192,7 +220,7 @@ class Connection(asyncio.Protocol):
             if self._interim > INTERIM_ANSWERS_MOST:
                 raise ValueError("too many interim answers")
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
+        headers = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in self._headers}
         self._sized = "content-length" in headers or "transfer-encoding" in headers
         self._progress = True
         answer.take_head(status, headers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
-from collections import OrderedDict, deque
+from collections import deque
+from dataclasses import dataclass
 
 from oneflow_ai.core.failure import (
     UPSTREAM_CLOSED,
@@ -16,6 +18,7 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.upstream.address import Address, address_and_head
+from oneflow_ai.upstream.alarm import Alarm
 from oneflow_ai.upstream.answer import Answer
 from oneflow_ai.upstream.connection import Connection
 from oneflow_ai.upstream.way import Way
@@ -32,13 +35,13 @@ class Pool:
         self.way = way
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context: ssl.SSLContext | None = None
-        self._idle: dict[Address, deque[Connection]] = {}
-        self._busy: dict[Connection, Address] = {}
+        self._origins: dict[Address, _Origin] = {}
+        self._busy: set[Connection] = set()
+        self._latest: dict[str, _Head] = {}
         self._opening = 0
         self._called = 0
         self._idle_count = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._heads: OrderedDict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[Address, bytes]] = OrderedDict()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -49,32 +52,39 @@ class Pool:
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        address, head = self._head(request)
-        head += b"%d\r\n\r\n" % len(request.body)
+            self.alarm = Alarm(self._loop, self._ring)
+        found = self._latest.get(request.url)
+        if found is None or found.headers is not request.headers or found.method != request.method:
+            found = self._head(request)
+        origin = found.origin
+        head = found.content + b"%d\r\n\r\n" % len(request.body)
         queued = self._waiters or self._called
-        connection = None if queued else self._kept(address)
+        connection = None if queued else self._kept(origin)
         if connection is None:
-            connection = await self._obtain(address, request, until_seconds)
+            connection = await self._obtain(origin, request, until_seconds)
         written_seconds = self._loop.time()
         try:
-            return await self._exchange(connection, address, head, request, until_seconds)
+            return await self._exchange(connection, head, request, until_seconds)
         except Failure as failure:
             stale = connection.reused and connection.untouched and failure.kind is UPSTREAM_CLOSED
             # Closed later than that, it was closed over this request, which may have run.
             if not stale or self._loop.time() - written_seconds > STALE_SECONDS_MOST:
                 raise
         await self._turn(until_seconds)
-        connection = await self._open(address, request, until_seconds)
-        return await self._exchange(connection, address, head, request, until_seconds)
+        connection = await self._open(origin, request, until_seconds)
+        return await self._exchange(connection, head, request, until_seconds)
 
     async def close(self) -> None:
         """Close every connection."""
         self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for connection in [*self._busy, *(one for kept in self._idle.values() for one in kept)]:
+        if self._loop is not None:
+            self.alarm.stop()
+        for connection in [*self._busy, *(one for origin in self._origins.values() for one in origin.kept)]:
             connection.close()
-        self._idle.clear()
+        self._origins.clear()
+        self._latest.clear()
         self._idle_count = 0
         # The loop closes the sockets in its next round.
         await asyncio.sleep(0)
@@ -90,11 +100,10 @@ class Pool:
         return self._idle_count
 
     async def _exchange(
-        self, connection: Connection, address: Address, head: bytes, request: HttpRequest, until_seconds: float
+        self, connection: Connection, head: bytes, request: HttpRequest, until_seconds: float
     ) -> Answer:
         assert self._loop is not None
-        self._busy[connection] = address
-        connection.belongs_to(self._over)
+        self._busy.add(connection)
         answer = connection.send(head, request.body, request.timeouts.write_seconds)
         if not connection.reused:
             answer.sent_seconds = self._loop.time()
@@ -105,43 +114,47 @@ class Pool:
             raise
         return answer
 
-    def _over(self, connection: Connection, usable: bool) -> None:
-        address = self._busy.pop(connection)
+    def over(self, connection: Connection, usable: bool) -> None:
+        """The request that a connection carried is over."""
+        self._busy.remove(connection)
         if usable and not self._closed:
             assert self._loop is not None
             connection.reused = True
             connection.idle_since_seconds = self._loop.time()
-            self._idle.setdefault(address, deque()).append(connection)
+            connection.origin.kept.append(connection)
             self._idle_count += 1
             if self._sweeper is None:
                 self._sweeper = self._loop.call_later(KEEP_SECONDS, self._sweep)
-        self._next()
+        if self._waiters:
+            self._next()
+
+    def _ring(self, now_seconds: float) -> float:
+        return min((connection.ring(now_seconds) for connection in list(self._busy)), default=math.inf)
 
     # ---- connections
 
-    def _kept(self, address: Address) -> Connection | None:
+    def _kept(self, origin: _Origin) -> Connection | None:
         """The connection used last: the others may grow stale and go."""
-        kept = self._idle.get(address)
-        while kept:
-            connection = kept.pop()
+        while origin.kept:
+            connection = origin.kept.pop()
             self._idle_count -= 1
             if connection.open:
                 return connection
         return None
 
-    async def _obtain(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
+    async def _obtain(self, origin: _Origin, request: HttpRequest, until_seconds: float) -> Connection:
         """Wait for a turn; then take what was given back meanwhile, or open a connection."""
         await self._turn(until_seconds)
-        connection = self._kept(address)
-        return connection if connection is not None else await self._open(address, request, until_seconds)
+        connection = self._kept(origin)
+        return connection if connection is not None else await self._open(origin, request, until_seconds)
 
-    async def _open(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
+    async def _open(self, origin: _Origin, request: HttpRequest, until_seconds: float) -> Connection:
         self._opening += 1
         if self._idle_count and len(self._busy) + self._opening + self._idle_count > self.way.connections_most:
             self._drop_oldest()
         opened = False
         try:
-            connection = await self._connect(address, request, until_seconds)
+            connection = await self._connect(origin, request, until_seconds)
             opened = True
         finally:
             self._opening -= 1
@@ -185,15 +198,15 @@ class Pool:
                 self._called += 1
                 waiter.set_result(None)
 
-    async def _connect(self, address: Address, request: HttpRequest, until_seconds: float) -> Connection:
+    async def _connect(self, origin: _Origin, request: HttpRequest, until_seconds: float) -> Connection:
         assert self._loop is not None
-        loop, limits = self._loop, request.timeouts
+        loop, limits, address = self._loop, request.timeouts, origin.address
         seconds = limits.connect_seconds + (limits.tls_seconds if address.tls else 0.0)
         host = address.host
         try:
             async with asyncio.timeout_at(min(until_seconds, loop.time() + seconds)):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop, host, self.way.head_seconds),
+                    lambda: Connection(self, origin, loop),
                     host,
                     address.port,
                     ssl=self._tls() if address.tls else None,
@@ -219,30 +232,48 @@ class Pool:
     # ---- what is kept
 
     def _drop_oldest(self) -> None:
-        kept = min((kept for kept in self._idle.values() if kept), key=lambda kept: kept[0].idle_since_seconds)
-        kept.popleft().close()
+        shelves = [origin.kept for origin in self._origins.values() if origin.kept]
+        min(shelves, key=lambda kept: kept[0].idle_since_seconds).popleft().close()
         self._idle_count -= 1
 
     def _sweep(self) -> None:
         """Close what has been idle for long; look again while anything is kept."""
         assert self._loop is not None
         oldest = self._loop.time() - KEEP_SECONDS
-        for address, kept in list(self._idle.items()):
+        for origin in self._origins.values():
+            kept = origin.kept
             while kept and (kept[0].idle_since_seconds <= oldest or not kept[0].open):
                 kept.popleft().close()
                 self._idle_count -= 1
-            if not kept:
-                del self._idle[address]
-        self._sweeper = self._loop.call_later(KEEP_SECONDS, self._sweep) if self._idle else None
+        self._sweeper = self._loop.call_later(KEEP_SECONDS, self._sweep) if self._idle_count else None
 
-    def _head(self, request: HttpRequest) -> tuple[Address, bytes]:
-        key = (request.method, request.url, request.headers)
-        found = self._heads.get(key)
-        if found is None:
-            try:
-                found = self._heads[key] = address_and_head(request)
-            except ValueError as error:
-                raise Failure(UPSTREAM_UNREACHABLE, str(error)) from None
-            if len(self._heads) > HEADS_MOST:
-                self._heads.popitem(last=False)
-        return found
+    def _head(self, request: HttpRequest) -> _Head:
+        try:
+            address, content = address_and_head(request)
+        except ValueError as error:
+            raise Failure(UPSTREAM_UNREACHABLE, str(error)) from None
+        if len(self._latest) >= HEADS_MOST:
+            self._latest.clear()
+        origin = self._origins.setdefault(address, _Origin(address))
+        head = self._latest[request.url] = _Head(request.method, request.headers, origin, content)
+        return head
+
+
+class _Origin:
+    """One address, and the connections to it that wait for a request, the one used last at the end."""
+
+    __slots__ = ("address", "kept")
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.kept: deque[Connection] = deque()
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What all requests with one URL and the same headers begin with, and where they go."""
+
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    origin: _Origin
+    content: bytes
