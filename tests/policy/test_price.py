@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.price import UNITS, Band, Period, Price, flat_price, free, price_of, rates_of
-from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, quote, unpriced, used
+from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, most_of, quote, tops, unpriced, used
 from oneflow_ai.policy.usage import within
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -349,3 +349,14 @@ def test_a_rate_that_cannot_be_is_refused(table: dict[str, int], message: str) -
 def test_a_price_without_a_band_for_every_call_is_refused(found: list[Period]) -> None:
     with pytest.raises(ValueError, match="a price has a"):
         price_of(found)
+
+
+@given(prices(), st.timedeltas(timedelta(-5), timedelta(5)), counts, counts)
+def test_bounds_worked_out_ahead_are_the_quote(price: Price, shift: timedelta, inputs: int, outputs: int) -> None:
+    at = AT + shift
+    assert most_of(tops(price, (at,)), inputs, outputs) == quote(
+        price, Bound(input_tokens=inputs, output_tokens=outputs), at
+    )
+    later = at + timedelta(seconds=60)
+    both = most_of(tops(price, (at, later)), inputs, outputs)
+    assert both == max(most_of(tops(price, (when,)), inputs, outputs) for when in (at, later))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -92,7 +93,7 @@ class Edge:
         try:
             operation = _CALLS.get(path)
             if operation is not None:
-                await self._call(operation, scope, receive, reply)
+                await self._call(operation, scope, receive, turn, reply)
             elif path in _PROBES:
                 await self._probe(path, reply)
             elif path.startswith(_DATA_PLANE):
@@ -107,7 +108,7 @@ class Edge:
     def refusal(self, failure: Failure, allow: bytes = b"GET, POST") -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
-        headers: Headers = [(b"x-request-id", self._id().encode())]
+        headers: Headers = [(b"x-request-id", self._id(self._clock.utc()).encode())]
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
             headers.append((b"allow", allow))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT):
@@ -118,54 +119,56 @@ class Edge:
         """A fault of the gateway outside of any call."""
         self._log.error("a request failed by a fault of the gateway", error=error)
 
-    async def _call(self, operation: Operation, scope: Scope, receive: Receive, reply: Reply) -> None:
+    async def _call(
+        self, operation: Operation, scope: Scope, receive: Receive, turn: Turn | None, reply: Reply
+    ) -> None:
         started = self._clock.monotonic()
-        turn: Turn | None = scope.get("oneflow.turn")
         headers = dict(scope["headers"]) if turn is None else turn.headers
         if scope["method"] != "POST":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
         account = self._door.account(headers, self._desk.snapshot)
-        self._check_load()
+        if self._engine.calls_open >= self._limits.calls_most:
+            raise self._overloaded()
         _check_content(headers)
-        self._check_length(headers)
-        body = None if turn is None else turn.body()
-        if body is None and (body := await self._body(receive)) is None:
+        body = await self._body(headers, receive, turn)
+        if body is None:
             return
-        if len(body) > self._limits.body_bytes_most:
-            raise self._too_large()
-        envelope = openai.Envelope(
-            self._id(), account, operation, self._clock.utc(), started, started + self._seconds(headers), _tags(headers)
-        )
+        received = self._clock.utc()
+        until = started + self._seconds(headers)
+        envelope = openai.Envelope(self._id(received), account, operation, received, started, until, _tags(headers))
         call = openai.parse(body, envelope)
         client = ReplyClient(call, reply)
         try:
             if turn is None:
                 await _watched(self._engine.serve(call, client), receive)
             else:
-                task = asyncio.current_task()
-                assert task is not None
-                turn.on_gone, turn.until_seconds = task.cancel, call.deadline_seconds
+                turn.watched(call.deadline_seconds)
                 await self._engine.serve(call, client)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
             self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
-    def _check_load(self) -> None:
-        if self._engine.calls_open >= self._limits.calls_most:
-            least, most = OVERLOADED_SECONDS
-            wait = least + (most - least) * self._chance.random()
-            raise Failure(kinds.OVERLOADED, "too many calls are in flight; try again", retry_after_seconds=wait)
-
-    def _check_length(self, headers: Mapping[bytes, bytes]) -> None:
-        length = headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
-            raise self._too_large()
+    def _overloaded(self) -> Failure:
+        least, most = OVERLOADED_SECONDS
+        wait = least + (most - least) * self._chance.random()
+        return Failure(kinds.OVERLOADED, "too many calls are in flight; try again", retry_after_seconds=wait)
 
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
 
-    async def _body(self, receive: Receive) -> bytes | None:
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive, turn: Turn | None) -> bytes | None:
         """The request's body; None when the client went away meanwhile."""
+        body = turn.body() if turn is not None else None
+        if body is None:
+            length = headers.get(b"content-length")
+            if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
+                raise self._too_large()
+            return await self._received(receive)
+        if len(body) > self._limits.body_bytes_most:
+            raise self._too_large()
+        return body
+
+    async def _received(self, receive: Receive) -> bytes | None:
         message = await receive()
         pieces: list[bytes] = []
         size = 0
@@ -209,7 +212,8 @@ class Edge:
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
-        headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", self._id().encode())]
+        request_id = self._id(self._clock.utc()).encode()
+        headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id)]
         await reply.respond(200, headers, openai.models_body(models, self._created, one))
 
     def _models(self) -> dict[str, str]:
@@ -222,9 +226,9 @@ class Edge:
                 models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.models))
         return models
 
-    def _id(self) -> str:
+    def _id(self, at: datetime) -> str:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""
-        microseconds = int(self._clock.utc().timestamp() * 1_000_000)
+        microseconds = int(at.timestamp() * 1_000_000)
         return f"req_{microseconds:014x}{int(self._chance.random() * (1 << 40)):010x}"
 
 
@@ -232,7 +236,7 @@ def _check_content(headers: Mapping[bytes, bytes]) -> None:
     kind = headers.get(b"content-type", b"")
     if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         raise Failure(kinds.UNSUPPORTED_MEDIA_TYPE, "send the body as application/json")
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise Failure(kinds.UNSUPPORTED_ENCODING, "send the body without a Content-Encoding")
 
 

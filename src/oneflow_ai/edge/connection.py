@@ -99,7 +99,9 @@ class Connection(asyncio.Protocol):
         self._deaf = True
         self._state.connections.discard(self)
         self.resume_writing()
-        for turn in list(self._turns):
+        if self._task is not None and self._turns and self._turns[0].cancels:
+            self._task.cancel()
+        for turn in self._turns:
             turn.leave()
         self._turns.clear()
 

@@ -16,6 +16,8 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.target import Snapshot
 
 KEY_BYTES_MOST = 8 << 10
+# Host headers found to be ours, as they were written.
+HOSTS_REMEMBERED = 64
 ANONYMOUS = Account("anonymous", "anonymous")
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host")
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -32,6 +34,7 @@ class Door:
         self._digest = digest
         self._keys_needed = keys_needed
         self._hosts = None if hosts is None else frozenset(name.lower().encode() for name in hosts)
+        self._known: set[bytes] = set()
 
     def account(self, headers: Mapping[bytes, bytes], snapshot: Snapshot) -> Account:
         """The account whose key the request carries; raises `Failure` (401, or 400 for two keys that differ)."""
@@ -51,12 +54,15 @@ class Door:
         """Refuse a request for a host that is not ours: a web page that points its own name at this machine."""
         if self._hosts is None:
             return
-        host = headers.get(b"host", b"").lower()
-        if host in self._hosts:
+        named = headers.get(b"host", b"")
+        if named in self._known:
             return
+        host = named.lower()
         name, colon, port = host.rpartition(b":")
-        if not (colon and port.isdigit() and name in self._hosts):
+        if host not in self._hosts and not (colon and port.isdigit() and name in self._hosts):
             raise Failure(INVALID_HOST, "this host name is not served here; list it in server.hosts")
+        if len(self._known) < HOSTS_REMEMBERED:
+            self._known.add(named)
 
     def _check_local(self, headers: Mapping[bytes, bytes]) -> None:
         if any(name in headers for name in _FORWARDED):

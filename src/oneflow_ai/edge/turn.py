@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -44,13 +43,13 @@ class Turn:
     """One request as ASGI's `receive`, and its answer as ASGI's `send` or, more directly, as a `Reply`.
 
     `failure` is set where the request turned out to be none: no application answers such a turn. `whole` says that the
-    body is complete, `gone` that nobody is there to be answered. `on_gone` is called once when the client leaves before
-    the answer is complete; no write outlasts `until_seconds` (monotonic).
+    body is complete, `gone` that nobody is there to be answered. `cancels` asks that the task be cancelled when the
+    client leaves before the answer is complete; no write outlasts `until_seconds` (monotonic).
     """
 
     __slots__ = (
-        "_chunked", "_delivered", "_events", "_line", "_pieces", "_waiter", "begun", "complete", "expects", "failure",
-        "gone", "headers", "keep", "method", "on_gone", "scope", "until_seconds", "waiting_bytes", "whole",
+        "_chunked", "_delivered", "_events", "_line", "_pieces", "_waiter", "begun", "cancels", "complete", "expects",
+        "failure", "gone", "headers", "keep", "method", "scope", "until_seconds", "waiting_bytes", "whole",
     )  # fmt: skip
 
     def __init__(self, line: Line, scope: Scope, headers: dict[bytes, bytes], method: bytes, *, keep: bool) -> None:
@@ -65,10 +64,9 @@ class Turn:
         self.keep = keep
         self.expects = False
         self.failure: Failure | None = None
-        self.on_gone: Callable[[], object] | None = None
         self.until_seconds = float("inf")
         self.waiting_bytes = 0
-        self.begun = self.complete = self.whole = self.gone = False
+        self.begun = self.cancels = self.complete = self.whole = self.gone = False
 
     # ---- the connection's side
 
@@ -86,12 +84,9 @@ class Turn:
 
     def leave(self) -> None:
         """The client is gone."""
-        if self.gone or self.complete:
-            return
-        self.gone = True
-        self._wake()
-        if self.on_gone is not None:
-            self.on_gone()
+        if not self.complete:
+            self.gone = True
+            self._wake()
 
     def knock(self) -> None:
         """Write what a client that is still there ignores, and one that is gone has its system refuse."""
@@ -101,6 +96,10 @@ class Turn:
             self._line.write(_COMMENT)
 
     # ---- the request
+
+    def watched(self, until_seconds: float) -> None:
+        """From now on the task that serves it ends with the client, and the answer's writes by then."""
+        self.cancels, self.until_seconds = True, until_seconds
 
     def body(self) -> bytes | None:
         """The whole body where it is there already; None where it must be received."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import MODEL_NOT_PRICED, Failure
 from oneflow_ai.core.ports import Meter
+from oneflow_ai.core.price import Price
 from oneflow_ai.core.target import Target
 from oneflow_ai.core.value import value
-from oneflow_ai.policy.price import Bound, quote
+from oneflow_ai.policy.price import Top, most_of, tops
 from oneflow_ai.policy.usage import input_tokens_bound
 
 # What an answer may hold where neither the request nor the catalogue sets a bound.
 OUTPUT_TOKENS_UNKNOWN = 32_768
+# A price may change with the hour: its bounds are worked out anew after this.
+PRICE_SECONDS = 60.0
+PRICES_REMEMBERED = 4_096
 
 
 @value
@@ -31,15 +36,13 @@ class Admission:
 
     def __init__(self, meters: Sequence[Meter]) -> None:
         self._meters = tuple(meters)
+        self._tops: dict[str, tuple[Top, ...]] = {}
+        self._tops_until_seconds = 0.0
 
     async def hold(self, call: Call, targets: Sequence[Target]) -> Admitted:
         """Hold the dearest of the targets; raises `Failure` naming the scope that has not enough."""
-        priced = [target for target in targets if target.price is not None]
-        if not priced:
-            name = targets[0].place
-            words = f'{name} has no price; set [prices."{name}"] in the configuration (zero is a price)'
-            raise Failure(MODEL_NOT_PRICED, words, param="model")
-        tokens, nanos = _bound(call, priced)
+        admitted = self._bound(call, targets)
+        tokens, nanos = admitted.tokens, admitted.nanos
         held: list[Meter] = []
         try:
             for meter in self._meters:
@@ -49,7 +52,7 @@ class Admission:
             for meter in held:
                 await meter.void(call)
             raise
-        return Admitted(priced, tokens, nanos)
+        return admitted
 
     async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
         """The call used something: turn its holds into that."""
@@ -61,18 +64,33 @@ class Admission:
         for meter in self._meters:
             await meter.void(call)
 
+    def _bound(self, call: Call, targets: Sequence[Target]) -> Admitted:
+        """The targets that have a price, and the most that the dearest of them takes and costs."""
+        body = call.body
+        asked = body.get("max_completion_tokens") or body.get("max_tokens")
+        answers = body.get("n") or 1
+        input_tokens = input_tokens_bound(call.prompt_bytes)
+        priced: list[Target] = []
+        tokens = nanos = 0
+        for target in targets:
+            if target.price is not None:
+                priced.append(target)
+                output_tokens = (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
+                tokens = max(tokens, input_tokens + output_tokens)
+                nanos = max(nanos, most_of(self._tops_of(target.price, call), input_tokens, output_tokens))
+        if not priced:
+            name = targets[0].place
+            words = f'{name} has no price; set [prices."{name}"] in the configuration (zero is a price)'
+            raise Failure(MODEL_NOT_PRICED, words, param="model")
+        return Admitted(priced, tokens, nanos)
 
-def _bound(call: Call, targets: Sequence[Target]) -> tuple[int, int]:
-    body = call.body
-    asked = body.get("max_completion_tokens") or body.get("max_tokens")
-    answers = body.get("n") or 1
-    input_tokens = input_tokens_bound(call.prompt_bytes)
-    tokens = nanos = 0
-    for target in targets:
-        output_tokens = asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN
-        bound = Bound(input_tokens=input_tokens, output_tokens=output_tokens, n=answers)
-        price = target.price
-        assert price is not None
-        tokens = max(tokens, input_tokens + output_tokens * answers)
-        nanos = max(nanos, quote(price, bound, call.received))
-    return tokens, nanos
+    def _tops_of(self, price: Price, call: Call) -> tuple[Top, ...]:
+        """What bounds the cost at this price; worked out once for a while, for now and for the end of the while."""
+        if call.started_seconds >= self._tops_until_seconds or len(self._tops) >= PRICES_REMEMBERED:
+            self._tops.clear()
+            self._tops_until_seconds = call.started_seconds + PRICE_SECONDS
+        found = self._tops.get(price.version)
+        if found is None:
+            later = call.received + timedelta(seconds=PRICE_SECONDS)
+            found = self._tops[price.version] = tops(price, (call.received, later))
+        return found

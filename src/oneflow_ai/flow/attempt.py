@@ -29,9 +29,9 @@ class Attempt:
     """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
 
     __slots__ = (
-        "_call", "_client", "_clock", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_upstream",
-        "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
-        "status", "target", "usage",
+        "_call", "_client", "_clock", "_latest_seconds", "_number", "_pending", "_pending_bytes", "_quota", "_tokens",
+        "_upstream", "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent",
+        "started_seconds", "status", "target", "usage",
     )  # fmt: skip
 
     def __init__(self, call: Call, target: Target, client: Client, ways: Ways, *, number: int, tokens: int) -> None:
@@ -44,6 +44,7 @@ class Attempt:
         self._tokens = tokens
         self._pending: list[Event] = []
         self._pending_bytes = 0
+        self._latest_seconds = 0.0
         self.target = target
         self.started_seconds = ways.clock.monotonic()
         self.first_event_seconds: float | None = None
@@ -58,10 +59,22 @@ class Attempt:
 
     async def run(self) -> None:
         """Push the whole answer but for its end, which waits for the accounts; raises `Failure`."""
-        await self._quota.hold(self._call, self.target, self._tokens)
+        call, target = self._call, self.target
+        await self._quota.hold(call, target, self._tokens)
         try:
             self.started_seconds = self._clock.monotonic()
-            await self._exchange()
+            self._latest_seconds = min(call.deadline_seconds, self.started_seconds + target.timeouts.total_seconds)
+            until = self._latest_seconds
+            if call.stream:
+                until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
+            request = target.adapter.request(call, target)
+            self.sent = True
+            answer = await self._upstream.send(request, until)
+            try:
+                await self._read(answer, until)
+                answer.release()
+            finally:
+                answer.close()
         except Failure as failure:
             self.failed = True
             # No request went out: nothing of a limit is used.
@@ -85,31 +98,17 @@ class Attempt:
         used = self._tokens if usage is None else usage.input_tokens + usage.output_tokens
         self._quota.settle(self._call, self.target, used)
 
-    async def _exchange(self) -> None:
-        call, target = self._call, self.target
-        request = target.adapter.request(call, target)
-        until = self._latest_seconds()
-        if call.stream:
-            until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
-        self.sent = True
-        answer = await self._upstream.send(request, until)
-        try:
-            self.status = answer.status
-            if answer.sent_seconds is not None:
-                self._quota.sent(call, target, answer.sent_seconds)
-            hints = target.adapter.hints(answer.headers)
-            if hints is not None:
-                self._quota.learn(target, hints)
-            if answer.status != 200:
-                raise await self._refusal(answer, until)
-            await self._relay(answer, until)
-            answer.release()
-        finally:
-            answer.close()
-
-    def _latest_seconds(self) -> float:
-        """When this try is over at the latest: by the call's deadline, and by the target's own time limit."""
-        return min(self._call.deadline_seconds, self.started_seconds + self.target.timeouts.total_seconds)
+    async def _read(self, answer: HttpAnswer, until_seconds: float) -> None:
+        target = self.target
+        self.status = answer.status
+        if answer.sent_seconds is not None:
+            self._quota.sent(self._call, target, answer.sent_seconds)
+        hints = target.adapter.hints(answer.headers)
+        if hints is not None:
+            self._quota.learn(target, hints)
+        if answer.status != 200:
+            raise await self._refusal(answer, until_seconds)
+        await self._relay(answer, until_seconds)
 
     async def _refusal(self, answer: HttpAnswer, until_seconds: float) -> Failure:
         body = b""
@@ -122,43 +121,44 @@ class Attempt:
         return failure
 
     async def _relay(self, answer: HttpAnswer, until_seconds: float) -> None:
+        stream = self._call.stream
         decoder = self.target.adapter.decoder(self._call, self.target)
-        idle_seconds = self.target.timeouts.idle_seconds if self._call.stream else self._call.deadline_seconds
         while self.end is None:
             try:
                 chunk = await answer.read(until_seconds)
             except Failure as failure:
-                if not self._call.stream:
+                if not stream:
                     raise
                 # A stream that said it was finished is finished, whatever became of its connection.
                 await self._take(decoder.close(), failure)
-                break
+                return
             self.bytes_read += len(chunk)
             if self.bytes_read > ANSWER_BYTES_MOST:
                 raise Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {ANSWER_BYTES_MOST} bytes")
             events = decoder.feed(chunk) if chunk else decoder.close()
-            progress = self.content_events
-            if events:
-                await self._take(events, None)
             # Comments, pings and events without content are no progress: only content moves the idle limit.
-            if self.content_events > progress and self.committed:
-                until_seconds = min(self._latest_seconds(), self._clock.monotonic() + idle_seconds)
+            if events and await self._take(events, None) and stream:
+                idle_seconds = self._clock.monotonic() + self.target.timeouts.idle_seconds
+                until_seconds = min(self._latest_seconds, idle_seconds)
 
-    async def _take(self, events: list[Event], cut: Failure | None) -> None:
+    async def _take(self, events: list[Event], cut: Failure | None) -> bool:
+        """Pass events on; gives whether there was content among them."""
+        progress = False
         for event in events:
             match event:
                 case Raw():
                     self.content_events += event.content_events
+                    progress |= event.content_events > 0
                     await self._push(event, event.content_events > 0)
                 case Usage():
                     self.usage = event
                 case End():
                     await self._finish(event, cut)
-                case Delta():
-                    self.content_events += 1
-                    await self._push(event, True)
                 case _:
+                    self.content_events += isinstance(event, Delta)
+                    progress = True
                     await self._push(event, True)
+        return progress
 
     async def _push(self, event: Event, content: bool) -> None:
         if self.committed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from oneflow_ai.core.events import Usage
@@ -75,6 +76,37 @@ def quote(price: Price, bound: Bound, at: datetime) -> int:
             most = max(most, _dearest(price, bands_at(periods, at), bound))
         return most
     return max(most, _dearest(price, price.bands(at, bound.service_tier), bound))
+
+
+@value
+class Top:
+    """The most that tokens cost in a call of more than `above_tokens` of input, in nano-USD per million."""
+
+    above_tokens: int
+    input: int
+    output: int
+    requests: int
+
+
+def tops(price: Price, moments: Iterable[datetime]) -> tuple[Top, ...]:
+    """What bounds a call of tokens at any of these moments (UTC), whatever service tier runs; see `most_of`."""
+    found: dict[Top, None] = {}
+    for at in moments:
+        for periods in (price.periods, *price.dear_tiers):
+            for band in bands_at(periods, at):
+                rates = band.rates
+                found[Top(band.above_tokens, *rates.tops, rates.requests)] = None
+    return tuple(found)
+
+
+def most_of(bounds: Iterable[Top], input_tokens: int, output_tokens: int) -> int:
+    """The most that a call of so many tokens can cost, in nano-USD: the same as `quote`, found sooner."""
+    most = 0
+    for top in bounds:
+        if input_tokens > top.above_tokens:
+            product = input_tokens * top.input + output_tokens * top.output + top.requests
+            most = max(most, product)
+    return -(-most // PER_MILLION)
 
 
 def unpriced(price: Price, usage: Usage) -> tuple[str, ...]:

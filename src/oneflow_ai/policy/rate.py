@@ -249,9 +249,16 @@ class Gcra:
         steps = excess // (self.rate_per_minute * _WAIT_STEP_NANOS) + 1
         return steps * _WAIT_STEP_NANOS / 1e9
 
+    def room(self, now_seconds: float, cost: int = 1) -> bool:
+        """Whether so much may be taken now."""
+        now = int(now_seconds * 1e9) * self.rate_per_minute
+        owed = self._full - now
+        return (max(0, owed)) <= (self.burst - cost) * _MINUTE_NANOS
+
     def take(self, now_seconds: float, cost: int = 1) -> None:
         """Take so much, whether there or not: what is not there is owed."""
-        self._full = max(self._full, self._scaled(now_seconds)) + cost * _MINUTE_NANOS
+        now = int(now_seconds * 1e9) * self.rate_per_minute
+        self._full = (max(now, self._full)) + cost * _MINUTE_NANOS
 
     def refund(self, cost: int) -> None:
         """So much of what was taken was not used."""

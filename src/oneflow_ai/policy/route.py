@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from oneflow_ai.core.call import Call
@@ -21,14 +20,19 @@ from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.policy.score import ScoreBook
 
 CHAIN_MODELS_MOST = 16
+NAMES_REMEMBERED = 1_024
 
 
-@dataclass(frozen=True, slots=True)
 class Router:
     """Orders the targets of a call; what it needs to know comes in: the scores of places, and chance."""
 
-    scores: ScoreBook
-    chance: Chance
+    __slots__ = ("_found", "_snapshot", "chance", "scores")
+
+    def __init__(self, scores: ScoreBook, chance: Chance) -> None:
+        self.scores = scores
+        self.chance = chance
+        self._snapshot: Snapshot | None = None
+        self._found: dict[str, Sequence[Target]] = {}
 
     def targets(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
         """The targets of the call's model, or of the chain its body names; raises `Failure`."""
@@ -40,12 +44,22 @@ class Router:
     def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
         route = snapshot.routes.get(name)
         if route is None:
-            return model_targets(snapshot, name)
+            return self._of_model(snapshot, name)
         task = call.operation.task
         if route.task is not task:
             words = f"route {route.name} is for the task {route.task.value}, not for {task.value}"
             raise Failure(INVALID_VALUE, words, param="model")
         return self._routed(route, call.started_seconds)
+
+    def _of_model(self, snapshot: Snapshot, name: str) -> Sequence[Target]:
+        """The targets of a model's name, remembered as long as the snapshot is in force."""
+        if snapshot is not self._snapshot or len(self._found) >= NAMES_REMEMBERED:
+            self._snapshot = snapshot
+            self._found = {}
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = model_targets(snapshot, name)
+        return found
 
     def _chain(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
         names = {call.model: "model"}

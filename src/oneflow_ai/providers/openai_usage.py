@@ -12,6 +12,8 @@ COUNT_MOST = 1 << 53
 # xAI's own price unit: 1e10 ticks are one US dollar (recording and list price of 2026-11-23).
 _TICKS_PER_USD = 10_000_000_000
 _COST_USD_MOST = 1_000_000
+_PARTS = ("prompt_tokens_details", "completion_tokens_details")
+_MORE = frozenset({"prompt_cache_hit_tokens", "cost", "cost_in_usd_ticks"})
 
 
 def read_usage(found: Any, service_tier: Any = None) -> Usage | None:
@@ -26,6 +28,22 @@ def read_usage(found: Any, service_tier: Any = None) -> Usage | None:
     inputs, outputs = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
     if inputs is None or outputs is None:
         return None
+    tier = service_tier if isinstance(service_tier, str) else None
+    if _count(found.get("total_tokens")) == inputs + outputs and _nothing_else(found):
+        return Usage(inputs, outputs, service_tier=tier)
+    return _read_parts(found, inputs, outputs, tier)
+
+
+def _nothing_else(found: dict[str, Any]) -> bool:
+    """Whether a usage has no part, and no cost, that is worth a closer look."""
+    for name in _PARTS:
+        parts = found.get(name)
+        if parts and (type(parts) is not dict or any(parts.values())):
+            return False
+    return _MORE.isdisjoint(found)
+
+
+def _read_parts(found: dict[str, Any], inputs: int, outputs: int, service_tier: str | None) -> Usage:
     prompt, completion = _part(found, "prompt_tokens_details"), _part(found, "completion_tokens_details")
     total, reasoning = _count(found.get("total_tokens")), _count(completion.get("reasoning_tokens"))
     if reasoning and total == inputs + outputs + reasoning:
@@ -50,7 +68,7 @@ def read_usage(found: Any, service_tier: Any = None) -> Usage | None:
         input_image_tokens=input_image,
         output_image_tokens=output_image,
         cost_nanos=_cost_nanos(found),
-        service_tier=service_tier if isinstance(service_tier, str) else None,
+        service_tier=service_tier,
         odd=parts.odd or (found.get("total_tokens") is not None and total != inputs + outputs),
     )
 

@@ -44,12 +44,15 @@ class MemoryLimits:
         if account.concurrency and key.in_flight >= account.concurrency:
             words = f"this key may run {account.concurrency} calls at once; wait for one to end"
             raise Failure(CONCURRENCY_LIMIT_EXCEEDED, words, param="key")
-        _refuse_above(key.requests, now, 1, "requests")
-        _refuse_above(key.tokens, now, tokens, "tokens")
-        if key.requests is not None:
-            key.requests.take(now)
-        if key.tokens is not None:
-            key.tokens.take(now, tokens)
+        of_requests, of_tokens = key.requests, key.tokens
+        if of_requests is not None and not of_requests.room(now):
+            raise _refusal(of_requests, now, 1, "requests")
+        if of_tokens is not None and not of_tokens.room(now, tokens):
+            raise _refusal(of_tokens, now, tokens, "tokens")
+        if of_requests is not None:
+            of_requests.take(now)
+        if of_tokens is not None:
+            of_tokens.take(now, tokens)
         key.in_flight += 1
         self._holds[call.id] = _Held(key, tokens)
 
@@ -94,7 +97,8 @@ class MemoryLimits:
             key = self._keys[account.key_id] = _Key()
         else:
             self._keys.move_to_end(account.key_id)
-        key.fit(now_seconds, account)
+        if key.account is not account:
+            key.fit(now_seconds, account)
         return key
 
     def _sweep(self, now_seconds: float) -> None:
@@ -114,15 +118,17 @@ class MemoryLimits:
 class _Key:
     """What one API key has used."""
 
-    __slots__ = ("in_flight", "requests", "tokens")
+    __slots__ = ("account", "in_flight", "requests", "tokens")
 
     def __init__(self) -> None:
+        self.account: Account | None = None
         self.in_flight = 0
         self.requests: Gcra | None = None
         self.tokens: Gcra | None = None
 
     def fit(self, now_seconds: float, account: Account) -> None:
         """Take the account's limits."""
+        self.account = account
         self.requests = _fit(self.requests, now_seconds, account.requests_per_minute)
         self.tokens = _fit(self.tokens, now_seconds, account.tokens_per_minute)
 
@@ -154,16 +160,13 @@ def _fit(bucket: Gcra | None, now_seconds: float, rate_per_minute: int) -> Gcra 
     return bucket
 
 
-def _refuse_above(bucket: Gcra | None, now_seconds: float, cost: int, unit: str) -> None:
-    if bucket is None:
-        return
+def _refusal(bucket: Gcra, now_seconds: float, cost: int, unit: str) -> Failure:
     wait_seconds = bucket.wait_seconds(now_seconds, cost)
     if wait_seconds is None:
         words = f"this call may need {cost} {unit}, this key has {bucket.burst} a minute: lower max_tokens"
-        raise Failure(RATE_LIMIT_EXCEEDED, words, param="key", should_retry=False)
-    if wait_seconds:
-        words = f"this key has {bucket.rate_per_minute} {unit} a minute and has used them; wait {wait_seconds:.1f} s"
-        raise Failure(RATE_LIMIT_EXCEEDED, words, param="key", retry_after_seconds=wait_seconds)
+        return Failure(RATE_LIMIT_EXCEEDED, words, param="key", should_retry=False)
+    words = f"this key has {bucket.rate_per_minute} {unit} a minute and has used them; wait {wait_seconds:.1f} s"
+    return Failure(RATE_LIMIT_EXCEEDED, words, param="key", retry_after_seconds=wait_seconds)
 
 
 def _standing(bucket: Gcra | None, now_seconds: float) -> tuple[int | None, int | None, float | None]:
