@@ -24,7 +24,8 @@ CREDENTIALS = [
     ({"xi-api-key": "of_unknown"}, 401, "invalid_api_key"),
     ({"authorization": f"Bearer {KEY}", "x-api-key": OTHER_KEY}, 400, "ambiguous_credentials"),
     ({"cookie": f"key={KEY}"}, 401, "missing_api_key"),
-    ({"authorization": "Bearer " + "x" * 16_000}, 401, "invalid_api_key"),
+    ({"authorization": "Bearer " + "x" * 8_000}, 401, "invalid_api_key"),
+    ({"authorization": "Bearer " + "x" * 16_000}, 431, "headers_too_large"),
 ]
 ACCEPTED = [
     {"authorization": f"Bearer {KEY}"},
