@@ -78,10 +78,15 @@ class Wire(asyncio.Protocol):
 
     async def answer(self, method: str = "GET", seconds: float = ANSWER_SECONDS_MOST) -> Answer:
         """The next answer, to a request of that method; fails when none has come in that time."""
+        found = await self.answer_or_end(seconds, method)
+        assert found is not None, f"{self.end} without an answer, after {bytes(self.raw)[:200]!r}"
+        return found
+
+    async def answer_or_end(self, seconds: float, method: str = "GET") -> Answer | None:
+        """The next answer, or None once there is none to come; fails when neither has come in that time."""
         try:
             async with asyncio.timeout(seconds):
-                while (found := self._take(method)) is None:
-                    assert self.end is None, f"{self.end} without an answer, after {bytes(self.raw)[:200]!r}"
+                while (found := self._take(method)) is None and self.end is None:
                     await self._change()
         except TimeoutError:
             raise AssertionError(f"no answer in {seconds} s, only {bytes(self.raw)[:200]!r}") from None
