@@ -18,7 +18,8 @@ _CALLS = (b"/v1/chat/completions", b"/v1/completions")
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) HTTP/1\.1")
 _HEADER = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[!-~\x80-\xff][\t -~\x80-\xff]*)?)")
-_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?", re.IGNORECASE)
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_OUR_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]*)?", re.IGNORECASE)
 _AUTHORITY = re.compile(rb"http://([^/?#]*)(.*)", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
 
@@ -50,9 +51,9 @@ def read(content: bytes) -> Reading:
     """Read the bytes of one connection."""
     requests = calls = at = 0
     while True:
-        at += len(content[at:]) - len(content[at:].lstrip(b"\r\n"))
         if at == len(content):
             return Reading(requests, calls, OPEN)
+        at += len(content[at:]) - len(content[at:].lstrip(b"\r\n"))
         end = content.find(b"\r\n\r\n", at)
         if end < 0:
             return Reading(requests, calls, INCOMPLETE)
@@ -83,9 +84,10 @@ def _head(head: bytes) -> _Head | None:
     body_bytes = int(lengths[0]) if lengths else 0
     if body_bytes > BODY_BYTES_MOST:
         return None
-    call = request[1] == b"POST" and path.partition(b"?")[0] in _CALLS and KEY.encode() in head
-    closing = any(b"close" in value.lower() for value in _all(fields, b"connection"))
-    return _Head(call, closing, bool(codings), body_bytes)
+    ours = _OUR_HOST.fullmatch(hosts[0]) is not None and KEY.encode() in head
+    call = ours and request[1] == b"POST" and path.partition(b"?")[0] in _CALLS
+    options = b",".join(_all(fields, b"connection")).lower().split(b",")
+    return _Head(call, b"close" in [option.strip(b" \t") for option in options], bool(codings), body_bytes)
 
 
 def _all(fields: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
@@ -119,9 +121,7 @@ def _after_body(content: bytes, at: int, head: _Head) -> int | str:
         if number == 0:
             return _after_trailers(content, size.end())
         at = size.end() + number
-        if at - start > BODY_BYTES_MOST:
-            return MALFORMED
-        if len(content) < at + 2:
+        if at - start > BODY_BYTES_MOST or len(content) < at + 2:
             return INCOMPLETE
         if content[at : at + 2] != b"\r\n":
             return MALFORMED

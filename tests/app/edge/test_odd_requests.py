@@ -97,7 +97,7 @@ async def _answers(wire: Wire, reading: Reading) -> list[Answer]:
 def _check(answers: list[Answer], reading: Reading, *, ended: bool) -> None:
     closing = any(answer.header("connection") == "close" for answer in answers)
     wrong = [answer for answer in answers if answer.status >= 500 and answer.status not in OUR_OWN_STATUSES]
-    assert wrong == []
+    assert wrong == [], f"our own fault: {wrong}"
     served = sum(answer.header("x-oneflow-attempts") not in (None, "0") for answer in answers)
     assert served <= reading.calls, f"{served} calls were served: {answers}"
     if ended and not closing:
