@@ -28,14 +28,12 @@ HOSTS = [
     b"localhost\tevil.example",
     b"localhost:80:80",
     b"localhost:port",
-    b"localhost:",
     b"localhost:-1",
     b"local\\host",
     b"http://localhost",
     b"[::1",
     b"::1",
     b"[::1]a",
-    b"%6cocalhost",
     b"",
 ]
 TARGETS = {

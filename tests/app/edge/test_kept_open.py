@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from statistics import median
+
 import pytest
 
 from tests.app.edge.front import Front
@@ -45,6 +48,7 @@ CASES = {
         refused(401, "invalid_api_key"),
     ),
 }
+QUICK_SECONDS = 0.01
 LATE_HEADS = {
     "wrong key": (START, HOST, BAD_AUTH, JSON),
     "no such path": (b"POST /v1/nothing HTTP/1.1", HOST, AUTH, JSON),
@@ -67,6 +71,17 @@ async def test_one_connection_takes_many_refusals(front: Front) -> None:
             wire.send(content)
             assert_told(await wire.answer(), refusal)
         await assert_usable(wire)
+
+
+async def test_a_refusal_takes_a_hundredth_of_a_second(front: Front) -> None:
+    loop, taken = asyncio.get_running_loop(), []
+    async with connected(front.port) as wire:
+        for content, _ in [*CASES.values()] * 10:
+            began = loop.time()
+            wire.send(content)
+            await wire.answer()
+            taken.append(loop.time() - began)
+    assert median(taken) < QUICK_SECONDS
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
