@@ -35,6 +35,7 @@ from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge.answer import ReplyClient
 from oneflow_ai.edge.asgi import Headers, Message, Receive, Scope, Send
 from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import AsgiReply
 from oneflow_ai.edge.turn import Turn
 from oneflow_ai.flow.admission import Admission
@@ -198,13 +199,10 @@ class ReplyClients:
 
     def scope(self) -> Scope:
         """The scope of one request, as the server makes it, its body there already."""
-        scope: Scope = {
-            "type": "http",
-            "method": "POST",
-            "raw_path": b"/v1/chat/completions",
-            "headers": self._headers,
-        }
-        turn = scope["oneflow.turn"] = Turn(self._line, scope, dict(self._headers), b"POST", keep=True)
+        head = RequestHead(b"POST", b"/v1/chat/completions", b"", self._headers, dict(self._headers))
+        turn = Turn(self._line, head)
+        scope = turn.scope = {"type": "http", "method": "POST", "raw_path": head.path, "headers": self._headers}
+        scope["oneflow.turn"] = turn
         turn.take(self._body)
         turn.take_end()
         return scope

@@ -29,13 +29,14 @@ class ReplyClient:
     """Implements the `Client` port for one HTTP request in OpenAI's dialect.
 
     A stream's head goes out when the answer commits; a whole answer waits for its end, so that its headers can tell
-    what it cost. `begun` says whether anything went out.
+    what it cost. `begun` says whether anything went out. `told_id` is the id that the client gave its request.
     """
 
-    __slots__ = ("_call", "_head", "_parts", "_reply", "begun")
+    __slots__ = ("_call", "_head", "_parts", "_reply", "_told_id", "begun")
 
-    def __init__(self, call: Call, reply: Reply) -> None:
+    def __init__(self, call: Call, reply: Reply, told_id: bytes | None = None) -> None:
         self._call = call
+        self._told_id = told_id or call.id.encode()
         self._reply = reply
         self._head: Head | None = None
         self._parts: list[bytes] = []
@@ -92,7 +93,7 @@ class ReplyClient:
             await self._reply.respond(*failure_reply(failure, self._told(None, 0)))
 
     def _told(self, target: Target | None, attempts: int) -> Headers:
-        headers = [(b"x-request-id", self._call.id.encode()), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
+        headers = [(b"x-request-id", self._told_id), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
         if target is not None:
             headers += _of_target(target.provider, target.model, simulated=target.simulated)
         return headers

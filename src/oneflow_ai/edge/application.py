@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.telemetry.log import Log
 
 TAG_CHARACTERS_MOST = 64
+_CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _CALLS: Mapping[bytes, Operation] = {
     b"/v1/chat/completions": Operation.CHAT,
     b"/v1/completions": Operation.COMPLETION,
@@ -91,29 +93,32 @@ class Edge:
         turn: Turn | None = scope.get("oneflow.turn")
         reply: Reply = turn if turn is not None else AsgiReply(send)
         try:
+            if turn is None or not turn.whole:
+                self._check_length(dict(scope["headers"]))
             operation = _CALLS.get(path)
             if operation is not None:
                 await self._call(operation, scope, receive, turn, reply)
             elif path in _PROBES:
-                await self._probe(path, reply)
+                await self._probe(path, scope, reply)
             elif path.startswith(_DATA_PLANE):
                 await self._list(path, scope, reply)
             else:
                 self._door.check_host(dict(scope["headers"]))
                 await self._control(scope, receive, send)
         except Failure as failure:
-            allow = b"POST" if path in _CALLS else b"GET"
-            await reply.respond(*self.refusal(failure, allow))
+            await reply.respond(*self.refusal(failure, dict(scope["headers"]), path))
 
-    def refusal(self, failure: Failure, allow: bytes = b"GET, POST") -> tuple[int, Headers, bytes]:
+    def refusal(
+        self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes = b""
+    ) -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
-        headers: Headers = [(b"x-request-id", self._id(self._clock.utc()).encode())]
+        told: Headers = [(b"x-request-id", client_id(headers) or self._id(self._clock.utc()).encode())]
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
-            headers.append((b"allow", allow))
+            told.append((b"allow", b"POST" if path in _CALLS else b"GET"))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT):
-            headers.append((b"connection", b"close"))
-        return failure_reply(failure, headers)
+            told.append((b"connection", b"close"))
+        return failure_reply(failure, told)
 
     def failed(self, error: Exception) -> None:
         """A fault of the gateway outside of any call."""
@@ -130,14 +135,14 @@ class Edge:
         if self._engine.calls_open >= self._limits.calls_most:
             raise self._overloaded()
         _check_content(headers)
-        body = await self._body(headers, receive, turn)
+        body = await self._body(receive, turn)
         if body is None:
             return
         received = self._clock.utc()
         until = started + self._seconds(headers)
         envelope = openai.Envelope(self._id(received), account, operation, received, started, until, _tags(headers))
         call = openai.parse(body, envelope)
-        client = ReplyClient(call, reply)
+        client = ReplyClient(call, reply, client_id(headers))
         try:
             if turn is None:
                 await _watched(self._engine.serve(call, client), receive)
@@ -156,17 +161,19 @@ class Edge:
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive, turn: Turn | None) -> bytes | None:
+    async def _body(self, receive: Receive, turn: Turn | None) -> bytes | None:
         """The request's body; None when the client went away meanwhile."""
         body = turn.body() if turn is not None else None
         if body is None:
-            length = headers.get(b"content-length")
-            if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
-                raise self._too_large()
             return await self._received(receive)
         if len(body) > self._limits.body_bytes_most:
             raise self._too_large()
         return body
+
+    def _check_length(self, headers: Mapping[bytes, bytes]) -> None:
+        length = headers.get(b"content-length")
+        if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
+            raise self._too_large()
 
     async def _received(self, receive: Receive) -> bytes | None:
         message = await receive()
@@ -191,7 +198,8 @@ class Edge:
                 seconds = min(seconds, asked) if asked > 0 else seconds
         return seconds
 
-    async def _probe(self, path: bytes, reply: Reply) -> None:
+    async def _probe(self, path: bytes, scope: Scope, reply: Reply) -> None:
+        _check_read(scope)
         if path == b"/health/live":
             await reply.respond(200, _TEXT, b"live")
         elif self.draining:
@@ -204,15 +212,14 @@ class Edge:
     async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
-        if scope["method"] != "GET":
-            raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
+        _check_read(scope)
         self._door.account(dict(scope["headers"]), self._desk.snapshot)
         models = self._models()
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
-        request_id = self._id(self._clock.utc()).encode()
+        request_id = client_id(dict(scope["headers"])) or self._id(self._clock.utc()).encode()
         headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id)]
         await reply.respond(200, headers, openai.models_body(models, self._created, one))
 
@@ -232,12 +239,23 @@ class Edge:
         return f"req_{microseconds:014x}{int(self._chance.random() * (1 << 40)):010x}"
 
 
+def _check_read(scope: Scope) -> None:
+    if scope["method"] not in ("GET", "HEAD"):
+        raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
+
+
 def _check_content(headers: Mapping[bytes, bytes]) -> None:
     kind = headers.get(b"content-type", b"")
     if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         raise Failure(kinds.UNSUPPORTED_MEDIA_TYPE, "send the body as application/json")
     if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise Failure(kinds.UNSUPPORTED_ENCODING, "send the body without a Content-Encoding")
+
+
+def client_id(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The id that the client gave its request, where it is a sound one."""
+    text = headers.get(b"x-request-id")
+    return text if text is not None and _CLIENT_ID.fullmatch(text) else None
 
 
 def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:

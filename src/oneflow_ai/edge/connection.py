@@ -1,41 +1,42 @@
-"""One client's connection: llhttp decides what is HTTP; we decide how much of it, in what time, and in what order."""
+"""One client's connection: what is due in what time, and whose turn it is."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-import httptools
-
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
-from oneflow_ai.edge import head
 from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
+from oneflow_ai.edge.head import NO_HEAD, RequestHead
+from oneflow_ai.edge.reader import SLICE_BYTES, Reader
 from oneflow_ai.edge.turn import BODY_WAITING_BYTES_MOST, Turn
 
-KEEP_ALIVE_SECONDS = 75.0
-BODY_SECONDS_LEAST = 60.0
 BODY_BYTES_PER_SECOND_LEAST = 256 << 10
 TURNS_WAITING_MOST = 16
-# So much is parsed at a time while heads are read: what comes beyond the turns that may wait is left unparsed.
-SLICE_BYTES = 4 << 10
 LINGER_SECONDS = 2.0
 KNOCKS = 3
 KNOCK_SECONDS = 0.05
-_SECONDS = {"idle": KEEP_ALIVE_SECONDS, "end": LINGER_SECONDS}
 _VERSION = {"version": "3.0", "spec_version": "2.3"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Time limits of a client's connection, in seconds: for the head, between a body's bytes, for a stalled reader."""
+    """Time limits of a client's connection, in seconds: for the head, between a body's bytes, for a stalled reader.
+
+    A whole body has `body_seconds_least` and more for each byte of its length; between two requests there may be
+    `keep_alive_seconds`.
+    """
 
     head_seconds: float = 10.0
     body_idle_seconds: float = 10.0
     write_seconds: float = 30.0
+    body_seconds_least: float = 60.0
+    keep_alive_seconds: float = 75.0
 
 
 class Served(Protocol):
@@ -44,8 +45,8 @@ class Served(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
-    def refusal(self, failure: Failure) -> tuple[int, Headers, bytes]:
-        """The answer to what came and is no request: status, headers, body."""
+    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+        """The answer to what came, with these headers, and is no request: status, headers, body."""
 
     def failed(self, error: Exception) -> None:
         """Take note of a fault of our own."""
@@ -67,7 +68,7 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._state = state
         self._loop = loop
-        self._parser: Any = httptools.HttpRequestParser(self)
+        self._reader = Reader(self)
         self._transport: Any = None
         self._client: tuple[str, int] | None = None
         self._server: tuple[str, int] | None = None
@@ -75,14 +76,10 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._unread = b""
         self._deaf = self._half_closed = self._reading_paused = False
-        self._url = b""
-        self._headers: Headers = []
-        self._head_bytes = self._part_bytes = 0
-        self._refusal: Failure | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._drain: asyncio.Future[None] | None = None
         self._since_seconds = self._heard_seconds = 0.0
-        self._due = "head"
+        self._idle = self._ending = False
 
     # ---- asyncio
 
@@ -110,19 +107,15 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         self._heard_seconds = self._loop.time()
-        if self._due == "idle":
-            self._due, self._since_seconds = "head", self._heard_seconds
-        if self._unread or len(data) > SLICE_BYTES:
-            self._unread += data
-            self._parse_unread()
-        else:
-            self._parse(data)
+        if self._idle:
+            self._idle, self._since_seconds = False, self._heard_seconds
+        self._read(data)
         self._advance()
 
     def eof_received(self) -> bool:
         """The client sends no more: it is gone, or has only closed its half and waits for its answer."""
         self._half_closed = True
-        if self._deaf or not self._turns or not self._turns[-1].whole:
+        if self._ending or not self._turns or not self._turns[-1].whole:
             return False
         self._knock(KNOCKS)
         return True
@@ -177,26 +170,32 @@ class Connection(asyncio.Protocol):
 
     def answered(self, turn: Turn) -> None:
         """The answer is complete: the connection closes, or the next request has its turn."""
-        self._turns.popleft()
-        last = self._half_closed and not self._turns and not self._unread
-        if last or not turn.keep or not turn.whole:
+        last = self._half_closed and len(self._turns) == 1 and not self._unread
+        if last or not turn.keep:
+            self._turns.popleft()
             self._close_gently(turn)
-            return
+        elif turn.whole:
+            self._next(turn)
+
+    def _next(self, turn: Turn) -> None:
+        """Both the request and its answer are complete."""
+        assert self._turns[0] is turn
+        self._turns.popleft()
         self._since_seconds = self._loop.time()
-        if self._due == "nothing":
-            self._due = "idle"
+        self._idle = self._reader.due == "nothing"
         if self._unread:
-            self._parse_unread()
+            self._read(b"")
         if self._reading_paused:
             self._listen()
 
     def _close_gently(self, turn: Turn) -> None:
         """Close; while a client still sends, only our half at first, or its system would throw our answer away."""
         self._deaf = True
-        if turn.whole or self._half_closed or not self._transport.can_write_eof():
+        self._unread = b""
+        if turn.failure is None and (turn.whole or self._half_closed or not self._transport.can_write_eof()):
             self._transport.close()
             return
-        self._due, self._since_seconds = "end", self._loop.time()
+        self._ending, self._since_seconds = True, self._loop.time()
         self._transport.write_eof()
         self._listen()
 
@@ -204,13 +203,14 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now_seconds: float) -> None:
         """Close the connection if something of it is overdue."""
-        limits, due = self._limits, self._due
-        since_seconds = now_seconds - self._since_seconds
-        if due in _SECONDS or (due == "head" and not self._turns):
-            if since_seconds > _SECONDS.get(due, limits.head_seconds):
-                self._transport.abort() if due == "end" else self._transport.close()
-        elif due == "body" and self._body_overdue(now_seconds):
-            self._due = "nothing"
+        limits, since_seconds = self._limits, now_seconds - self._since_seconds
+        if self._ending:
+            if since_seconds > LINGER_SECONDS:
+                self._transport.abort()
+        elif not self._turns:
+            if since_seconds > (limits.keep_alive_seconds if self._idle else limits.head_seconds):
+                self._transport.close()
+        elif self._reader.due == "body" and self._body_overdue(now_seconds):
             self._refuse_rest(Failure(kinds.REQUEST_TIMEOUT, "the request did not arrive in time"))
             self._advance()
 
@@ -218,8 +218,7 @@ class Connection(asyncio.Protocol):
         if now_seconds - self._heard_seconds > self._limits.body_idle_seconds:
             # A body that we ourselves stopped reading is not late.
             return not self._reading_paused
-        size = self._turns[-1].headers.get(b"content-length", b"0")
-        allowed = BODY_SECONDS_LEAST + int(size) / BODY_BYTES_PER_SECOND_LEAST
+        allowed = self._limits.body_seconds_least + self._turns[-1].head.length_bytes / BODY_BYTES_PER_SECOND_LEAST
         return now_seconds - self._since_seconds > allowed
 
     def _knock(self, times: int) -> None:
@@ -228,112 +227,76 @@ class Connection(asyncio.Protocol):
             if times > 1:
                 self._loop.call_later(KNOCK_SECONDS, self._knock, times - 1)
 
-    # ---- parsing
+    # ---- reading
 
-    def _parse_unread(self) -> None:
-        """Parse what was read, as long as few enough requests wait for their turn; then read no more for now."""
+    def _read(self, data: bytes) -> None:
+        """Read on as long as few enough requests wait for their turn; then listen no more for now."""
+        reader = self._reader
+        if not self._unread and len(data) <= SLICE_BYTES and len(self._turns) <= TURNS_WAITING_MOST:
+            self._feed(data)
+            return
+        self._unread += data
         while self._unread and not self._deaf:
             if len(self._turns) > TURNS_WAITING_MOST:
                 self._stop_listening()
                 return
-            size = len(self._unread) if self._due == "body" else SLICE_BYTES
+            size = reader.size_bytes(len(self._unread))
             piece, self._unread = self._unread[:size], self._unread[size:]
-            self._parse(piece)
+            self._feed(piece)
 
-    def _parse(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Nothing is upgraded to; the request was answered as it is, and its connection ends with it.
-            self._deaf = True
-            if self._turns:
-                self._turns[-1].keep = False
-        except httptools.HttpParserError as error:
-            self._refuse_rest(self._refusal or _meaning(error, data))
-        else:
-            if self._due == "head":
-                self._part_bytes += len(data)
-                if self._part_bytes > head.HEAD_BYTES_MOST:
-                    self._refuse_rest(head.too_large())
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._url = b""
-        self._headers = []
-        self._head_bytes = self._part_bytes = 0
-        self._due, self._since_seconds = "head", self._heard_seconds
-
-    def on_url(self, piece: bytes) -> None:
-        """A piece of its address."""
-        self._url += piece
-        if len(self._url) > head.URL_BYTES_MOST:
-            self._refuse(head.too_long())
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; after the body, one trailer, which nobody reads."""
-        self._headers.append((name.lower(), value))
-        self._head_bytes += len(name) + len(value)
-        if len(self._headers) > head.HEADERS_MOST or self._head_bytes > head.HEAD_BYTES_MOST:
-            self._refuse(head.too_large())
-
-    def on_headers_complete(self) -> None:
-        """The head is there; its body is due."""
-        parser, headers = self._parser, self._headers
-        method: bytes = parser.get_method()
-        found = dict(headers)
-        try:
-            head.check(method, parser.get_http_version(), headers, found)
-            path, query = head.path_and_query(self._url, found[b"host"])
+            self._reader.feed(data)
         except Failure as failure:
-            self._refuse(failure)
-        scope = self._scope(method, path, query)
-        turn = Turn(self, scope, found, method, keep=parser.should_keep_alive())
-        turn.expects = b"expect" in found
+            self._refuse_rest(failure)
+
+    def take_head(self, head: RequestHead) -> None:
+        """A head is complete; its body is due."""
+        turn = Turn(self, head)
+        scope = turn.scope = _scope(head, self._client, self._server)
         scope["oneflow.turn"] = turn
         self._turns.append(turn)
-        self._due, self._since_seconds = "body", self._heard_seconds
+        self._since_seconds = self._heard_seconds
 
-    def on_body(self, piece: bytes) -> None:
-        """A piece of the body."""
+    def take_body(self, piece: bytes) -> None:
+        """A piece of the body arrived."""
         if self._turns:
             turn = self._turns[-1]
             turn.take(piece)
             if turn.waiting_bytes > BODY_WAITING_BYTES_MOST:
                 self._stop_listening()
 
-    def on_message_complete(self) -> None:
-        """The request is there; nothing is due but our answer."""
-        self._due = "nothing"
+    def take_end(self) -> None:
+        """A request is complete; nothing is due but our answer."""
         if self._turns:
-            self._turns[-1].take_end()
+            turn = self._turns[-1]
+            turn.take_end()
+            if turn.complete:
+                self._next(turn)
 
-    def _scope(self, method: bytes, path: bytes, query: bytes) -> dict[str, Any]:
-        text = path.decode("latin-1")
-        return {
-            "type": "http",
-            "asgi": _VERSION,
-            "http_version": "1.1",
-            "method": method.decode("latin-1"),
-            "scheme": "http",
-            "path": unquote(text) if "%" in text else text,
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self._headers,
-            "client": self._client,
-            "server": self._server,
-        }
+    def _stop_listening(self) -> None:
+        if not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _listen(self) -> None:
+        if self._reading_paused and not self._unread:
+            self._reading_paused = False
+            self._transport.resume_reading()
 
     # ---- turns
 
     def _advance(self) -> None:
         """Let the first request that waits have its turn."""
-        if not self._turns or self._task is not None:
+        if self._task is not None:
             return
-        turn = self._turns[0]
-        if turn.failure is not None:
-            turn.say(*self._served.refusal(turn.failure))
-            return
+        while self._turns and not (turn := self._turns[0]).complete:
+            if turn.failure is None:
+                self._begin(turn)
+                return
+            turn.say(*self._served.refusal(turn.failure, turn.headers))
+
+    def _begin(self, turn: Turn) -> None:
         self._task = task = self._loop.create_task(self._serve(turn))
         self._state.tasks.add(task)
 
@@ -353,47 +316,43 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         else:
             turn.keep = False
-            turn.say(*self._served.refusal(Failure(kinds.INTERNAL_ERROR, "the gateway failed; its log says how")))
-
-    def _refuse(self, failure: Failure) -> None:
-        self._refusal = failure
-        raise ValueError(failure.code)
+            failure = Failure(kinds.INTERNAL_ERROR, "the gateway failed; its log says how")
+            turn.say(*self._served.refusal(failure, turn.headers))
 
     def _refuse_rest(self, failure: Failure) -> None:
         """What comes from here on is no request that can be served: say so when its turn comes, and close."""
         self._deaf = True
         self._unread = b""
-        if not self._turns or self._turns[-1].whole:
-            self._turns.append(Turn(self, {}, {}, b"", keep=False))
-        turn = self._turns[-1]
-        turn.failure, turn.keep = failure, False
-        if self._task is None or turn is not self._turns[0]:
+        if self._turns and self._turns[-1].whole and not self._turns[-1].keep:
+            # The request before was to be the last.
             return
-        if turn.begun:
+        if not self._turns or self._turns[-1].whole:
+            self._turns.append(Turn(self, NO_HEAD))
+        turn = self._turns[-1]
+        turn.failure, turn.keep, turn.whole = failure, False, True
+        if turn.complete or turn.begun:
             self._transport.close()
-        else:
-            turn.say(*self._served.refusal(failure))
+        elif self._task is not None and turn is self._turns[0]:
+            turn.say(*self._served.refusal(failure, turn.headers))
 
-    # ---- reading
 
-    def _stop_listening(self) -> None:
-        if not self._reading_paused:
-            self._reading_paused = True
-            self._transport.pause_reading()
-
-    def _listen(self) -> None:
-        if self._reading_paused and not self._unread:
-            self._reading_paused = False
-            self._transport.resume_reading()
+def _scope(head: RequestHead, client: tuple[str, int] | None, server: tuple[str, int] | None) -> dict[str, Any]:
+    text = head.path.decode("latin-1")
+    return {
+        "type": "http",
+        "asgi": _VERSION,
+        "http_version": "1.1",
+        "method": head.method.decode("latin-1"),
+        "scheme": "http",
+        "path": unquote(text) if "%" in text else text,
+        "raw_path": head.path,
+        "query_string": head.query,
+        "root_path": "",
+        "headers": head.all_headers,
+        "client": client,
+        "server": server,
+    }
 
 
 def _address(found: Any) -> tuple[str, int] | None:
     return (str(found[0]), int(found[1])) if isinstance(found, tuple) and len(found) >= 2 else None
-
-
-def _meaning(error: httptools.HttpParserError, data: bytes) -> Failure:
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and data[:1].isalpha():
-        return Failure(kinds.METHOD_NOT_IMPLEMENTED, "there is no such method")
-    if "version" in str(error) or "PRI" in str(error):
-        return Failure(kinds.HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1")
-    return Failure(kinds.MALFORMED_REQUEST, "the request is not sound HTTP")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 
 from oneflow_ai.core.failure import (
     AMBIGUOUS_CREDENTIALS,
@@ -26,8 +25,8 @@ CREDENTIAL_BYTES_MOST = 8 << 10
 CONTINUE = b"100-continue"
 _CREDENTIALS = (b"authorization", b"x-api-key", b"xi-api-key")
 # Fields that mean one thing: said twice, two readers might each believe another.
-_SINGLE = (b"content-type", b"content-encoding", b"content-length", b"expect", b"origin")
-_REFUSED_METHODS = (b"TRACE", b"CONNECT")
+_SINGLE = (b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"expect", b"origin")
+_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 # RFC 9110 §7.2: a name, an address in brackets, and a port; nothing of a path, a query or a user (2026-11-25).
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(/[^#]*)?", re.IGNORECASE)
@@ -44,22 +43,59 @@ def too_long() -> Failure:
     return Failure(URI_TOO_LONG, f"the address is longer than {URL_BYTES_MOST} bytes")
 
 
-def check(method: bytes, version: str, headers: Headers, found: Mapping[bytes, bytes]) -> None:
-    """Refuse a head that is HTTP but not for us; `found` has each header once. Raises `Failure`."""
+def other_version() -> Failure:
+    """What is wrong with a request in another version of HTTP."""
+    return Failure(HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1")
+
+
+class RequestHead:
+    """A request's head: method, path and query as they were sent, all headers in order, and each of them once.
+
+    `length_bytes` is its body's length, 0 where none is told; `keep` says that the connection may carry another.
+    `failure` is what refuses the request without a doubt about where the next one begins.
+    """
+
+    __slots__ = ("all_headers", "failure", "headers", "keep", "length_bytes", "method", "path", "query")
+
+    def __init__(
+        self, method: bytes, path: bytes, query: bytes, all_headers: Headers, headers: dict[bytes, bytes]
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.all_headers = all_headers
+        self.headers = headers
+        self.length_bytes = int(headers.get(b"content-length") or 0)
+        self.keep = True
+        self.failure: Failure | None = None
+
+
+NO_HEAD = RequestHead(b"", b"", b"", [], {})
+"""That of what is no request."""
+
+
+def read(method: bytes, version: str, url: bytes, headers: Headers) -> RequestHead:
+    """A head that is for us; raises `Failure` for one that is HTTP, but not ours to serve."""
     if version != "1.1":
-        raise Failure(HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1")
-    if method in _REFUSED_METHODS:
+        raise other_version()
+    if method not in _METHODS:
         raise Failure(METHOD_NOT_ALLOWED, "this method is not served")
-    if len(found) != len(headers):
-        _check_repeated(headers)
+    found = dict(headers)
+    ambiguous = _repeated(headers, found) if len(found) != len(headers) else None
     host = found.get(b"host")
     if host is None or not _HOST.fullmatch(host):
         raise Failure(INVALID_HOST, "the request names no host, or not as a name and a port")
+    if b"transfer-encoding" in found and found[b"transfer-encoding"].lower() != b"chunked":
+        raise Failure(MALFORMED_REQUEST, "the only transfer coding that is read is chunked")
     if b"expect" in found and found[b"expect"].lower() != CONTINUE:
         raise Failure(EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
     for name in _CREDENTIALS:
         if name in found and len(found[name]) > CREDENTIAL_BYTES_MOST:
             raise Failure(HEADERS_TOO_LARGE, f"a credential has at most {CREDENTIAL_BYTES_MOST} bytes")
+    path, query = path_and_query(url, host)
+    head = RequestHead(method, path, query, headers, found)
+    head.failure = ambiguous
+    return head
 
 
 def path_and_query(url: bytes, host: bytes) -> tuple[bytes, bytes]:
@@ -84,13 +120,17 @@ def _relative(url: bytes, host: bytes) -> bytes:
     return path if path[:1] == b"/" else b"/" + path
 
 
-def _check_repeated(headers: Headers) -> None:
+def _repeated(headers: Headers, found: dict[bytes, bytes]) -> Failure | None:
+    """What is wrong with headers that stand there twice; two ids of a request are none."""
     counts = Counter(name for name, _ in headers)
     if counts[b"host"] > 1:
         raise Failure(INVALID_HOST, "the request names two hosts")
-    for name in _CREDENTIALS:
-        if counts[name] > 1 and len({value for key, value in headers if key == name}) > 1:
-            raise Failure(AMBIGUOUS_CREDENTIALS, "the request carries two keys that differ")
+    if counts[b"x-request-id"] > 1:
+        del found[b"x-request-id"]
     for name in _SINGLE:
         if counts[name] > 1:
             raise Failure(MALFORMED_REQUEST, f"the header {name.decode()} stands there twice")
+    for name in _CREDENTIALS:
+        if counts[name] > 1 and len({value for key, value in headers if key == name}) > 1:
+            return Failure(AMBIGUOUS_CREDENTIALS, "the request carries two keys that differ")
+    return None

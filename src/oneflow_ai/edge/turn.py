@@ -9,8 +9,10 @@ from typing import Protocol
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers, Message, Scope
+from oneflow_ai.edge.head import RequestHead
 
 BODY_WAITING_BYTES_MOST = 256 << 10
+BODY_SKIPPED_BYTES_MOST = 256 << 10
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _COMMENT = b"3\r\n:\n\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -49,21 +51,21 @@ class Turn:
 
     __slots__ = (
         "_chunked", "_delivered", "_events", "_line", "_pieces", "_waiter", "begun", "cancels", "complete", "expects",
-        "failure", "gone", "headers", "keep", "method", "scope", "until_seconds", "waiting_bytes", "whole",
+        "failure", "gone", "head", "headers", "keep", "scope", "until_seconds", "waiting_bytes", "whole",
     )  # fmt: skip
 
-    def __init__(self, line: Line, scope: Scope, headers: dict[bytes, bytes], method: bytes, *, keep: bool) -> None:
+    def __init__(self, line: Line, head: RequestHead) -> None:
         self._line = line
         self._pieces: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._delivered = False
         self._chunked = self._events = False
-        self.scope = scope
-        self.headers = headers
-        self.method = method
-        self.keep = keep
-        self.expects = False
-        self.failure: Failure | None = None
+        self.head = head
+        self.headers = head.headers
+        self.scope: Scope = {}
+        self.keep = head.keep
+        self.expects = b"expect" in head.headers
+        self.failure: Failure | None = head.failure
         self.until_seconds = float("inf")
         self.waiting_bytes = 0
         self.begun = self.cancels = self.complete = self.whole = self.gone = False
@@ -147,7 +149,8 @@ class Turn:
             return
         lines = self._head(status, headers)
         lines.append(b"content-length: %d\r\n\r\n" % len(body))
-        lines.append(body)
+        if self.head.method != b"HEAD":
+            lines.append(body)
         self._line.write(b"".join(lines))
         self._finish()
 
@@ -158,7 +161,7 @@ class Turn:
             return
         lines = self._head(status, headers)
         names = dict(headers)
-        sized = self.method == b"HEAD" or status in _WITHOUT_BODY or b"content-length" in names
+        sized = self.head.method == b"HEAD" or status in _WITHOUT_BODY or b"content-length" in names
         self._chunked = not sized
         self._events = names.get(b"content-type", b"").startswith(b"text/event-stream")
         lines.append(b"\r\n" if sized else b"transfer-encoding: chunked\r\n\r\n")
@@ -167,7 +170,7 @@ class Turn:
     async def write(self, piece: bytes) -> None:
         """Give a piece of it."""
         await self._line.drained()
-        if piece and not self.gone and self.method != b"HEAD":
+        if piece and not self.gone and self.head.method != b"HEAD":
             self._line.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def end(self, piece: bytes) -> None:
@@ -178,7 +181,7 @@ class Turn:
         if self._chunked:
             chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
             self._line.write(chunk + _LAST_CHUNK)
-        elif piece and self.method != b"HEAD":
+        elif piece and self.head.method != b"HEAD":
             self._line.write(piece)
         self._finish()
 
@@ -200,6 +203,8 @@ class Turn:
 
     def _head(self, status: int, headers: Headers) -> list[bytes]:
         self.begun = True
+        if not (self.whole or self._can_be_skipped()):
+            self.keep = False
         lines = [STATUS_LINES[status]]
         for name, value in self._line.date:
             lines += (name, b": ", value, b"\r\n")
@@ -210,6 +215,10 @@ class Turn:
         if not self.keep:
             lines.append(b"connection: close\r\n")
         return lines
+
+    def _can_be_skipped(self) -> bool:
+        """Whether what is left of the body is little, sure to come and soon read over."""
+        return 0 < self.head.length_bytes <= BODY_SKIPPED_BYTES_MOST and not self.expects
 
     def _finish(self) -> None:
         self.complete = True

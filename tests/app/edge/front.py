@@ -15,8 +15,9 @@ from oneflow_ai.control import ControlPorts, control_plane
 from oneflow_ai.core.call import Account
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge import serve as serve_edge
+from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
-from oneflow_ai.edge.server import ConnectionLimits, listen
+from oneflow_ai.edge.server import listen
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions

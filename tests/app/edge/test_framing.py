@@ -95,8 +95,6 @@ LINES = {
     **{f"name with {mark}": field(b"x%ca: b" % ord(mark)) for mark in '(),/;<=>?@[\\]{}"'},
 }
 REQUEST_LINES = {
-    "two spaces": lines(b"GET  /v1/models HTTP/1.1", HOST, AUTH),
-    "two spaces before the version": lines(b"GET /v1/models  HTTP/1.1", HOST, AUTH),
     "a space in the target": lines(b"GET /v1/mo dels HTTP/1.1", HOST, AUTH),
     "a space after the version": lines(LIST + b" ", HOST, AUTH),
     "a space first": lines(b" " + LIST, HOST, AUTH),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oneflow_ai.edge.server import ConnectionLimits
+from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.simulator import FAST, SimulatorOptions
 from tests.app.edge.conftest import LIMIT_SECONDS
 from tests.app.edge.front import Front, fronting

@@ -1,0 +1,165 @@
+"""Reads a connection's bytes as requests: llhttp decides what is HTTP, we decide how much of it there may be."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+import httptools
+
+from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.edge import head
+from oneflow_ai.edge.asgi import Headers
+
+# So much is parsed at a time while heads are read: what comes beyond the requests that may wait is left unparsed.
+SLICE_BYTES = 4 << 10
+# What a body may cost beside itself: sizes, extensions and trailers of its chunks.
+FRAMING_BYTES_MOST = 16 << 10
+FRAMING_BYTES_EACH = 16
+_REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.1\r\n")
+
+
+class Taker(Protocol):
+    """Who is given the requests, piece by piece."""
+
+    def take_head(self, head: head.RequestHead) -> None:
+        """A head is complete."""
+
+    def take_body(self, piece: bytes) -> None:
+        """A piece of the body arrived."""
+
+    def take_end(self) -> None:
+        """The request is complete."""
+
+
+class Reader:
+    """Gives the requests in the bytes that it is fed. `due` is what must come next: `head`, `body` or `nothing`."""
+
+    __slots__ = (
+        "_bare_bytes", "_body_bytes", "_failure", "_head_bytes", "_headers", "_left_bytes", "_messages", "_parser",
+        "_raw_bytes", "_taker", "_url", "due",
+    )  # fmt: skip
+
+    def __init__(self, taker: Taker) -> None:
+        self._taker = taker
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: Headers = []
+        self._head_bytes = self._raw_bytes = self._body_bytes = self._messages = 0
+        self._left_bytes = self._bare_bytes = 0
+        self._failure: Failure | None = None
+        self.due = "nothing"
+
+    def size_bytes(self, waiting_bytes: int) -> int:
+        """How much of what waits is to be fed next."""
+        return min(waiting_bytes, max(self._left_bytes, SLICE_BYTES) if self.due == "body" else SLICE_BYTES)
+
+    def feed(self, data: bytes) -> None:
+        """Read on; raises `Failure` for what is no request, and must not be fed again after that."""
+        if self._bare_bytes:
+            data = self._feed_bare(data)
+        self._messages = 0
+        self._raw_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            raise self._failure or self._meaning(error, data) from None
+        else:
+            self._bound()
+
+    def _bound(self) -> None:
+        if self.due == "head" and self._raw_bytes > head.HEAD_BYTES_MOST:
+            raise head.too_large()
+        if self.due == "body":
+            framing_bytes = self._raw_bytes - self._body_bytes
+            if framing_bytes > FRAMING_BYTES_MOST + FRAMING_BYTES_EACH * self._body_bytes:
+                raise Failure(kinds.MALFORMED_REQUEST, "the body's chunks are more framing than body")
+
+    def _decline(self, rest: bytes) -> None:
+        """Nothing is upgraded to: the request stands as it is. llhttp leaves what follows it, its body too."""
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.feed(rest)
+
+    def _feed_bare(self, data: bytes) -> bytes:
+        """Take of the body that llhttp left; give what is beyond it."""
+        body, rest = data[: self._bare_bytes], data[self._bare_bytes :]
+        self._bare_bytes -= len(body)
+        self._taker.take_body(body)
+        if not self._bare_bytes:
+            self._end()
+        return rest
+
+    def _meaning(self, error: httptools.HttpParserError, data: bytes) -> Failure:
+        unknown = isinstance(error, httptools.HttpParserInvalidMethodError)
+        if unknown and self._messages == 1 and _REQUEST_LINE.match(data):
+            return Failure(kinds.METHOD_NOT_IMPLEMENTED, "there is no such method")
+        if "Invalid HTTP version" in str(error) or "PRI" in str(error):
+            return head.other_version()
+        return Failure(kinds.MALFORMED_REQUEST, "the request is not sound HTTP")
+
+    def _refuse(self, failure: Failure) -> None:
+        self._failure = failure
+        raise ValueError(failure.code)
+
+    # ---- llhttp
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._messages += 1
+        self._url = b""
+        self._headers = []
+        self._head_bytes = self._raw_bytes = 0
+        self.due = "head"
+
+    def on_url(self, piece: bytes) -> None:
+        """A piece of its address."""
+        self._url += piece
+        if len(self._url) > head.URL_BYTES_MOST:
+            self._refuse(head.too_long())
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; after the body, one trailer, which nobody reads."""
+        if value[-1:] in (b" ", b"\t"):
+            value = value.rstrip(b" \t")
+        self._headers.append((name.lower(), value))
+        self._head_bytes += len(name) + len(value)
+        if len(self._headers) > head.HEADERS_MOST or self._head_bytes > head.HEAD_BYTES_MOST:
+            self._refuse(head.too_large())
+
+    def on_headers_complete(self) -> None:
+        """The head is there; its body is due."""
+        parser, headers = self._parser, self._headers
+        try:
+            found = head.read(parser.get_method(), parser.get_http_version(), self._url, headers)
+        except Failure as failure:
+            self._refuse(failure)
+        self._headers = []
+        self._head_bytes = self._raw_bytes = self._body_bytes = 0
+        self._left_bytes = found.length_bytes
+        self.due = "body"
+        found.keep = parser.should_keep_alive()
+        if parser.should_upgrade() and b"transfer-encoding" in found.headers:
+            self._refuse(Failure(kinds.MALFORMED_REQUEST, "an upgrade is offered with a body in chunks"))
+        self._taker.take_head(found)
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of the body."""
+        self._body_bytes += len(piece)
+        self._left_bytes -= len(piece)
+        self._taker.take_body(piece)
+
+    def on_message_complete(self) -> None:
+        """The request is there."""
+        if self._left_bytes > 0 and self._parser.should_upgrade():
+            self._bare_bytes = self._left_bytes
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._left_bytes = 0
+        self.due = "nothing"
+        self._taker.take_end()
