@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from oneflow_ai.core.call import Call
@@ -50,19 +51,29 @@ class Admission:
                 held.append(meter)
         except BaseException:
             for meter in held:
-                await meter.void(call)
+                with contextlib.suppress(Exception):
+                    await meter.void(call)
             raise
         return admitted
 
     async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
         """The call used something: turn its holds into that."""
-        for meter in self._meters:
-            await meter.settle(call, usage, nanos)
+        await self._each(lambda meter: meter.settle(call, usage, nanos))
 
     async def void(self, call: Call) -> None:
         """The call used nothing that its owner pays for."""
+        await self._each(lambda meter: meter.void(call))
+
+    async def _each(self, let_go: Callable[[Meter], Awaitable[None]]) -> None:
+        """Every meter lets go, whatever became of the one before; then the first fault is raised."""
+        fault: Exception | None = None
         for meter in self._meters:
-            await meter.void(call)
+            try:
+                await let_go(meter)
+            except Exception as error:  # noqa: BLE001 - a fault of one meter must not keep the others' holds
+                fault = fault or error
+        if fault is not None:
+            raise fault
 
     def _bound(self, call: Call, targets: Sequence[Target]) -> Admitted:
         """The targets that have a price, and the most that the dearest of them takes and costs."""

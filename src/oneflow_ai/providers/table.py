@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.ports import Adapter
@@ -21,8 +20,7 @@ class Row:
 
     `base_url` is None where the operator must give one. `environment` names the variable its key is looked for in.
     `key_header` and `key_prefix` say how the key is sent; `key_required` is False for servers that run without one.
-    `requests_per_minute` is the starting value at its own address. `on_cancel` says whether the provider
-    stops billing when the connection is closed.
+    `requests_per_minute` is the starting value at its own address.
     """
 
     adapter: Adapter
@@ -33,16 +31,14 @@ class Row:
     key_required: bool = True
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
-    on_cancel: Literal["stops", "continues"] = "stops"
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-# Addresses and keys: each provider's own API reference, 2026-11-23. `on_cancel`:
-# OpenRouter's published list of providers that stop billing on abort, 2026-11-23.
+# Addresses and keys: each provider's own API reference, 2026-11-23.
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
         "openai": Row(_OPENAI, "https://api.openai.com/v1", "OPENAI_API_KEY", requests_per_minute=60),
-        "groq": Row(_OPENAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY", on_cancel="continues"),
+        "groq": Row(_OPENAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
         # Mistral sends usage in its last chunk unasked and refuses what it does not know, these among it (422
         # extra_forbidden: github.com/avante-corp/avante.nvim/issues/2347, editor-code-assistant/eca/issues/231,
         # 2026-11-24).
@@ -50,7 +46,6 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             OpenAIAdapter(stream_usage=False, renamed=MappingProxyType({"max_completion_tokens": "max_tokens"})),
             "https://api.mistral.ai/v1",
             "MISTRAL_API_KEY",
-            on_cancel="continues",
         ),
         "deepseek": Row(_OPENAI, "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
         "xai": Row(_OPENAI, "https://api.x.ai/v1", "XAI_API_KEY"),

@@ -22,7 +22,7 @@ class AiohttpAnswer:
     """Implements the `HttpAnswer` port over one aiohttp response."""
 
     __slots__ = (
-        "_done", "_expired", "_host", "_loop", "_response", "_timer", "_unpacker", "_until_seconds", "headers",
+        "_done", "_host", "_loop", "_response", "_timer", "_unpacker", "_until_seconds", "_waits", "headers",
         "sent_seconds", "status",
     )  # fmt: skip
 
@@ -32,7 +32,7 @@ class AiohttpAnswer:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._until_seconds = 0.0
-        self._expired = False
+        self._waits = False
         self._done = False
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
@@ -84,6 +84,7 @@ class AiohttpAnswer:
             if ready or content.at_eof():
                 return ready
             self._arm(until_seconds)
+            self._waits = True
             return await content.readany()
         except TimeoutError:
             raise Failure(UPSTREAM_TIMEOUT, f"{self._host} sent nothing more in time") from None
@@ -93,6 +94,8 @@ class AiohttpAnswer:
             raise Failure(UPSTREAM_CLOSED, f"the connection to {self._host} broke within its answer") from error
         except http_exceptions.HttpProcessingError:
             raise Failure(UPSTREAM_BAD_RESPONSE, f"{self._host} sent an answer that is not HTTP") from None
+        finally:
+            self._waits = False
 
     def _cut(self, error: aiohttp.ClientPayloadError) -> Failure:
         # aiohttp calls both a chunk that is none and a chunk that the end cut a transfer-encoding error.
@@ -114,7 +117,9 @@ class AiohttpAnswer:
             self._timer = self._loop.call_at(self._until_seconds, self._ring)
             return
         self._timer = None
-        self._expired = True
+        if not self._waits:
+            # It is the client that takes its time; the provider is given its own at the next read.
+            return
         self._response.content.set_exception(TimeoutError())
 
     def _stop_timer(self) -> None:

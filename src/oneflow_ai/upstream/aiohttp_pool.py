@@ -26,7 +26,6 @@ from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, PunctualHandler
 from oneflow_ai.upstream.way import Way
 
-RETIREMENT_SECONDS = 600.0
 KEEP_ALIVE_SECONDS = 15.0
 STALE_SECONDS_MOST = 0.25
 UPLOAD_PIECE_BYTES = 64 << 10
@@ -83,11 +82,6 @@ class AiohttpUpstream:
             return await self._send(self._fresh, request, url, until_seconds, trace)
         except _NETWORK_ERRORS as error:
             raise _meaning(error, url.host) from None
-
-    async def retire(self) -> None:
-        """Close when the last call on it has ended, at the latest after `RETIREMENT_SECONDS`; does not wait for it."""
-        loop = asyncio.get_running_loop()
-        loop.call_later(RETIREMENT_SECONDS, lambda: loop.create_task(self.close()))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,65 @@
+"""Admission: every meter or none is held, and each lets go whatever another does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.events import Usage
+from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
+from oneflow_ai.core.price import free
+from oneflow_ai.core.target import Target
+from oneflow_ai.flow.admission import Admission
+from tests.policy.places import target
+from tests.ports.calls import call
+
+TARGETS: list[Target] = [replace(target(), price=free())]
+
+
+@dataclass
+class Ledger:
+    """A meter that writes down what it is told, and fails at what it is made to fail at."""
+
+    fails_at: str = ""
+    told: list[str] = field(default_factory=list)
+
+    async def hold(self, call: Call, tokens: int, nanos: int) -> None:
+        if self.fails_at == "refuse":
+            raise Failure(INSUFFICIENT_QUOTA, "nothing is left", param="wallet")
+        self._tell("hold")
+
+    async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
+        self._tell("settle")
+
+    async def void(self, call: Call) -> None:
+        self._tell("void")
+
+    def _tell(self, what: str) -> None:
+        self.told.append(what)
+        if what == self.fails_at:
+            raise OSError(what)
+
+
+async def test_a_meter_that_refuses_lets_those_before_it_go() -> None:
+    first, second, third = Ledger(), Ledger("refuse"), Ledger()
+    with pytest.raises(Failure) as caught:
+        await Admission([first, second, third]).hold(call(), TARGETS)
+    assert caught.value.param == "wallet"
+    assert (first.told, second.told, third.told) == (["hold", "void"], [], [])
+
+
+@pytest.mark.parametrize("what", ["settle", "void"])
+async def test_a_meter_that_fails_keeps_no_other_from_letting_go(what: str) -> None:
+    meters = [Ledger(what), Ledger(), Ledger(what)]
+    admission = Admission(meters)
+    await admission.hold(call(), TARGETS)
+    with pytest.raises(OSError, match=what):
+        await (admission.settle(call(), Usage(), 0) if what == "settle" else admission.void(call()))
+    assert all(meter.told == ["hold", what] for meter in meters)
+
+
+async def test_a_fault_while_letting_go_does_not_hide_the_refusal() -> None:
+    with pytest.raises(Failure, match="nothing is left"):
+        await Admission([Ledger("void"), Ledger("refuse")]).hold(call(), TARGETS)
