@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 NANOS_PER_USD = 1_000_000_000
 PER_MILLION = 1_000_000
+# Below it, nine decimals of the quotient are exact: 15 digits survive a float.
+_FLOAT_NANOS_MOST = 10**15
 DIGITS_MOST = 40
 """The longest number that is read as dollars: more digits are no price, and exact arithmetic on them costs time."""
 
@@ -41,6 +43,8 @@ def nanos_from_usd(value: Dollars) -> int:
 
 def usd_text(nanos: int) -> str:
     """Nano-USD as plain decimal dollars, without exponent and without idle zeros: `"0.000123"`, `"12"`."""
+    if 0 <= nanos < _FLOAT_NANOS_MOST:
+        return f"{nanos / NANOS_PER_USD:.9f}".rstrip("0").rstrip(".")
     sign = "-" if nanos < 0 else ""
     whole, part = divmod(abs(nanos), NANOS_PER_USD)
     return f"{sign}{whole}.{part:09d}".rstrip("0").rstrip(".")

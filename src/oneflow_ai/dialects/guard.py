@@ -47,7 +47,9 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise _unreadable(body, error) from None
     if type(found) is not dict:
         raise Failure(INVALID_TYPE, "the body is a JSON object")
-    _bound(found)
+    # No value takes less than two bytes, and nothing is nested deeper than it has brackets.
+    if len(body) > 2 * ITEMS_MOST or body.count(b"[") + body.count(b"{") > DEPTH_MOST:
+        _bound(found)
     if orjson.dumps(found) != body:
         # Not the shortest form: spaces, escapes, a rounded integer or a key that came twice. A slower look tells.
         json.loads(body, object_pairs_hook=_pairs, parse_int=_integer)
