@@ -52,6 +52,11 @@ def has_credentials(loaded: Loaded) -> bool:
     return any(not TABLE[row.kind].key_required for row in loaded.settings.providers.values() if row.kind in TABLE)
 
 
+def ends_simulated(loaded: Loaded) -> bool:
+    """Whether any route is to end at the simulator."""
+    return any(route.simulate_last for route in loaded.settings.routes.values())
+
+
 def compile_settings(
     loaded: Loaded,
     catalog: Catalog,

@@ -80,6 +80,10 @@ class Edge:
         self.draining = False
         self.ready = False
 
+    def adopt(self, limits: EdgeLimits, door: Door) -> None:
+        """Serve by these bounds and through this door from the next request on."""
+        self._limits, self._door = limits, door
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
