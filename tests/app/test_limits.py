@@ -86,6 +86,18 @@ async def test_too_many_calls_at_once_are_shed_and_probes_are_not(tmp_path: Path
         assert "x-should-retry" not in shed.headers
 
 
+async def test_a_new_call_on_a_kept_connection_is_sent_elsewhere_while_the_gateway_drains(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+        gateway.edge.draining = True
+        refused = await gateway.chat("sim/gpt-6-luna")
+        assert (refused.status, refused.code) == (503, "draining")
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+        assert refused.headers["connection"] == "close"
+        assert "x-should-retry" not in refused.headers
+        assert gateway.wire_attempts("gpt-6-luna") == 1
+
+
 async def test_a_head_a_body_and_a_reader_that_take_too_long_are_cut(tmp_path: Path) -> None:
     limits = ConnectionLimits(head_seconds=0.6, body_idle_seconds=0.6, write_seconds=0.6)
     options = SimulatorOptions(pace=FAST, answer_tokens=80_000)

@@ -108,7 +108,7 @@ class Edge:
         headers: Headers = [(b"x-request-id", self._id().encode())]
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
             headers.append((b"allow", b"POST" if operation is not None else b"GET"))
-        if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT):
+        if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT, kinds.DRAINING):
             headers.append((b"connection", b"close"))
         await send_failure(send, failure, headers)
 
@@ -150,9 +150,11 @@ class Edge:
             connection.call_task = None
 
     def _check_load(self) -> None:
-        if self._engine.calls_open >= self._limits.calls_most:
+        if self._engine.calls_open >= self._limits.calls_most or self.draining:
             least, most = OVERLOADED_SECONDS
             wait = least + (most - least) * self._chance.random()
+            if self.draining:
+                raise Failure(kinds.DRAINING, "the gateway is stopping; try again", retry_after_seconds=wait)
             raise Failure(kinds.OVERLOADED, "too many calls are in flight; try again", retry_after_seconds=wait)
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
