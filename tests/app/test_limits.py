@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -15,7 +16,7 @@ from oneflow_ai.simulator import FAST, Limits, Pace, SimulatorOptions
 from tests.app.gateway import KEY, MESSAGES, Gateway, running
 
 
-def _account(**limits: int) -> dict[str, Account]:
+def _account(**limits: Any) -> dict[str, Account]:
     return {KEY: Account("key_test", "test", **limits)}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock
 from oneflow_ai.dialects import openai
@@ -200,8 +200,8 @@ class Edge:
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
         if scope["method"] != "GET":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
-        self._door.account(dict(scope["headers"]), self._desk.snapshot)
-        models = self._models()
+        account = self._door.account(dict(scope["headers"]), self._desk.snapshot)
+        models = self._models(account)
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
@@ -209,7 +209,7 @@ class Edge:
         headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", self._id().encode())]
         await respond(send, 200, headers, openai.models_body(models, self._created, one))
 
-    def _models(self) -> dict[str, str]:
+    def _models(self, account: Account) -> dict[str, str]:
         snapshot = self._desk.snapshot
         served = {operation.task for operation in _CALLS.values()}
         routes = snapshot.routes.items()
@@ -217,7 +217,7 @@ class Edge:
         for provider in snapshot.providers.values():
             if provider.configured:
                 models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.models))
-        return models
+        return {name: owner for name, owner in models.items() if account.may_use(name)}
 
     def _id(self) -> str:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""
