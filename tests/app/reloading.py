@@ -36,7 +36,6 @@ ROUTE = f'{KEYED}{PRICED}[routes.fast]\ntask = "text"\n'
 ENVIRONMENT = {
     "KEY": "sk-one",
     "OTHER": "sk-two",
-    "PROXY": "http://ann:secret@proxy.lan:3128",
     "SECRET": "s" * 32,
     "OPENAI_API_KEY": "sk-three",
 }

@@ -20,7 +20,7 @@ base_url = "http://127.0.0.1:9/v1"
 api_key = "env:KEY"
 connections_most = 7
 """
-PROXY = "http://ann:secret@proxy.lan:3128"
+PROXY = "http://proxy.lan:3128"
 
 
 @pytest.fixture
