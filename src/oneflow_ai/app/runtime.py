@@ -78,6 +78,7 @@ class Runtime:
         self.demo = self._is_demo(loaded)
         self.books = Books(HealthBook(), ScoreBook(), RetryBudgets())
         self.quota = quota or MemoryQuota(self.clock, self.chance)
+        self.limits = MemoryLimits(self.clock)
         self.metrics = Metrics(VERSION)
         self.tally = ProviderTally(simulated=self.demo)
         self.simulator: Simulator | None = None
@@ -105,7 +106,7 @@ class Runtime:
             self.desk,
             Router(self.books.scores, self.chance),
             Planner(self.books.health, self.books.budgets, self.chance),
-            Admission([MemoryLimits(self.clock)]),
+            Admission([self.limits]),
             AttemptWays(self.clock, self.quota, self.upstream),
             self.recorder,
         )
