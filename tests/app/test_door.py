@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from oneflow_ai.core.call import Account
 from oneflow_ai.edge import EdgeLimits
 from tests.app.gateway import KEY, MESSAGES, OTHER_KEY, running
 
@@ -145,6 +146,21 @@ async def test_the_models_are_listed_with_routes_and_providers(tmp_path: Path) -
         one = await gateway.get("/v1/models/sim/one", {"authorization": f"Bearer {KEY}"})
         assert one.json["id"] == "sim/one"
         assert (await gateway.get("/v1/models")).status == 401
+
+
+async def test_a_key_sees_and_calls_only_the_models_that_it_may_use(tmp_path: Path) -> None:
+    accounts = {KEY: Account("key_test", models=("sim/o*",))}
+    async with running(tmp_path, providers={"sim": 'models = ["one", "two"]'}, accounts=accounts) as gateway:
+        key = {"authorization": f"Bearer {KEY}"}
+        listed = (await gateway.get("/v1/models", key)).json["data"]
+        assert [model["id"] for model in listed] == ["sim/one"]
+        assert (await gateway.get("/v1/models/sim/one", key)).status == 200
+        hidden = await gateway.get("/v1/models/sim/two", key)
+        assert (hidden.status, hidden.code) == (404, "model_not_found")
+        assert (await gateway.chat("sim/one")).status == 200
+        refused = await gateway.chat("sim/two")
+        assert (refused.status, refused.code) == (403, "model_not_allowed")
+        assert gateway.wire_attempts("two") == 0
 
 
 async def test_probes_are_open_and_one_word(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -15,7 +16,7 @@ from oneflow_ai.simulator import FAST, Limits, Pace, SimulatorOptions
 from tests.app.gateway import KEY, MESSAGES, Gateway, running
 
 
-def _account(**limits: int) -> dict[str, Account]:
+def _account(**limits: Any) -> dict[str, Account]:
     return {KEY: Account("key_test", "test", **limits)}
 
 
@@ -84,6 +85,18 @@ async def test_too_many_calls_at_once_are_shed_and_probes_are_not(tmp_path: Path
         assert shed.code == "overloaded"
         assert 1 <= int(shed.headers["retry-after"]) <= 5
         assert "x-should-retry" not in shed.headers
+
+
+async def test_a_new_call_on_a_kept_connection_is_sent_elsewhere_while_the_gateway_drains(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+        gateway.edge.draining = True
+        refused = await gateway.chat("sim/gpt-6-luna")
+        assert (refused.status, refused.code) == (503, "draining")
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+        assert refused.headers["connection"] == "close"
+        assert "x-should-retry" not in refused.headers
+        assert gateway.wire_attempts("gpt-6-luna") == 1
 
 
 async def test_a_head_a_body_and_a_reader_that_take_too_long_are_cut(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import jsonschema
+import pytest
 
 from oneflow_ai.cli.pid_file import PidFile
 from oneflow_ai.cli.remote import remote_of
@@ -36,6 +37,16 @@ def test_a_route_that_leads_nowhere_is_found_with_its_place(place: Place) -> Non
     assert result.exit_code == 2
     (line,) = lines(result.stderr)
     assert line.startswith("oneflow.toml:4: route text: target no-such-model: ")
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("serve", "--port", "0")])
+def test_more_than_one_process_is_refused_rather_than_ignored(place: Place, command: tuple[str, ...]) -> None:
+    place.write("[server]\nworkers = 2\n")
+    result = place.run(*command)
+    assert result.exit_code == 2
+    assert lines(result.stderr) == [
+        "oneflow.toml:2: server.workers: this version runs one process: write 1, or leave it out"
+    ]
 
 
 def test_a_sound_configuration_is_said_to_be_so(place: Place) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 
+import pytest
+
 from oneflow_ai.stores.key_format import looks_valid
 from tests.cli.place import Place, lines
 
@@ -32,6 +34,26 @@ def test_json_tells_the_key_and_its_limits(place: Place) -> None:
     (row,) = lines(place.run("tokens", "list").stdout)[1:]
     assert "60 requests/min, 900 tokens/min, 4 at once" in row
     assert f"until {made['expires_at'][:10]}" in row
+
+
+def test_a_key_can_be_for_some_models_only(place: Place) -> None:
+    made = place.json("tokens", "create", "ci", "--models", " text, openai/*,text")
+    assert made["models"] == ["text", "openai/*"]
+    (row,) = lines(place.run("tokens", "list").stdout)[1:]
+    assert "only text openai/*" in row
+    assert place.json("tokens", "create", "all")["models"] == []
+
+
+@pytest.mark.parametrize(
+    ("models", "words"), [("", "names no model"), (" , ", "names no model"), ("*a", "with * at the end only")]
+)
+def test_models_that_were_not_meant_make_no_key(place: Place, models: str, words: str) -> None:
+    result = place.run("tokens", "create", "ci", "--models", models)
+    assert result.exit_code == 2
+    (line,) = lines(result.stderr)
+    assert line.startswith("oneflow tokens create: ")
+    assert words in line
+    assert place.json("tokens", "list") == []
 
 
 def test_a_revoked_key_stays_in_the_list_as_that(place: Place) -> None:

@@ -25,6 +25,7 @@ async def test_a_key_is_shown_once_and_works_at_once(tmp_path: Path) -> None:
             "tokens_per_minute": 6,
             "concurrency": 7,
             "expires_at": "2120-01-01T00:00:00Z",
+            "models": ["text", "openai/*"],
         }
         made = await make(plane, **limits)
         assert looks_valid(made["key"])
@@ -35,6 +36,47 @@ async def test_a_key_is_shown_once_and_works_at_once(tmp_path: Path) -> None:
         listed = {row["id"]: row for row in reply.json["keys"]}
         assert listed[made["id"]] == {name: value for name, value in made.items() if name != "key"}
         assert made["key"][10:] not in reply.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "allowed"),
+    [
+        (["text", "openai/*"], [], False),
+        (["text", "openai/*"], ["*"], False),
+        (["text", "openai/*"], ["text", "groq/m"], False),
+        (["text"], ["text*"], False),
+        (["text", "openai/*"], ["text"], True),
+        (["text", "openai/*"], ["openai/gpt-6*", "openai/*"], True),
+        (["*"], ["groq/m"], True),
+        ([], ["groq/m"], True),
+    ],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_key_makes_one_for_models_beyond_its_own(
+    plane: Plane, own: list[str], wanted: list[str], allowed: bool
+) -> None:
+    limited = await make(plane, models=own)
+    reply = await plane.post("/api/keys", {"name": "more", "models": wanted}, key=limited["key"])
+    if allowed:
+        assert (reply.status, reply.json["models"]) == (201, wanted)
+    else:
+        assert (reply.status, reply.code, reply.error["param"]) == (403, "insufficient_permissions", "models")
+
+
+@pytest.mark.parametrize("models", [["a b"], [""], ["*a"], ["x"] * 101, "text", [1]])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_models_that_no_call_could_name_are_refused(plane: Plane, models: Any) -> None:
+    reply = await plane.post("/api/keys", {"name": "wrong", "models": models})
+    assert reply.status == 400
+    assert reply.error["param"].startswith("models")
+
+
+async def test_the_plain_form_keeps_to_the_models_of_its_key(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration='[routes.text]\ntargets = ["sim/gpt-6-luna"]\n') as plane:
+        limited = await make(plane, models=["sim/*"])
+        refused = await plane.chat(key=limited["key"])
+        assert (refused.status, refused.code, refused.error["param"]) == (403, "model_not_allowed", "model")
+        assert (await plane.chat(key=limited["key"], model="sim/gpt-6-luna")).status == 200
 
 
 async def test_a_revoked_key_is_refused_by_the_next_request(tmp_path: Path) -> None:

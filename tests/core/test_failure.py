@@ -3,7 +3,7 @@
 import pytest
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.failure import KINDS, Failure, Kind
+from oneflow_ai.core.failure import KINDS, Failure, Kind, in_own_words
 
 # The faults of a provider, as the catalogue of faults orders them. The columns: status, R at the same target, R at
 # another, at another before waiting, B (what the health book holds against whom), and whether it may have run.
@@ -64,7 +64,9 @@ def test_what_is_not_the_providers_failure_blames_nobody_and_is_not_tried_again_
 def test_a_row_is_sound(kind: Kind) -> None:
     assert KINDS[kind.code] is kind
     assert kind.code.replace("_", "").isalnum() and kind.code == kind.code.lower()
-    assert (400 <= kind.status < 500) if kind.cause == "client" else (400 <= kind.status < 600)
+    # 501 and 505 say what a client may not ask of HTTP.
+    client = kind.cause == "client" and kind.status not in (501, 505)
+    assert 400 <= kind.status < (500 if client else 600)
     assert kind.other or not kind.same, "what may be tried again here may be tried elsewhere"
     assert kind.same or not kind.hurry, "there is a wait to come back from"
     assert kind.cause == "upstream" or not kind.ran
@@ -83,3 +85,17 @@ def test_a_failure_has_its_rows_words_unless_it_brings_its_own() -> None:
     assert (own.status, own.code, own.param) == (422, "bad_tool", "tools")
     assert str(own) == "no"
     assert repr(own) == "Failure(bad_tool, 422, 'no')"
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_words_that_may_quote_a_request_are_not_the_gateways_own(kind: Kind) -> None:
+    quoting = kind.cause == "client" or (kind.cause == "upstream" and kind.status < 500)
+    assert kind.own_words is not quoting
+    assert in_own_words(kind.code) is kind.own_words
+
+
+def test_a_providers_own_code_never_makes_its_words_the_gateways() -> None:
+    assert not in_own_words("bad_tool")
+    for code in ("internal_error", "draining", "upstream_error"):
+        assert Failure(kinds.UPSTREAM_REJECTED, "may quote the prompt", code=code).code == "upstream_rejected"
+    assert Failure(kinds.DEADLINE_EXCEEDED, "ours", code="upstream_timeout").code == "upstream_timeout"

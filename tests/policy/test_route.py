@@ -210,6 +210,39 @@ def test_an_error_in_a_chain_names_its_place(body: dict[str, Any], param: str) -
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("models", "name", "body", "param"),
+    [
+        ((), "acme/m1", {}, None),
+        (("fast",), "fast", {}, None),
+        (("acme/*",), "acme/m1", {}, None),
+        (("m*",), "m2", {}, None),
+        (("*",), "fast", {"models": ["m2"]}, None),
+        (("fast", "bolt/m2"), "fast", {"models": ["bolt/m2"], "fallbacks": ["fast"]}, None),
+        (("fast",), "acme/m1", {}, "model"),
+        (("acme/m1",), "m1", {}, "model"),
+        (("acme/m1",), "fast", {}, "model"),
+        (("acme/m",), "acme/m1", {}, "model"),
+        (("fast",), "Fast", {}, "model"),
+        (("fast",), "no-such-model", {}, "model"),
+        (("fast",), "fast", {"models": ["fast", "bolt/m2"]}, "models[1]"),
+        (("fast",), "fast", {"fallbacks": ["m2"]}, "fallbacks[0]"),
+        (("fast",), "void/m3", {"models": ["fast"]}, "model"),
+    ],
+)
+def test_a_key_asks_only_for_the_models_that_it_may_use(
+    models: tuple[str, ...], name: str, body: dict[str, Any], param: str | None
+) -> None:
+    asked = replace(call(name, **body), account=Account("key", models=models))
+    shown = snapshot(Route("fast", Task.TEXT, (target("acme"),)))
+    if param is None:
+        assert router().targets(shown, asked)
+        return
+    with pytest.raises(Failure) as refused:
+        router().targets(shown, asked)
+    assert (refused.value.kind, refused.value.status, refused.value.param) == (kinds.MODEL_NOT_ALLOWED, 403, param)
+
+
 def test_two_credentials_of_one_place_are_both_kept_in_a_chain() -> None:
     route = Route("text", Task.TEXT, tuple(targets("a a#2 b")))
     found = router().targets(snapshot(route), call("text", models=["text"]))

@@ -40,7 +40,7 @@ OVERRIDES = [
     ("ONEFLOW_SERVER__HOSTS", '["a", "b"]', "server.hosts", ["a", "b"]),
     ("ONEFLOW_SERVER__HOSTS", "['a', 'b',]", "server.hosts", ["a", "b"]),
     ("ONEFLOW_RETRY__JITTER", "false", "retry.jitter", False),
-    ("ONEFLOW_SERVER", '{"workers": 2}', "server.workers", 2),
+    ("ONEFLOW_SERVER", '{"calls_most": 2}', "server.calls_most", 2),
     ("ONEFLOW_PROVIDERS__OPENAI__API_VERSION", "2024", "providers.openai.api_version", "2024"),
     ("ONEFLOW_PROVIDERS__OPENAI__CONCURRENCY", "7", "providers.openai.concurrency", 7),
     ("ONEFLOW_PROVIDERS__OPENAI__CONCURRENCY", "null", "providers.openai.concurrency", None),
@@ -72,8 +72,8 @@ def test_a_variable_leaves_the_rest_of_its_table(place: Place) -> None:
 
 
 def test_the_deeper_variable_wins(place: Place) -> None:
-    loaded = place.load(None, ONEFLOW_SERVER__PORT="1", ONEFLOW_SERVER='{"port": 2, "workers": 3}')
-    assert (loaded.settings.server.port, loaded.settings.server.workers) == (1, 3)
+    loaded = place.load(None, ONEFLOW_SERVER__PORT="1", ONEFLOW_SERVER='{"port": 2, "calls_most": 3}')
+    assert (loaded.settings.server.port, loaded.settings.server.calls_most) == (1, 3)
 
 
 # A variable, what it says, the name and the beginning of the message of its mistake.
@@ -239,9 +239,9 @@ def test_the_first_file_of_the_order_is_read(place: Place, present: int) -> None
 
 
 def test_the_process_environment_and_directory_are_the_defaults(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.write("[server]\nworkers = 2")
+    place.write("[server]\ncalls_most = 2")
     monkeypatch.chdir(place.directory)
     monkeypatch.setenv("ONEFLOW_HOME", "home")
     monkeypatch.setenv("ONEFLOW_SERVER__PORT", "1")
     loaded = load()
-    assert (loaded.settings.server.port, loaded.settings.server.workers, loaded.home) == (1, 2, place.home)
+    assert (loaded.settings.server.port, loaded.settings.server.calls_most, loaded.home) == (1, 2, place.home)

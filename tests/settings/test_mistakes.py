@@ -29,7 +29,8 @@ MISTAKES = [
     ("[server]\nhead_seconds = 0", 2, "server.head_seconds", "must be more than 0"),
     ("[server]\nhead_seconds = inf", 2, "server.head_seconds", "must be a finite number"),
     ("[server]\nhead_seconds = true", 2, "server.head_seconds", "must be a number"),
-    ("[server]\nworkers = 65", 2, "server.workers", "must be at most 64"),
+    ("[server]\nworkers = 0", 2, "server.workers", "must be at least 1"),
+    ("[server]\nworkers = 2", 2, "server.workers", "this version runs one process: write 1, or leave it out"),
     ("[server]\nbody_bytes_most = 1", 2, "server.body_bytes_most", "must be at least 1024"),
     ('[server]\nsecret = "hunter2"', 2, "server.secret", REFERENCE),
     ('[server]\nsecret = "env:UNSET"', 2, "server.secret", "env:UNSET is not set"),
@@ -266,7 +267,7 @@ RIGHT = [
     '[providers.ollama]\nmodels = ["opena/x"]\n[routes.text]\ntargets = ["opena/x", "ollama/opena/x"]',
     '[providers.ollama.headers]\nx-author = "Jules Verne"\nHTTP-Referer = "https://example.org/?a=b"',
     '[server]\nauth = "none"\nhosts = ["Gateway.LAN", "[::1]", "10.0.0.1"]',
-    '[state]\nurl = ""\n[server]\nworkers = 4',
+    '[state]\nurl = ""\n[server]\nworkers = 1',
     '[prices."*"]\nusd_per_request = 0',
 ]
 

@@ -64,6 +64,8 @@ SCHEMA_CASES = [
     ('[routes.text]\ntargets = ["openai/a"]', True),
     ("[server]\nport = 65536", False),
     ("[server]\nprot = 1", False),
+    ("[server]\nworkers = 1", True),
+    ("[server]\nworkers = 2", False),
     ("[sever]", False),
     ('[providers.groq]\napi_key = "gsk_1"', False),
     ('[routes.text]\nstrategy = "split"', False),

@@ -91,8 +91,7 @@ async def test_only_oneflows_own_words_are_kept_of_a_failure(history: History, c
     await keep(history, [failure(1, code, kind.status, "words")])
     record = await history.get("req-1")
     assert record is not None
-    ours = kind.cause in ("policy", "gateway") or (kind.cause == "upstream" and kind.status >= 500)
-    assert record.message == ("words" if ours else None)
+    assert record.message == ("words" if kind.own_words else None)
 
 
 async def test_what_a_client_or_provider_makes_long_is_cut(database: Database) -> None:

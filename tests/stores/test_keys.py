@@ -17,7 +17,7 @@ from oneflow_ai.core.call import Account
 from oneflow_ai.core.target import Secret
 from oneflow_ai.stores import StoreRefused
 from oneflow_ai.stores.key_format import ALPHABET, KEY_CHARACTERS, KeyDigest, looks_valid, new_key
-from oneflow_ai.stores.keys import KeyLimits, Keys, keys_were_made
+from oneflow_ai.stores.keys import MODELS_MOST, KeyLimits, Keys, keys_were_made
 from oneflow_ai.stores.sqlite import Database
 from oneflow_ai.testing import StepClock
 
@@ -90,8 +90,9 @@ def test_a_digester_shows_no_pepper_and_takes_none_that_is_too_long() -> None:
 
 
 async def test_a_new_key_opens_its_account_with_its_limits(keys: Keys) -> None:
-    made = await keys.create("Ann", KeyLimits(requests_per_minute=10, tokens_per_minute=20, concurrency=3))
-    assert await keys.load_all() == {digest(made.key): Account(made.row.id, "Ann", 10, 20, 3)}
+    models = ("text", "openai/*")
+    made = await keys.create("Ann", KeyLimits(10, 20, 3, models=models))
+    assert await keys.load_all() == {digest(made.key): Account(made.row.id, "Ann", 10, 20, 3, models)}
     assert made.row.prefix == made.key.reveal()[:7]
     assert await keys.list_rows() == [made.row]
 
@@ -107,6 +108,18 @@ def test_limits_below_nothing_and_ends_without_a_zone_are_refused() -> None:
         KeyLimits(concurrency=-1)
     with pytest.raises(ValueError, match="time zone"):
         KeyLimits(expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 - what is refused
+
+
+@pytest.mark.parametrize("model", ["", "a b", "a,b", "*/m", "a**", "é", "a\n", "m" * 257])
+def test_a_model_that_no_call_could_name_is_refused(model: str) -> None:
+    with pytest.raises(ValueError, match="without spaces or commas"):
+        KeyLimits(models=("text", model))
+
+
+def test_a_key_has_a_bounded_number_of_models() -> None:
+    assert KeyLimits(models=("*",) * MODELS_MOST).models[0] == "*"
+    with pytest.raises(ValueError, match="at most 100 models"):
+        KeyLimits(models=("*",) * (MODELS_MOST + 1))
 
 
 async def test_a_revoked_key_opens_nothing_and_keeps_the_moment_it_was_revoked(keys: Keys, clock: StepClock) -> None:

@@ -28,7 +28,64 @@ def test_it_tells_what_is_left_and_until_when() -> None:
 
 @pytest.mark.parametrize("account", [Account("free"), Account("calls", concurrency=3)])
 def test_where_there_is_no_limit_a_minute_nothing_is_told(account: Account) -> None:
-    assert MemoryLimits(StepClock()).standing(account) == RateHints()
+    assert MemoryLimits(StepClock()).standing(account) is None
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        (
+            Account("key", requests_per_minute=60),
+            RateHints(60, 59, 1.0, None, None, None),
+        ),
+        (
+            Account("key", tokens_per_minute=600),
+            RateHints(None, None, None, 600, 500, 10.0),
+        ),
+    ],
+)
+def test_only_the_limits_that_there_are_are_told(account: Account, told: RateHints) -> None:
+    async def story(clock: VirtualClock, chance: SeededChance) -> None:
+        limits = MemoryLimits(clock)
+        await limits.hold(call(account), 100, 0)
+        assert limits.standing(account) == told
+
+    run_virtual(story)
+
+
+def test_all_that_is_told_to_be_left_is_there_and_no_more() -> None:
+    async def story(clock: VirtualClock, chance: SeededChance) -> None:
+        limits = MemoryLimits(clock)
+        account = Account("key", requests_per_minute=7)
+        for _ in range(200):
+            await clock.sleep(chance.random() * 20)
+            told = limits.standing(account)
+            assert told is not None and told.remaining_requests is not None and told.reset_requests_seconds is not None
+            for _ in range(told.remaining_requests):
+                await limits.hold(call(account), 0, 0)
+            with pytest.raises(Failure):
+                await limits.hold(call(account), 0, 0)
+            now = limits.standing(account)
+            assert now is not None and now.remaining_requests == 0
+            assert 0 <= told.reset_requests_seconds <= 60
+
+    run_virtual(story)
+
+
+def test_looking_changes_nothing_whatever_the_account_says() -> None:
+    async def story(clock: VirtualClock, chance: SeededChance) -> None:
+        limits = MemoryLimits(clock)
+        account = Account("key", requests_per_minute=2)
+        for _ in range(2):
+            await limits.hold(call(account), 0, 0)
+        before = limits.standing(account)
+        for other in (Account("key"), Account("key", tokens_per_minute=5), Account("key", requests_per_minute=9_000)):
+            limits.standing(other)
+        assert limits.standing(account) == before == RateHints(2, 0, 60.0)
+        with pytest.raises(Failure):
+            await limits.hold(call(account), 0, 0)
+
+    run_virtual(story)
 
 
 def test_no_key_gains_by_the_coming_of_others() -> None:

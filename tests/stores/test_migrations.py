@@ -10,12 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, select, text
 
 from oneflow_ai.stores.driver import sqlite_module
 from oneflow_ai.stores.schema import migrate, settle_schema
 from oneflow_ai.stores.sqlite import Database
-from oneflow_ai.stores.tables import HEAD, metadata
+from oneflow_ai.stores.tables import HEAD, api_keys, metadata
 
 
 def config(connection: Connection) -> Config:
@@ -70,6 +70,17 @@ def test_every_step_can_be_taken_back(connection: Connection) -> None:
     migrate(connection, None)
     command.downgrade(config(connection), "base")
     assert shape(connection) == {}
+
+
+def test_a_key_of_before_there_were_models_may_use_all(connection: Connection) -> None:
+    command.upgrade(config(connection), "0001")
+    connection.execute(
+        text("INSERT INTO api_keys (id, name, digest, prefix, created_at) VALUES ('key_1', 'Ann', x'00', 'of_1234', 1)")
+    )
+    migrate(connection, "0001")
+    assert connection.execute(select(api_keys.c.id, api_keys.c.models)).one() == ("key_1", None)
+    command.downgrade(config(connection), "0001")
+    assert connection.execute(text("SELECT name FROM api_keys")).scalar() == "Ann"
 
 
 async def test_opening_an_older_database_migrates_it(tmp_path: Path) -> None:

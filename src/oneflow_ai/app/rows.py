@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from oneflow_ai.catalog import Catalog
@@ -21,6 +21,8 @@ from oneflow_ai.settings import (
     configured_providers,
     configured_routes,
     credentials,
+    is_reference,
+    resolve,
     resolve_headers,
 )
 from oneflow_ai.upstream import Way
@@ -52,6 +54,11 @@ def has_credentials(loaded: Loaded) -> bool:
     return any(not TABLE[row.kind].key_required for row in loaded.settings.providers.values() if row.kind in TABLE)
 
 
+def ends_simulated(loaded: Loaded) -> bool:
+    """Whether any route is to end at the simulator."""
+    return any(route.simulate_last for route in loaded.settings.routes.values())
+
+
 def compile_settings(
     loaded: Loaded,
     catalog: Catalog,
@@ -69,7 +76,7 @@ def compile_settings(
         # The four providers that everybody has need no table; those whose wire this version lacks are left out.
         if found.kind in TABLE or name in settings.providers:
             providers.append(_provider(loaded, name, found, simulated))
-            ways[name] = Way(found.ca_file, found.proxy, found.connections_most)
+            ways[name] = Way(_trusted(loaded, found.ca_file), _proxy(loaded, found.proxy), found.connections_most)
     if simulated is not None and not simulated.everywhere:
         providers.append(_simulator(simulated))
         ways[SIMULATOR] = Way()
@@ -89,6 +96,18 @@ def compile_settings(
         on=on,
     )
     return Plant(compile_snapshot(rows, TABLE, catalog), ways)
+
+
+def _trusted(loaded: Loaded, ca_file: str | None) -> str | None:
+    return None if ca_file is None else str(loaded.home / ca_file)
+
+
+def _proxy(loaded: Loaded, proxy: str | None) -> str | None:
+    if proxy is None or not is_reference(proxy):
+        return proxy
+    secret = resolve(proxy, loaded.environment, loaded.home)
+    assert secret is not None, "a configuration whose proxy is not set was refused"
+    return secret.reveal()
 
 
 def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Simulated | None) -> ProviderRow:
@@ -154,8 +173,14 @@ def _route(loaded: Loaded, name: str, ways: dict[str, Way], simulated: Simulated
 def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> RouteTarget:
     way = None
     if target.proxy is not None or target.ca_file is not None:
-        way = f"{target.target} by {target.proxy or target.ca_file}"
-        ways[way] = Way(target.ca_file, target.proxy)
+        # What was written, not what it leads to: a way's name is no place for a password.
+        way = f"{target.target} by {target.proxy or ''} {target.ca_file or ''}"
+        usual = ways.get(target.target.partition("/")[0], Way())
+        ways[way] = replace(
+            usual,
+            ca_file=_trusted(loaded, target.ca_file) or usual.ca_file,
+            proxy=_proxy(loaded, target.proxy) or usual.proxy,
+        )
     return RouteTarget(
         name=target.target,
         weight=target.weight,

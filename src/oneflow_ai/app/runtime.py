@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from oneflow_ai.app.clock import SystemClock, system_chance
-from oneflow_ai.app.rows import Plant, Simulated, compile_settings, has_credentials
+from oneflow_ai.app.reload import check_reload
+from oneflow_ai.app.rows import Plant, Simulated, compile_settings, ends_simulated, has_credentials
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.target import Snapshot
@@ -65,18 +66,19 @@ class Runtime:
         demo_asked: bool = False,
         in_process: bool = False,
         log: Log | None = None,
-        watchers: Sequence[Watcher] = (),
         quota: MemoryQuota | None = None,
     ) -> None:
         self.loaded = loaded
-        self._watchers = tuple(watchers)
+        self._demo_asked = demo_asked
+        self._in_process = in_process
         self.log = log or NoLog()
         self.clock = SystemClock()
         self.chance = system_chance()
         self.catalog: Catalog = load_catalog()
-        self.demo = demo(loaded, demo_asked, has_credentials(loaded), in_process=in_process)
+        self.demo = self._is_demo(loaded)
         self.books = Books(HealthBook(), ScoreBook(), RetryBudgets())
         self.quota = quota or MemoryQuota(self.clock, self.chance)
+        self.limits = MemoryLimits(self.clock)
         self.metrics = Metrics(VERSION)
         self.tally = ProviderTally(simulated=self.demo)
         self.simulator: Simulator | None = None
@@ -84,24 +86,19 @@ class Runtime:
         self._accounts: Mapping[bytes, Account] = {}
         self._keys: Mapping[bytes, Account] = {}
         self._version = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watchers: Sequence[Watcher] = ()
+        self._retention_changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         """Start. Raises `SettingsError`, `StoreRefused` or `ValueError` for what cannot be used."""
         loaded = self.loaded
         loaded.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.demo or any(route.simulate_last for route in loaded.settings.routes.values()):
-            self.simulator = await Simulator(SimulatorOptions(record_requests_most=SIMULATED_REQUESTS_KEPT)).start()
-        plant = self._compile(loaded, self._keys)
+        self.simulator = await self._simulator_for(loaded)
+        plant = self._compile(loaded, self.simulator)
         self.database = await Database.open(database_path(loaded))
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
-        self.recorder = QueueRecorder(
-            self.history,
-            (self.metrics.observe, self.tally.observe, *self._watchers),
-            self.clock,
-            self.log,
-            Bounds(rows_most=loaded.settings.history.queue_most),
-        )
+        self.recorder = QueueRecorder(self.history, self._all_watchers(), self.clock, self.log, _bounds(loaded))
         self.recorder.start()
         self.upstream = Ways(plant.ways)
         self.desk = Desk(plant.snapshot)
@@ -109,7 +106,7 @@ class Runtime:
             self.desk,
             Router(self.books.scores, self.chance),
             Planner(self.books.health, self.books.budgets, self.chance),
-            Admission([MemoryLimits(self.clock)]),
+            Admission([self.limits]),
             AttemptWays(self.clock, self.quota, self.upstream),
             self.recorder,
         )
@@ -132,16 +129,39 @@ class Runtime:
 
     def keep(self, work: Coroutine[None, None, None]) -> None:
         """Run a task for as long as the runtime is open."""
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def reload(self, loaded: Loaded) -> None:
-        """Serve by another configuration from the next call on; raises `ValueError` and keeps the old one."""
-        plant = self._compile(loaded, self._keys)
-        self.loaded = loaded
-        await self.upstream.replace(plant.ways)
+        """Serve by another configuration from the next call on.
+
+        Raises `ValueError`, among others for what only a restart can change, and `OSError`: then the old one is kept
+        whole.
+        """
+        check_reload(self.loaded, loaded)
+        if self._is_demo(loaded) != self.demo:
+            raise ValueError("demo mode cannot begin or end while the server runs; restart it")
+        simulator = self.simulator or await self._simulator_for(loaded)
+        try:
+            plant = self._compile(loaded, simulator)
+            await self.upstream.replace(plant.ways)
+        except BaseException:
+            if simulator is not None and simulator is not self.simulator:
+                await simulator.stop()
+            raise
+        self.loaded, self.simulator = loaded, simulator
         self.desk.snapshot = plant.snapshot
         self.admit(self._accounts)
         self._bind(plant.snapshot)
+        self.history.keep_prompts = loaded.settings.history.prompts
+        self.recorder.adopt(self._all_watchers(), _bounds(loaded))
+        self._retention_changed.set()
+
+    def watch_with(self, watchers: Sequence[Watcher]) -> None:
+        """Tell these of each finished call from now on, beside metrics and tally."""
+        self._watchers = tuple(watchers)
+        self.recorder.adopt(self._all_watchers(), _bounds(self.loaded))
 
     def admit(self, keys: Mapping[bytes, Account]) -> None:
         """Accept these keys, and no others, from the next call on."""
@@ -163,15 +183,28 @@ class Runtime:
         microseconds = int(self.clock.utc().timestamp() * 1_000_000)
         return f"{prefix}_{microseconds:014x}{os.urandom(ID_RANDOM_BYTES).hex()}"
 
-    def _compile(self, loaded: Loaded, keys: Mapping[bytes, Account]) -> Plant:
+    def _is_demo(self, loaded: Loaded) -> bool:
+        return demo(loaded, self._demo_asked, has_credentials(loaded), in_process=self._in_process)
+
+    def _all_watchers(self) -> Sequence[Watcher]:
+        return (self.metrics.observe, self.tally.observe, *self._watchers)
+
+    async def _simulator_for(self, loaded: Loaded) -> Simulator | None:
+        """A simulator that listens, where this configuration has something simulated."""
+        if not (self.demo or ends_simulated(loaded)):
+            return None
+        return await Simulator(SimulatorOptions(record_requests_most=SIMULATED_REQUESTS_KEPT)).start()
+
+    def _compile(self, loaded: Loaded, simulator: Simulator | None) -> Plant:
         self._version += 1
         simulated = None
-        if self.simulator is not None:
-            simulated = Simulated(self.simulator.base_url, everywhere=self.demo)
+        # One that an earlier configuration started goes on for its calls, and is nothing that a new call can reach.
+        if simulator is not None and (self.demo or ends_simulated(loaded)):
+            simulated = Simulated(simulator.base_url, everywhere=self.demo)
         return compile_settings(
             loaded,
             self.catalog,
-            keys,
+            self._keys,
             simulated=simulated,
             version=str(self._version),
             on=self.clock.utc().date(),
@@ -201,8 +234,15 @@ class Runtime:
         self.metrics.bind(target for route in snapshot.routes.values() for target in route.targets)
 
     async def _retain(self) -> None:
-        days = self.loaded.settings.history.retention_days
         while True:
+            self._retention_changed.clear()
+            days = self.loaded.settings.history.retention_days
             with contextlib.suppress(Exception):
                 await self.history.forget_before(self.clock.utc() - timedelta(days=days))
-            await asyncio.sleep(RETENTION_CHECK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETENTION_CHECK_SECONDS):
+                    await self._retention_changed.wait()
+
+
+def _bounds(loaded: Loaded) -> Bounds:
+    return Bounds(rows_most=loaded.settings.history.queue_most)

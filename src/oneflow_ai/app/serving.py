@@ -12,20 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from oneflow_ai.app.front import Front
 from oneflow_ai.app.keys import open_keys
 from oneflow_ai.app.runtime import Runtime
-from oneflow_ai.control import ControlPorts, control_plane
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Secret
-from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.connection import ConnectionLimits
-from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.server import listen
-from oneflow_ai.settings import Loaded, SettingsError, is_loopback
-from oneflow_ai.stores.key_format import KeyDigest
+from oneflow_ai.settings import Loaded, SettingsError
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys
-from oneflow_ai.telemetry.access import AccessLog
 from oneflow_ai.telemetry.logging import OpenLog
 
 KEYS_CHECK_SECONDS = 0.5
@@ -44,14 +40,20 @@ class Started:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """For SIGHUP: reads the configuration anew, and has the log follow one that is in force."""
+
+    load: Callable[[], Loaded]
+    log_as: Callable[[Loaded], None]
+
+
 class Server:
     """One serving process."""
 
-    def __init__(
-        self, loaded: Loaded, load_again: Callable[[], Loaded], log: OpenLog, announce: Callable[[Started], None]
-    ) -> None:
+    def __init__(self, loaded: Loaded, again: Again, log: OpenLog, announce: Callable[[Started], None]) -> None:
         self._loaded = loaded
-        self._load_again = load_again
+        self._again = again
         self._open_log = log
         self._log = log.log
         self._announce = announce
@@ -61,9 +63,8 @@ class Server:
         """Serve until told to stop. Raises `SettingsError`, `StoreRefused`, `ValueError` or `OSError` at the start."""
         began = perf_counter()
         settings = self._loaded.settings.server
-        watchers = [AccessLog(self._open_log.lines)] if self._loaded.settings.log.access else []
         with contextlib.closing(listen(settings.host, settings.port)) as listener:
-            async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log, watchers=watchers) as runtime:
+            async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log) as runtime:
                 await self._serve(runtime, listener, began)
 
     async def _serve(self, runtime: Runtime, listener: socket.socket, began_seconds: float) -> None:
@@ -73,9 +74,10 @@ class Server:
         first_key = await keys.ensure_first_key(self._loaded.home)
         runtime.admit(await keys.load_all())
         runtime.keep(self._refresh(runtime, keys))
-        edge = self._edge(runtime, keys, digest)
+        front = Front(runtime, keys, digest, self._open_log.lines)
+        edge = front.edge
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload(runtime)))
+        loop.add_signal_handler(signal.SIGHUP, lambda: runtime.keep(self.reload(front)))
 
         def ready() -> None:
             _settle_memory()
@@ -101,28 +103,6 @@ class Server:
             seconds=seconds,
         )
 
-    def _edge(self, runtime: Runtime, keys: Keys, digest: KeyDigest) -> Edge:
-        settings = self._loaded.settings
-        hosts = loopback_hosts(settings.server.hosts) if is_loopback(settings.server.host) else None
-        door = Door(digest, keys_needed=settings.server.auth == "keys", hosts=hosts)
-        limits = EdgeLimits(
-            settings.server.body_bytes_most, settings.server.calls_most, settings.retry.deadline_seconds
-        )
-        ports = EdgePorts(
-            desk=runtime.desk,
-            engine=runtime.engine,
-            door=door,
-            control=control_plane(
-                ControlPorts(runtime, keys, lambda headers: door.account(headers, runtime.desk.snapshot))
-            ),
-            limits=limits,
-            clock=runtime.clock,
-            chance=runtime.chance,
-            log=self._log,
-            refused=runtime.metrics.refused,
-        )
-        return Edge(ports)
-
     async def _refresh(self, runtime: Runtime, keys: Keys) -> None:
         """Take up, within a second, keys that others made and revoked; a database that is gone changes nothing."""
         version = await keys.version()
@@ -137,10 +117,13 @@ class Server:
             except Failure:
                 continue
 
-    async def _reload(self, runtime: Runtime) -> None:
+    async def reload(self, front: Front) -> None:
+        """Read the configuration anew and serve by it, or keep the old one and tell the log why."""
         async with self._reloading:
             try:
-                await runtime.reload(self._load_again())
+                loaded = self._again.load()
+                await front.reload(loaded)
+                self._again.log_as(loaded)
             except (SettingsError, ValueError, OSError) as error:
                 self._log.error("the new configuration is not used", reason=str(error))
             else:
@@ -161,9 +144,9 @@ async def serve(
     loaded: Loaded,
     *,
     demo_asked: bool,
-    load_again: Callable[[], Loaded],
+    again: Again,
     log: OpenLog,
     announce: Callable[[Started], None],
 ) -> None:
-    """Serve a configuration until SIGTERM or SIGINT; `load_again` reads it anew for SIGHUP."""
-    await Server(loaded, load_again, log, announce).run(demo_asked=demo_asked)
+    """Serve a configuration until SIGTERM or SIGINT; `again` is for SIGHUP."""
+    await Server(loaded, again, log, announce).run(demo_asked=demo_asked)

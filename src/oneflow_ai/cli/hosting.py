@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from oneflow_ai.app.clock import SystemClock
-from oneflow_ai.app.serving import Started, serve
+from oneflow_ai.app.serving import Again, Started, serve
 from oneflow_ai.cli.configured import Wrong, late_mistake, load_settings
 from oneflow_ai.cli.failures import Refused
 from oneflow_ai.cli.output import note, on_terminal, say
@@ -22,7 +22,7 @@ from oneflow_ai.cli.pid_file import PidFile, Serving
 from oneflow_ai.cli.welcome import welcome, welcome_line
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
-from oneflow_ai.telemetry.logging import OpenLog, listen_to_libraries, open_log
+from oneflow_ai.telemetry.logging import Look, OpenLog, listen_to_libraries, open_log
 
 if TYPE_CHECKING:
     from oneflow_ai.cli.serve import ServeOptions
@@ -74,7 +74,7 @@ class _Host:
         await serve(
             self._loaded,
             demo_asked=self._options.demo,
-            load_again=self._read_again,
+            again=Again(self._read_again, lambda loaded: log.adopt(look_of(loaded))),
             log=log,
             announce=partial(self._announce, log),
         )
@@ -109,11 +109,16 @@ class _Host:
 
 
 def _opened(loaded: Loaded) -> OpenLog:
+    return open_log(sys.stderr.buffer, SystemClock(), look_of(loaded))
+
+
+def look_of(loaded: Loaded) -> Look:
+    """How the log of a server with this configuration is written; `auto` asks whether a terminal reads it."""
     settings = loaded.settings
     seen = sys.stderr.isatty()
     terminal = settings.log.format == "text" or (settings.log.format == "auto" and seen)
     colors = seen and not loaded.environment.get("NO_COLOR")
-    return open_log(sys.stderr.buffer, SystemClock(), level=settings.server.log_level, terminal=terminal, colors=colors)
+    return Look(settings.server.log_level, terminal=terminal, colors=colors)
 
 
 def _run(work: object) -> None:

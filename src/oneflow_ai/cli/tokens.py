@@ -38,6 +38,10 @@ class NewKeyOptions(Common):
     concurrency: Annotated[
         int, typer.Option(min=0, metavar="N", show_default=False, help="Calls at once; left out: no limit.")
     ] = 0
+    models: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Models it may use, as calls name them, or `A*`; left out: all."),
+    ] = None
     days: Annotated[
         int | None, typer.Option(min=1, max=DAYS_MOST, metavar="N", help="Days until it ends; left out: never.")
     ] = None
@@ -50,10 +54,11 @@ def create(
     from oneflow_ai.stores.keys import KeyLimits
 
     end = None if options.days is None else datetime.now(UTC) + timedelta(days=options.days)
-    if max(options.requests_per_minute, options.tokens_per_minute, options.concurrency) > COUNT_MOST:
+    counts = options.requests_per_minute, options.tokens_per_minute, options.concurrency
+    if max(counts) > COUNT_MOST:
         raise misuse(f"oneflow tokens create: a limit is at most {COUNT_MOST:,}; leave it out for none")
-    limits = KeyLimits(options.requests_per_minute, options.tokens_per_minute, options.concurrency, end)
     try:
+        limits = KeyLimits(*counts, end, _models(options.models))
         made = _with_keys(options, lambda keys: keys.create(name, limits), make=True)
     except ValueError as error:
         raise misuse(f"oneflow tokens create: {error}") from None
@@ -105,6 +110,13 @@ def revoke(
         say(f"{row.id} ({row.name}) is revoked")
 
 
+def _models(text: str | None) -> tuple[str, ...]:
+    names = () if text is None else tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if text is not None and not names:
+        raise misuse("oneflow tokens create: --models names no model; leave it out for all")
+    return names
+
+
 def _with_keys(options: Common, use: Callable[[Keys], Awaitable[T]], *, make: bool = False) -> T | None:
     """What `use` gives of the keys; None when there is no database and none is to be made."""
     from oneflow_ai.cli.configured import load_settings
@@ -150,6 +162,7 @@ def _shown(row: KeyRow) -> dict[str, Any]:
         "requests_per_minute": limits.requests_per_minute,
         "tokens_per_minute": limits.tokens_per_minute,
         "concurrency": limits.concurrency,
+        "models": list(limits.models),
     }
 
 
@@ -171,4 +184,7 @@ def _limits(row: KeyRow) -> str:
         (limits.tokens_per_minute, "tokens/min"),
         (limits.concurrency, "at once"),
     )
-    return ", ".join(f"{number:,} {unit}" for number, unit in units if number) or "none"
+    told = [f"{number:,} {unit}" for number, unit in units if number]
+    if limits.models:
+        told.append(f"only {' '.join(limits.models)}")
+    return ", ".join(told) or "none"

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, StrictInt
 from oneflow_ai.control.access import Role, needs
 from oneflow_ai.control.ports import Caller, ControlPorts, Ports
 from oneflow_ai.control.shapes import NAME_CHARACTERS_MOST, Asked, Moment, Shown
-from oneflow_ai.core.call import Account
+from oneflow_ai.core.call import Account, is_among
 from oneflow_ai.core.failure import INSUFFICIENT_PERMISSIONS, INVALID_VALUE, NOT_FOUND, Failure
 from oneflow_ai.stores import keys as stored
 from oneflow_ai.stores.keys import KeyLimits, KeyRow
@@ -26,13 +26,17 @@ _KEY: dict[str, Any] = {
     "requests_per_minute": 60,
     "tokens_per_minute": 0,
     "concurrency": 0,
+    "models": ["text", "acme/*"],
 }
 
 Count = Annotated[StrictInt, Field(ge=0, le=COUNT_MOST)]
 
 
 class KeyShown(Shown):
-    """What is kept of a key, not the key itself. `prefix` is its beginning; a limit of 0 is none of its own."""
+    """What is kept of a key, not the key itself. `prefix` is its beginning; a limit of 0 is none of its own.
+
+    `models` are those that it may use; empty: all.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_KEY]})
 
@@ -45,6 +49,7 @@ class KeyShown(Shown):
     requests_per_minute: int
     tokens_per_minute: int
     concurrency: int
+    models: list[str]
 
 
 class KeysShown(Shown):
@@ -73,6 +78,11 @@ class KeyAsked(Asked):
     tokens_per_minute: Count = Field(0, description="0: as the configuration's `limits` say.")
     concurrency: Count = Field(0, description="Calls in flight; 0: as the configuration's `limits` say.")
     expires_at: Moment | None = Field(None, description="When it ends; left out: never.")
+    models: list[str] = Field(
+        [],
+        max_length=stored.MODELS_MOST,
+        description="Routes and `provider/model`, as calls name them; a last `*` stands for any end. Empty: all.",
+    )
 
 
 @needs(Role.ADMINISTRATOR)
@@ -84,7 +94,7 @@ async def keys(ports: Ports) -> KeysShown:
 @needs(Role.ADMINISTRATOR)
 async def make_key(ports: Ports, caller: Caller, asked: KeyAsked) -> NewKeyShown:
     """Make an API key. The answer is the only place where it is ever shown. No key makes one that may use more."""
-    limits = KeyLimits(asked.requests_per_minute, asked.tokens_per_minute, asked.concurrency, asked.expires_at)
+    limits = _limits(asked)
     if limits.expires_at is not None and limits.expires_at <= ports.running.clock.utc():
         raise Failure(INVALID_VALUE, "expires_at: give a moment that is still to come", param="expires_at")
     if not asked.name.strip() or not asked.name.isprintable():
@@ -118,6 +128,20 @@ async def _admit(ports: ControlPorts) -> None:
     ports.running.admit(await ports.keys.load_all())
 
 
+def _limits(asked: KeyAsked) -> KeyLimits:
+    try:
+        return KeyLimits(
+            asked.requests_per_minute,
+            asked.tokens_per_minute,
+            asked.concurrency,
+            asked.expires_at,
+            tuple(dict.fromkeys(asked.models)),
+        )
+    except ValueError as error:
+        # All else was checked by its type.
+        raise Failure(INVALID_VALUE, f"models: {error}", param="models") from None
+
+
 async def _check_within(ports: ControlPorts, caller: Account, wanted: KeyLimits) -> None:
     """Refuse to make a key that may do more than the one that asks for it."""
     if ports.running.loaded.settings.server.auth == "none":
@@ -130,6 +154,8 @@ async def _check_within(ports: ControlPorts, caller: Account, wanted: KeyLimits)
         most, asked = getattr(own, name), getattr(wanted, name)
         if most and not 0 < asked <= most:
             raise Failure(INSUFFICIENT_PERMISSIONS, f"{name}: at most {most}, as your own key", param=name)
+    if own.models and not (wanted.models and all(is_among(model, own.models) for model in wanted.models)):
+        raise Failure(INSUFFICIENT_PERMISSIONS, "models: only those of your own key", param="models")
     if own.expires_at is not None and (wanted.expires_at is None or wanted.expires_at > own.expires_at):
         raise Failure(INSUFFICIENT_PERMISSIONS, "expires_at: not after your own key ends", param="expires_at")
 
@@ -145,4 +171,5 @@ def _shown(row: KeyRow) -> KeyShown:
         requests_per_minute=row.limits.requests_per_minute,
         tokens_per_minute=row.limits.tokens_per_minute,
         concurrency=row.limits.concurrency,
+        models=list(row.limits.models),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,13 +36,27 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who calls: the API key's id and its owner, with the key's own limits (0: none)."""
+    """Who calls: the API key's id and its owner, with the key's own limits (0: none).
+
+    `models` are the names that it may ask for, as calls write them: routes and `provider/model`, where a last `*`
+    stands for any end. Empty: all.
+    """
 
     key_id: str
     name: str = ""
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     concurrency: int = 0
+    models: tuple[str, ...] = ()
+
+    def may_use(self, model: str) -> bool:
+        """Whether the account may ask for this name."""
+        return not self.models or is_among(model, self.models)
+
+
+def is_among(model: str, patterns: Iterable[str]) -> bool:
+    """Whether a model's name is one of these, or begins as one that ends in `*`."""
+    return any(model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern for pattern in patterns)
 
 
 @value

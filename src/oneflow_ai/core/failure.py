@@ -30,6 +30,14 @@ class Kind:
     blame: Blame = "nobody"
     ran: bool = False
 
+    @property
+    def own_words(self) -> bool:
+        """Whether its message may be kept and shown: the gateway's own words, or a provider's about itself.
+
+        A client's mistake, and a provider's refusal of a request, may be told in words that quote the prompt.
+        """
+        return self.cause in ("policy", "gateway") or (self.cause == "upstream" and self.status >= 500)
+
 
 _KINDS: dict[str, Kind] = {}
 
@@ -161,11 +169,18 @@ UPSTREAM_IDLE_TIMEOUT = _upstream("upstream_idle_timeout", 504, ran=True)
 KINDS = MappingProxyType(_KINDS)
 
 
+def in_own_words(code: str) -> bool:
+    """Whether the message of a failure with this code may be kept and shown; not that of a provider's own code."""
+    kind = KINDS.get(code)
+    return kind is not None and kind.own_words
+
+
 class Failure(Exception):
     """A call's failure: its row, and what is particular to this one.
 
     `message` is for the client and holds no secret. `status` and `code` override the row's where a provider's own words
-    are passed on. `retry_after_seconds` is when another try may succeed. `should_retry` is the provider's own word.
+    are passed on; a code that would make them pass for the gateway's own is not. `retry_after_seconds` is when another
+    try may succeed. `should_retry` is the provider's own word.
     """
 
     def __init__(
@@ -184,7 +199,7 @@ class Failure(Exception):
         self.message = message
         self.param = param
         self.status = status if status is not None else kind.status
-        self.code = code if code is not None else kind.code
+        self.code = code if code is not None and (kind.own_words or not in_own_words(code)) else kind.code
         self.retry_after_seconds = retry_after_seconds
         self.should_retry = should_retry
 

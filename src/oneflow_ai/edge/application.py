@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.call import Operation
+from oneflow_ai.core.call import Account, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock
 from oneflow_ai.dialects import openai
@@ -85,6 +85,10 @@ class Edge:
         self.draining = False
         self.ready = False
 
+    def adopt(self, limits: EdgeLimits, door: Door) -> None:
+        """Serve by these bounds and through this door from the next request on."""
+        self._limits, self._door = limits, door
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
@@ -116,7 +120,7 @@ class Edge:
         told: Headers = [(b"x-request-id", client_id(headers) or self._id(self._clock.utc()).encode())]
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
             told.append((b"allow", b"POST" if path in _CALLS else b"GET"))
-        if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT):
+        if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT, kinds.DRAINING):
             told.append((b"connection", b"close"))
         return failure_reply(failure, told)
 
@@ -132,8 +136,8 @@ class Edge:
         if scope["method"] != "POST":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
         account = self._door.account(headers, self._desk.snapshot)
-        if self._engine.calls_open >= self._limits.calls_most:
-            raise self._overloaded()
+        if self._engine.calls_open >= self._limits.calls_most or self.draining:
+            raise self._busy()
         _check_content(headers)
         body = await self._body(receive, turn)
         if body is None:
@@ -153,9 +157,11 @@ class Edge:
             self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
-    def _overloaded(self) -> Failure:
+    def _busy(self) -> Failure:
         least, most = OVERLOADED_SECONDS
         wait = least + (most - least) * self._chance.random()
+        if self.draining:
+            return Failure(kinds.DRAINING, "the gateway is stopping; try again", retry_after_seconds=wait)
         return Failure(kinds.OVERLOADED, "too many calls are in flight; try again", retry_after_seconds=wait)
 
     def _too_large(self) -> Failure:
@@ -213,8 +219,8 @@ class Edge:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
         _check_read(scope)
-        self._door.account(dict(scope["headers"]), self._desk.snapshot)
-        models = self._models()
+        account = self._door.account(dict(scope["headers"]), self._desk.snapshot)
+        models = self._models(account)
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
@@ -223,7 +229,7 @@ class Edge:
         headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id)]
         await reply.respond(200, headers, openai.models_body(models, self._created, one))
 
-    def _models(self) -> dict[str, str]:
+    def _models(self, account: Account) -> dict[str, str]:
         snapshot = self._desk.snapshot
         served = {operation.task for operation in _CALLS.values()}
         routes = snapshot.routes.items()
@@ -231,7 +237,7 @@ class Edge:
         for provider in snapshot.providers.values():
             if provider.configured:
                 models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.models))
-        return models
+        return {name: owner for name, owner in models.items() if account.may_use(name)}
 
     def _id(self, at: datetime) -> str:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""

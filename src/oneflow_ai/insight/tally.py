@@ -7,18 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from oneflow_ai.core.failure import CLIENT_CLOSED, KINDS
+from oneflow_ai.core.failure import CLIENT_CLOSED, KINDS, in_own_words
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.record import Attempt, Exchange
 
 PROVIDERS_MOST = 1_024
 ERROR_CHARACTERS_MOST = 300
-# What a provider says in refusing a request may quote the prompt; these are the gateway's own words, or about itself.
-_OWN_WORDS = frozenset(
-    code
-    for code, kind in KINDS.items()
-    if kind.cause in ("policy", "gateway") or (kind.cause == "upstream" and kind.status >= 500)
-)
 
 
 class ProviderMetrics(TypedDict):
@@ -127,6 +121,6 @@ def _count(counts: Counts, attempt: Attempt) -> None:
 def _told(attempt: Attempt) -> str:
     """A failure in words that may be shown: what a provider made up is left out, but for its status."""
     code = attempt.outcome
-    if code in _OWN_WORDS and attempt.message:
+    if attempt.message and in_own_words(code):
         return f"{code}: {attempt.message}"[:ERROR_CHARACTERS_MOST]
     return code if code in KINDS else f"refused with status {attempt.status}"

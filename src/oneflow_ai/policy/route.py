@@ -10,6 +10,7 @@ from oneflow_ai.core.failure import (
     AMBIGUOUS_MODEL,
     INVALID_TYPE,
     INVALID_VALUE,
+    MODEL_NOT_ALLOWED,
     MODEL_NOT_FOUND,
     MODEL_RETIRED,
     PROVIDER_NOT_CONFIGURED,
@@ -42,6 +43,8 @@ class Router:
         return self._named(snapshot, call.model, call)
 
     def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
+        if not call.account.may_use(name):
+            raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
         route = snapshot.routes.get(name)
         if route is None:
             return self._of_model(snapshot, name)

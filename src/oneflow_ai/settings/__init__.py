@@ -12,7 +12,7 @@ from oneflow_ai.settings.effective import (
 from oneflow_ai.settings.load import load
 from oneflow_ai.settings.loaded import DEFAULT_KINDS, Kind, Loaded, OwnPlace
 from oneflow_ai.settings.mistakes import Mistake, SettingsError
-from oneflow_ai.settings.rules import is_loopback
+from oneflow_ai.settings.rules import is_loopback, is_reference
 from oneflow_ai.settings.show import Row, json_schema, show
 from oneflow_ai.settings.tables import (
     DatabaseSettings,
@@ -59,6 +59,7 @@ __all__ = [
     "database_path",
     "demo",
     "is_loopback",
+    "is_reference",
     "json_schema",
     "load",
     "resolve",

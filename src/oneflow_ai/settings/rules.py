@@ -120,6 +120,13 @@ def proxy(value: str) -> str:
     return http_url(value)
 
 
+def processes(value: int) -> int:
+    """Gives the number of worker processes, of which there can be one."""
+    if value > 1:
+        raise wrong("this version runs one process: write 1, or leave it out")
+    return value
+
+
 def database_url(value: str) -> str:
     """Gives the address of an SQLite file: `sqlite:///FILE`, four slashes before an absolute path."""
     if value.startswith("sqlite:///") and _DATABASE_PATH.fullmatch(value[len("sqlite:///") :]):
@@ -130,7 +137,7 @@ def database_url(value: str) -> str:
 
 
 def state_url(value: str) -> str:
-    """Gives the address of the shared state: empty, which is this process, or the database with several workers."""
+    """Gives the address of the shared state: empty, which is this process."""
     if not value:
         return value
     if later := _LATER_SCHEMES.get(value.partition(":")[0].lower()):

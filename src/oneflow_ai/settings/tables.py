@@ -14,7 +14,6 @@ HOSTS_MOST = 256
 KEYS_MOST = 64
 MODELS_MOST = 10_000
 TARGETS_MOST = 32
-WORKERS_MOST = 64
 COUNT_MOST = 1_000_000_000
 SECONDS_MOST = 86_400.0
 BODY_BYTES_LEAST = 1024
@@ -27,6 +26,7 @@ FilePath = Annotated[str, AfterValidator(rules.path)]
 Word = Annotated[str, AfterValidator(rules.printable)]
 Host = Annotated[str, AfterValidator(rules.host)]
 Headers = Annotated[Mapping[str, str], AfterValidator(rules.headers)]
+Processes = Annotated[int, Field(ge=1), AfterValidator(rules.processes), Field(json_schema_extra={"maximum": 1})]
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MOST)]
 Count = Annotated[int, Field(ge=0, le=COUNT_MOST)]
 
@@ -44,7 +44,7 @@ class ServerSettings(Table):
 
     host: Host = Field("127.0.0.1", description="Address or host name to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
-    workers: int = Field(1, ge=1, le=WORKERS_MOST, description="Worker processes.")
+    workers: Processes = Field(1, description="Worker processes; this version runs one.")
     auth: Literal["keys", "none"] = Field(
         "keys", description="Who may call: holders of an API key, or everyone (on a loopback address only)."
     )
@@ -80,7 +80,7 @@ class StateSettings(Table):
     """Where limits shared by several processes are kept."""
 
     url: Annotated[str, AfterValidator(rules.state_url)] = Field(
-        "", description="Empty: this process, or the database when there are several workers."
+        "", description="Empty, the only value in this version: this process."
     )
 
 

@@ -130,16 +130,16 @@ class ProviderTotals:
 
 
 class History:
-    """The history in one database. `keep_prompts` keeps what was asked, up to 64 KiB a request."""
+    """The history in one database. `keep_prompts` keeps what was asked, up to 64 KiB a request; it may be changed."""
 
     def __init__(self, database: Database, *, keep_prompts: bool = False) -> None:
         self._database = database
-        self._keep_prompts = keep_prompts
+        self.keep_prompts = keep_prompts
         self._insert = _insert_sql()
 
     def row(self, exchange: Exchange) -> Row:
         """What will be kept of an exchange: a small tuple, free of the exchange."""
-        return row_of(exchange, keep_prompt=self._keep_prompts)
+        return row_of(exchange, keep_prompt=self.keep_prompts)
 
     def size_bytes(self, row: Row) -> int:
         """About what a row takes in memory."""

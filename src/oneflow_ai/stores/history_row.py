@@ -7,7 +7,7 @@ from typing import TypeAlias
 import orjson
 
 from oneflow_ai.core.events import Usage
-from oneflow_ai.core.failure import KINDS
+from oneflow_ai.core.failure import in_own_words
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.stores.moments import as_microseconds
 
@@ -56,12 +56,6 @@ PROMPT_BYTES_MOST = 65_536
 ROW_BYTES = 1_200
 """About what a row without a prompt takes in memory."""
 
-# A client's mistake and a provider's refusal may be told in words that quote the prompt; these are OneFlow's own words.
-_OWN_WORDS = frozenset(
-    code
-    for code, kind in KINDS.items()
-    if kind.cause in ("policy", "gateway") or (kind.cause == "upstream" and kind.status >= 500)
-)
 _NOTHING_KNOWN = (None,) * 6
 
 
@@ -86,7 +80,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else None,
         exchange.status,
         outcome[:NAME_CHARACTERS_MOST],
-        exchange.message[:MESSAGE_CHARACTERS_MOST] if outcome in _OWN_WORDS else None,
+        exchange.message[:MESSAGE_CHARACTERS_MOST] if in_own_words(outcome) else None,
         len(attempts),
         _attempts(exchange) if attempts else None,
         *(_spent(usage) if usage else _NOTHING_KNOWN),

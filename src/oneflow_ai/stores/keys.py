@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,24 +26,34 @@ FIRST_KEY_FILE = "first-key"
 FIRST_KEY_NAME = "first key"
 KEYS_LISTED_MOST = 1_000
 NAME_CHARACTERS_MOST = 100
+MODELS_MOST = 100
 _ID_RANDOM_BYTES = 9
 _ID_CHARACTERS = 13
+_MODEL = re.compile(r"(?=.{1,256}$)[!-)+\--~]*\*?")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """What one key may use; 0 means no limit of its own. `expires_at` is an aware moment, None for never."""
+    """What one key may use; 0 means no limit of its own. `expires_at` is an aware moment, None for never.
+
+    `models` are names as calls write them, where a last `*` stands for any end; empty: every model.
+    """
 
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     concurrency: int = 0
     expires_at: datetime | None = None
+    models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.requests_per_minute, self.tokens_per_minute, self.concurrency) < 0:
             raise ValueError("a key's limit cannot be below 0")
         if self.expires_at is not None and self.expires_at.tzinfo is None:
             raise ValueError("a key's end needs a time zone")
+        if len(self.models) > MODELS_MOST:
+            raise ValueError(f"a key has at most {MODELS_MOST} models")
+        if not all(_MODEL.fullmatch(model) for model in self.models):
+            raise ValueError("a key's models are printable names without spaces or commas, with * at the end only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +123,10 @@ class Keys:
             columns.requests_per_minute,
             columns.tokens_per_minute,
             columns.concurrency,
+            columns.models,
         ).where(*_usable(self._now()))
-        rows = await self._database.read(lambda connection: connection.execute(usable).all())
-        return {bytes(digest): Account(*rest) for digest, *rest in rows}
+        rows = await self._database.read(lambda connection: connection.execute(usable).mappings().all())
+        return {row["digest"]: _account(row) for row in rows}
 
     async def next_expiry(self) -> datetime | None:
         """When the next usable key ends, so that the keys are loaded again then; None when none ends."""
@@ -170,6 +182,7 @@ class Keys:
                 requests_per_minute=limits.requests_per_minute,
                 tokens_per_minute=limits.tokens_per_minute,
                 concurrency=limits.concurrency,
+                models=list(limits.models) or None,
             )
         )
 
@@ -187,9 +200,18 @@ def _usable(now: int) -> tuple[Any, ...]:
     return api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now)
 
 
+def _account(row: RowMapping) -> Account:
+    limits = row["requests_per_minute"], row["tokens_per_minute"], row["concurrency"]
+    return Account(row["id"], row["name"], *limits, models=tuple(row["models"] or ()))
+
+
 def _key_row(row: RowMapping) -> KeyRow:
     limits = KeyLimits(
-        row["requests_per_minute"], row["tokens_per_minute"], row["concurrency"], _moment(row["expires_at"])
+        row["requests_per_minute"],
+        row["tokens_per_minute"],
+        row["concurrency"],
+        _moment(row["expires_at"]),
+        tuple(row["models"] or ()),
     )
     created = as_moment(row["created_at"])
     return KeyRow(row["id"], row["name"], row["prefix"], created, _moment(row["revoked_at"]), limits)

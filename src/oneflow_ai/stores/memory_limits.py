@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TypeAlias
 
 from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import Usage
@@ -15,6 +16,8 @@ KEYS_MOST = 100_000
 # How many of those not used for long are looked at, each time a new one comes, for what may be forgotten.
 SWEPT_EACH_TIME = 4
 SWEPT_WHEN_FULL = 256
+
+_Standing: TypeAlias = tuple[int | None, int | None, float | None]
 
 
 class MemoryLimits:
@@ -81,12 +84,19 @@ class MemoryLimits:
         if held.of_tokens is not None:
             held.of_tokens.refund(held.tokens)
 
-    def standing(self, account: Account) -> RateHints:
-        """What `x-ratelimit-*` tells the client: limits, what is left, seconds until all is; None for no limit."""
+    def standing(self, account: Account) -> RateHints | None:
+        """What `x-ratelimit-*` tells the client: limits, what is left, seconds until all is; None without a limit.
+
+        Looking changes nothing: an account of before a reload leaves the key's limits as its last call found them.
+        """
+        requests, tokens = account.requests_per_minute, account.tokens_per_minute
+        if not (requests or tokens):
+            return None
         now = self._monotonic()
-        key = self._keys.get(account.key_id) or _Key()
-        key.fit(now, account)
-        return RateHints(*_standing(key.requests, now), *_standing(key.tokens, now))
+        key = self._keys.get(account.key_id)
+        if key is None:
+            return RateHints(*_untouched(requests), *_untouched(tokens))
+        return RateHints(*_standing(key.requests, now, requests), *_standing(key.tokens, now, tokens))
 
     def _key(self, account: Account, now_seconds: float) -> _Key:
         key = self._keys.get(account.key_id)
@@ -169,7 +179,11 @@ def _refusal(bucket: Gcra, now_seconds: float, cost: int, unit: str) -> Failure:
     return Failure(RATE_LIMIT_EXCEEDED, words, param="key", retry_after_seconds=wait_seconds)
 
 
-def _standing(bucket: Gcra | None, now_seconds: float) -> tuple[int | None, int | None, float | None]:
-    if bucket is None:
-        return None, None, None
+def _untouched(rate_per_minute: int) -> _Standing:
+    return (rate_per_minute, rate_per_minute, 0.0) if rate_per_minute else (None, None, None)
+
+
+def _standing(bucket: Gcra | None, now_seconds: float, rate_per_minute: int) -> _Standing:
+    if bucket is None or not rate_per_minute:
+        return _untouched(rate_per_minute)
     return bucket.rate_per_minute, bucket.remaining(now_seconds), bucket.reset_seconds(now_seconds)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of these tables: the last file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -48,6 +48,7 @@ api_keys = Table(
     Column("requests_per_minute", Integer, nullable=False, server_default=text("0")),
     Column("tokens_per_minute", Integer, nullable=False, server_default=text("0")),
     Column("concurrency", Integer, nullable=False, server_default=text("0")),
+    Column("models", JSON(none_as_null=True)),
 )
 
 # `seq` breaks ties of `at`, in small indexes. `attempts` is an array of [place, credential, outcome, status, seconds].

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import PurePath
 from types import TracebackType
 
-from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.failure import Failure, in_own_words
 from oneflow_ai.core.target import Secret
 
 FIELDS = frozenset(
@@ -122,7 +122,7 @@ def told(problem: BaseException) -> dict[str, object]:
     fields: dict[str, object] = {"error": type(problem).__name__}
     if isinstance(problem, Failure):
         fields["code"] = clean_text(problem.code)
-        if problem.kind.cause in ("policy", "gateway") or (problem.kind.cause == "upstream" and problem.status >= 500):
+        if in_own_words(problem.code):
             fields["message"] = clean_text(problem.message)
     elif type(problem).__module__.partition(".")[0] == _OURS:
         fields["message"] = clean_text(str(problem))

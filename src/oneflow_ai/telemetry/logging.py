@@ -28,7 +28,17 @@ WINDOW_SECONDS = 60.0
 LIBRARY_EVENT = "a library says"
 
 Level = Literal["debug", "info", "warning", "error"]
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _Event = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How lines are written: from which level up, and as JSON, or for people where a `terminal` shows them."""
+
+    level: Level = "info"
+    terminal: bool = False
+    colors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,11 @@ class OpenLog:
     log: Log
     lines: LineWriter
     _limit: RateLimit
+    _step: _Look
+
+    def adopt(self, look: Look) -> None:
+        """Write the next lines in another way."""
+        self._step.adopt(look)
 
     def dropped(self) -> int:
         """Lines that were not written: too many alike, or nobody read them."""
@@ -48,20 +63,39 @@ class OpenLog:
         self.lines.close()
 
 
-def open_log(
-    stream: IO[bytes], clock: Clock, *, level: Level = "info", terminal: bool = False, colors: bool = False
-) -> OpenLog:
-    """A log that writes to a binary stream from `level` up: JSON lines, or for people when it is a `terminal`."""
+def open_log(stream: IO[bytes], clock: Clock, look: Look | None = None) -> OpenLog:
+    """A log that writes to a binary stream, from the level `info` up and as JSON unless told otherwise."""
     lines = LineWriter(stream)
     limit = RateLimit(clock)
-    render = structlog.dev.ConsoleRenderer(colors=colors, timestamp_key="at") if terminal else _as_json
+    step = _Look(look or Look())
     log = structlog.wrap_logger(
         _Lines(lines),
-        processors=[structlog.processors.add_log_level, limit, _Clean(clock), render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[step.choose, structlog.processors.add_log_level, limit, _Clean(clock), step.render],
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),
         cache_logger_on_first_use=True,
     )
-    return OpenLog(cast(Log, log), lines, limit)
+    return OpenLog(cast(Log, log), lines, limit, step)
+
+
+class _Look:
+    """The first step, which drops what is below the level, and the last, which makes the line; both may be changed."""
+
+    def __init__(self, look: Look) -> None:
+        self.adopt(look)
+
+    def adopt(self, look: Look) -> None:
+        self._least = _LEVELS[look.level]
+        self._render = (
+            structlog.dev.ConsoleRenderer(colors=look.colors, timestamp_key="at") if look.terminal else _as_json
+        )
+
+    def choose(self, logger: object, method: str, event: _Event) -> _Event:
+        if _LEVELS[method] < self._least:
+            raise structlog.DropEvent
+        return event
+
+    def render(self, logger: object, method: str, event: _Event) -> bytes | str:
+        return self._render(logger, method, event)
 
 
 class RateLimit:

@@ -82,6 +82,10 @@ class QueueRecorder(Generic[RowT]):
         """How many exchanges are not yet stored."""
         return len(self._rows)
 
+    def adopt(self, watchers: Sequence[Watcher], bounds: Bounds) -> None:
+        """Tell these watchers of the next exchanges, and let as many wait as these bounds say."""
+        self._watchers, self._bounds = tuple(watchers), bounds
+
     def start(self) -> None:
         """Begin to store; call it once, inside the running event loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="oneflow-recorder")
