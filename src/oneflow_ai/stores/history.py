@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, case, delete, func, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -277,8 +290,17 @@ def _record(row: RowMapping) -> Record:
 
 
 def _insert_sql() -> str:
-    """One statement with a place for each of `COLUMNS`, in that order, for rows that go to the driver as they are."""
-    statement = insert(requests).on_conflict_do_nothing(index_elements=[requests.c.id])
-    compiled = statement.compile(dialect=dialect(paramstyle="qmark"), column_keys=list(COLUMNS))
+    """One statement with a place for each of `COLUMNS`, in that order, for rows that go to the driver as they are.
+
+    An empty text for a column that may be NULL is written as NULL.
+    """
+    statement = insert(requests).values({name: _place(name) for name in COLUMNS})
+    statement = statement.on_conflict_do_nothing(index_elements=[requests.c.id])
+    compiled = statement.compile(dialect=dialect(paramstyle="qmark"))
     assert compiled.positiontup == list(COLUMNS), "a row's values would go to the wrong columns"
     return str(compiled)
+
+
+def _place(name: str) -> ColumnElement[Any]:
+    place: ColumnElement[Any] = bindparam(name)
+    return func.nullif(place, text("''")) if requests.c[name].nullable else place

@@ -11,7 +11,7 @@ from oneflow_ai.core.failure import KINDS
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.stores.moments import as_microseconds
 
-Row: TypeAlias = tuple[str | int | float | None, ...]
+Row: TypeAlias = tuple[str | int | float, ...]
 
 COLUMNS = (
     "id",
@@ -62,11 +62,17 @@ _OWN_WORDS = frozenset(
     for code, kind in KINDS.items()
     if kind.cause in ("policy", "gateway") or (kind.cause == "upstream" and kind.status >= 500)
 )
-_NOTHING_KNOWN = (None,) * 6
+_MISSING = ""
+"""Stands for what is not there, and is written as NULL: SQLite's driver takes a microsecond to bind a `None`."""
+
+_NOTHING_KNOWN = (_MISSING,) * 6
 
 
 def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
-    """The exchange in the order of `COLUMNS`, as plain `str`, `int` and `float`: SQLite binds those much faster."""
+    """The exchange in the order of `COLUMNS`, as plain `str`, `int` and `float`: SQLite binds those much faster.
+
+    An empty text stands for what is not there, and is written as NULL.
+    """
     call, attempts, outcome = exchange.call, exchange.attempts, exchange.outcome
     began = call.started_seconds
     target = exchange.served or (attempts[-1].target if attempts else None)
@@ -76,29 +82,29 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         call.id,
         as_microseconds(call.received),
         call.account.key_id,
-        call.user[:NAME_CHARACTERS_MOST] or None,
-        _tags(call.tags) if call.tags else None,
+        call.user[:NAME_CHARACTERS_MOST],
+        _tags(call.tags) if call.tags else _MISSING,
         call.dialect,
         call.operation.value,
         call.model[:NAME_CHARACTERS_MOST],
-        target.provider if target else None,
-        target.model if target else None,
-        exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else None,
+        target.provider if target else _MISSING,
+        target.model if target else _MISSING,
+        exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else _MISSING,
         exchange.status,
         outcome[:NAME_CHARACTERS_MOST],
-        exchange.message[:MESSAGE_CHARACTERS_MOST] if outcome in _OWN_WORDS else None,
+        exchange.message[:MESSAGE_CHARACTERS_MOST] if outcome in _OWN_WORDS else _MISSING,
         len(attempts),
-        _attempts(exchange) if attempts else None,
+        _attempts(exchange) if attempts else _MISSING,
         *(_spent(usage) if usage else _NOTHING_KNOWN),
         exchange.cost_nanos,
-        exchange.price_version or None,
+        exchange.price_version,
         1 if exchange.estimated else 0,
         1 if target and target.simulated else 0,
         1 if call.stream else 0,
         exchange.ended_seconds - began,
-        None if first is None else first - began,
+        _MISSING if first is None else first - began,
         exchange.queued_seconds,
-        _prompt(exchange) if keep_prompt else None,
+        _prompt(exchange) if keep_prompt else _MISSING,
     )
 
 
@@ -153,12 +159,12 @@ def _attempts(exchange: Exchange) -> str:
         return orjson.dumps([(place, name, _whole(outcome), *rest) for place, name, outcome, *rest in kept]).decode()
 
 
-def _prompt(exchange: Exchange) -> str | None:
+def _prompt(exchange: Exchange) -> str:
     try:
         return orjson.dumps(exchange.call.body)[:PROMPT_BYTES_MOST].decode(errors="ignore")
     except TypeError:
         # What the wire allows and JSON text does not: half a surrogate pair, a number of more than 64 bits.
-        return None
+        return _MISSING
 
 
 def _whole(text: str) -> str:
