@@ -218,9 +218,7 @@ class History:
 
     async def forget_before(self, moment: datetime) -> int:
         """Delete what was received before an aware moment; give how many rows. Other writers get turns in between."""
-        at = as_microseconds(moment)
-        old = select(requests.c.seq).where(requests.c.at < at).order_by(requests.c.at).limit(FORGET_ROWS_TOGETHER)
-        statement = delete(requests).where(requests.c.seq.in_(old))
+        statement = delete(requests).where(requests.c.seq.in_(old_query(as_microseconds(moment))))
         forgotten = 0
         while True:
             count = await self._database.write(lambda connection: connection.execute(statement).rowcount)
@@ -237,6 +235,12 @@ def page_query(filters: Filters, before: Cursor | None, limit: int) -> Select[An
     if before is not None:
         query = query.where(place < (before.at_microseconds, before.sequence))
     return query.order_by(requests.c.at.desc(), requests.c.seq.desc()).limit(limit)
+
+
+def old_query(at_microseconds: int) -> Select[tuple[int]]:
+    """The statement that finds the oldest rows from before a moment, as many as are deleted together."""
+    columns = requests.c
+    return select(columns.seq).where(columns.at < at_microseconds).order_by(columns.at).limit(FORGET_ROWS_TOGETHER)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
