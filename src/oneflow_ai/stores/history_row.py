@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import orjson
 
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import KINDS
-from oneflow_ai.core.record import Exchange
+from oneflow_ai.core.record import Attempt, Exchange
 from oneflow_ai.stores.moments import as_microseconds
 
 Row: TypeAlias = tuple[str | int | float, ...]
@@ -78,6 +79,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
     target = exchange.served or (attempts[-1].target if attempts else None)
     first = exchange.first_event_seconds
     usage = exchange.usage
+    read, written, cached, cache_written, reasoned, source = _spent(usage) if usage else _NOTHING_KNOWN
     return (
         call.id,
         as_microseconds(call.received),
@@ -85,7 +87,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         call.user[:NAME_CHARACTERS_MOST],
         _tags(call.tags) if call.tags else _MISSING,
         call.dialect,
-        call.operation.value,
+        call.operation._value_,
         call.model[:NAME_CHARACTERS_MOST],
         target.provider if target else _MISSING,
         target.model if target else _MISSING,
@@ -94,8 +96,13 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         outcome[:NAME_CHARACTERS_MOST],
         exchange.message[:MESSAGE_CHARACTERS_MOST] if outcome in _OWN_WORDS else _MISSING,
         len(attempts),
-        _attempts(exchange) if attempts else _MISSING,
-        *(_spent(usage) if usage else _NOTHING_KNOWN),
+        _attempts(attempts) if attempts else _MISSING,
+        read,
+        written,
+        cached,
+        cache_written,
+        reasoned,
+        source,
         exchange.cost_nanos,
         exchange.price_version,
         1 if exchange.estimated else 0,
@@ -141,22 +148,24 @@ def _tags(tags: tuple[str, ...]) -> str:
         return orjson.dumps([_whole(tag) for tag in cut]).decode()
 
 
-def _attempts(exchange: Exchange) -> str:
-    kept = [
-        (
-            attempt.target.place,
-            attempt.target.credential.id,
-            attempt.outcome[:NAME_CHARACTERS_MOST],
-            attempt.status,
-            round(attempt.ended_seconds - attempt.started_seconds, 6),
-        )
-        for attempt in exchange.attempts[-ATTEMPTS_MOST:]
-    ]
+def _attempts(attempts: Sequence[Attempt]) -> str:
+    kept = (_tried(attempts[0]),) if len(attempts) == 1 else tuple(map(_tried, attempts[-ATTEMPTS_MOST:]))
     try:
         return orjson.dumps(kept).decode()
     except TypeError:
         # An outcome may be a provider's own word.
         return orjson.dumps([(place, name, _whole(outcome), *rest) for place, name, outcome, *rest in kept]).decode()
+
+
+def _tried(attempt: Attempt) -> tuple[str, str, str, int, float]:
+    target = attempt.target
+    return (
+        target.place,
+        target.credential.id,
+        attempt.outcome[:NAME_CHARACTERS_MOST],
+        attempt.status,
+        round((attempt.ended_seconds - attempt.started_seconds) * 1e6) / 1e6,
+    )
 
 
 def _prompt(exchange: Exchange) -> str:
