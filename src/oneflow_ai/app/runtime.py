@@ -65,11 +65,11 @@ class Runtime:
         demo_asked: bool = False,
         in_process: bool = False,
         log: Log | None = None,
-        watchers: Sequence[Watcher] = (),
+        followers: Sequence[Watcher] = (),
         quota: MemoryQuota | None = None,
     ) -> None:
         self.loaded = loaded
-        self._watchers = tuple(watchers)
+        self._followers = tuple(followers)
         self.log = log or NoLog()
         self.clock = SystemClock()
         self.chance = system_chance()
@@ -97,10 +97,11 @@ class Runtime:
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
         self.recorder = QueueRecorder(
             self.history,
-            (self.metrics.observe, self.tally.observe, *self._watchers),
+            (self.metrics.observe, self.tally.observe),
             self.clock,
             self.log,
             Bounds(rows_most=loaded.settings.history.queue_most),
+            followers=self._followers,
         )
         self.recorder.start()
         self.upstream = Ways(plant.ways)

@@ -60,9 +60,9 @@ class Server:
         """Serve until told to stop. Raises `SettingsError`, `StoreRefused`, `ValueError` or `OSError` at the start."""
         began = perf_counter()
         settings = self._loaded.settings.server
-        watchers = [AccessLog(self._open_log.lines)] if self._loaded.settings.log.access else []
+        followers = [AccessLog(self._open_log.lines)] if self._loaded.settings.log.access else []
         with contextlib.closing(listen(settings.host, settings.port)) as listener:
-            async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log, watchers=watchers) as runtime:
+            async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log, followers=followers) as runtime:
                 await self._serve(runtime, listener, began)
 
     async def _serve(self, runtime: Runtime, listener: socket.socket, began_seconds: float) -> None:
