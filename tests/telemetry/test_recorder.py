@@ -10,7 +10,7 @@ import pytest
 from oneflow_ai.core.failure import STORAGE_UNAVAILABLE, Failure
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.telemetry.log import NoLog
-from oneflow_ai.telemetry.recorder import Bounds, QueueRecorder
+from oneflow_ai.telemetry.recorder import GATHERED_MOST, Bounds, QueueRecorder
 from oneflow_ai.testing import SeededChance, VirtualClock, run_virtual
 from tests.stores.exchanges import success
 
@@ -228,5 +228,43 @@ def test_close_gives_a_dead_store_so_long_and_no_longer() -> None:
         assert clock.monotonic() - began == pytest.approx(3.0)
         assert (recorder.waiting, recorder.dropped) == (0, 7)
         assert log.lines[-1] == ("error", "the history lost calls at the end")
+
+    run(test)
+
+
+def test_followers_and_the_sink_are_told_in_the_loops_next_turn_in_order_and_one_fault_costs_one_call() -> None:
+    async def test(clock: VirtualClock) -> None:
+        told: list[int] = []
+
+        def follow(exchange: Exchange) -> None:
+            if number(exchange) == 1:
+                raise ZeroDivisionError
+            told.append(number(exchange))
+
+        sink, log = ListSink(), ListLog()
+        recorder = QueueRecorder(sink, (), clock, log, followers=[follow])
+        recorder.start()
+        for each in range(3):
+            recorder.record(success(each))
+        assert (told, recorder.waiting) == ([], 3)
+        await asyncio.sleep(0)
+        assert (told, recorder.waiting, recorder.dropped) == ([0, 2], 2, 1)
+        assert log.lines == [("error", "a call could not be recorded")]
+        await recorder.close()
+        assert sink.rows == [0, 2]
+
+    run(test)
+
+
+def test_only_so_many_exchanges_are_kept_whole() -> None:
+    async def test(clock: VirtualClock) -> None:
+        told: list[int] = []
+        recorder = QueueRecorder(ListSink(), (), clock, NoLog(), followers=[lambda exchange: told.append(1)])
+        recorder.start()
+        for each in range(3 * GATHERED_MOST + 1):
+            recorder.record(success(each))
+        assert len(told) == 3 * GATHERED_MOST
+        await recorder.close()
+        assert len(told) == 3 * GATHERED_MOST + 1
 
     run(test)

@@ -29,7 +29,7 @@ class Front:
         self._digest = digest
         self._access: Watcher = AccessLog(lines)
         self._door = _door(settings, digest)
-        runtime.watch_with(self._watchers(settings))
+        runtime.follow_with(self._followers(settings))
         self.edge = Edge(
             EdgePorts(
                 desk=runtime.desk,
@@ -50,12 +50,12 @@ class Front:
         settings = loaded.settings
         self._door = _door(settings, self._digest)
         self.edge.adopt(_limits(settings), self._door)
-        self._runtime.watch_with(self._watchers(settings))
+        self._runtime.follow_with(self._followers(settings))
 
     def _account(self, headers: Mapping[bytes, bytes]) -> Account:
         return self._door.account(headers, self._runtime.desk.snapshot)
 
-    def _watchers(self, settings: Settings) -> tuple[Watcher, ...]:
+    def _followers(self, settings: Settings) -> tuple[Watcher, ...]:
         return (self._access,) if settings.log.access else ()
 
 

@@ -86,7 +86,7 @@ class Runtime:
         self._accounts: Mapping[bytes, Account] = {}
         self._keys: Mapping[bytes, Account] = {}
         self._version = 0
-        self._watchers: Sequence[Watcher] = ()
+        self._followers: Sequence[Watcher] = ()
         self._retention_changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,7 +98,14 @@ class Runtime:
         plant = self._compile(loaded, self.simulator)
         self.database = await Database.open(database_path(loaded))
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
-        self.recorder = QueueRecorder(self.history, self._all_watchers(), self.clock, self.log, _bounds(loaded))
+        self.recorder = QueueRecorder(
+            self.history,
+            (self.metrics.observe, self.tally.observe),
+            self.clock,
+            self.log,
+            _bounds(loaded),
+            followers=self._followers,
+        )
         self.recorder.start()
         self.upstream = Ways(plant.ways)
         self.desk = Desk(plant.snapshot)
@@ -155,13 +162,13 @@ class Runtime:
         self.admit(self._accounts)
         self._bind(plant.snapshot)
         self.history.keep_prompts = loaded.settings.history.prompts
-        self.recorder.adopt(self._all_watchers(), _bounds(loaded))
+        self.recorder.adopt(self._followers, _bounds(loaded))
         self._retention_changed.set()
 
-    def watch_with(self, watchers: Sequence[Watcher]) -> None:
-        """Tell these of each finished call from now on, beside metrics and tally."""
-        self._watchers = tuple(watchers)
-        self.recorder.adopt(self._all_watchers(), _bounds(self.loaded))
+    def follow_with(self, followers: Sequence[Watcher]) -> None:
+        """Tell these of each finished call from now on, in the loop's next turn."""
+        self._followers = tuple(followers)
+        self.recorder.adopt(self._followers, _bounds(self.loaded))
 
     def admit(self, keys: Mapping[bytes, Account]) -> None:
         """Accept these keys, and no others, from the next call on."""
@@ -185,9 +192,6 @@ class Runtime:
 
     def _is_demo(self, loaded: Loaded) -> bool:
         return demo(loaded, self._demo_asked, has_credentials(loaded), in_process=self._in_process)
-
-    def _all_watchers(self) -> Sequence[Watcher]:
-        return (self.metrics.observe, self.tally.observe, *self._watchers)
 
     async def _simulator_for(self, loaded: Loaded) -> Simulator | None:
         """A simulator that listens, where this configuration has something simulated."""

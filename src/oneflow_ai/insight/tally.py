@@ -62,6 +62,7 @@ class ProviderTally:
     def __init__(self, *, simulated: bool) -> None:
         self._simulated = simulated
         self._counts: OrderedDict[str, Counts] = OrderedDict()
+        self._latest: tuple[str | None, Counts] = (None, Counts())
 
     def observe(self, exchange: Exchange) -> None:
         """Count one finished exchange."""
@@ -79,14 +80,18 @@ class ProviderTally:
         return self._counts.get(provider) or Counts()
 
     def _room_for(self, provider: str) -> Counts:
-        counts = self._counts.get(provider)
-        if counts is not None:
-            self._counts.move_to_end(provider)
+        latest, counts = self._latest
+        if provider == latest:
             return counts
-        counts = self._counts[provider] = Counts()
-        if len(self._counts) > PROVIDERS_MOST:
-            self._counts.popitem(last=False)
-        return counts
+        found = self._counts.get(provider)
+        if found is None:
+            found = self._counts[provider] = Counts()
+            if len(self._counts) > PROVIDERS_MOST:
+                self._counts.popitem(last=False)
+        else:
+            self._counts.move_to_end(provider)
+        self._latest = (provider, found)
+        return found
 
 
 def money_text(nanos: int) -> str:

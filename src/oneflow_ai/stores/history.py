@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, case, delete, func, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -205,9 +218,7 @@ class History:
 
     async def forget_before(self, moment: datetime) -> int:
         """Delete what was received before an aware moment; give how many rows. Other writers get turns in between."""
-        at = as_microseconds(moment)
-        old = select(requests.c.seq).where(requests.c.at < at).order_by(requests.c.at).limit(FORGET_ROWS_TOGETHER)
-        statement = delete(requests).where(requests.c.seq.in_(old))
+        statement = delete(requests).where(requests.c.seq.in_(old_query(as_microseconds(moment))))
         forgotten = 0
         while True:
             count = await self._database.write(lambda connection: connection.execute(statement).rowcount)
@@ -224,6 +235,12 @@ def page_query(filters: Filters, before: Cursor | None, limit: int) -> Select[An
     if before is not None:
         query = query.where(place < (before.at_microseconds, before.sequence))
     return query.order_by(requests.c.at.desc(), requests.c.seq.desc()).limit(limit)
+
+
+def old_query(at_microseconds: int) -> Select[tuple[int]]:
+    """The statement that finds the oldest rows from before a moment, as many as are deleted together."""
+    columns = requests.c
+    return select(columns.seq).where(columns.at < at_microseconds).order_by(columns.at).limit(FORGET_ROWS_TOGETHER)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
@@ -277,8 +294,17 @@ def _record(row: RowMapping) -> Record:
 
 
 def _insert_sql() -> str:
-    """One statement with a place for each of `COLUMNS`, in that order, for rows that go to the driver as they are."""
-    statement = insert(requests).on_conflict_do_nothing(index_elements=[requests.c.id])
-    compiled = statement.compile(dialect=dialect(paramstyle="qmark"), column_keys=list(COLUMNS))
+    """One statement with a place for each of `COLUMNS`, in that order, for rows that go to the driver as they are.
+
+    An empty text for a column that may be NULL is written as NULL.
+    """
+    statement = insert(requests).values({name: _place(name) for name in COLUMNS})
+    statement = statement.on_conflict_do_nothing(index_elements=[requests.c.id])
+    compiled = statement.compile(dialect=dialect(paramstyle="qmark"))
     assert compiled.positiontup == list(COLUMNS), "a row's values would go to the wrong columns"
     return str(compiled)
+
+
+def _place(name: str) -> ColumnElement[Any]:
+    place: ColumnElement[Any] = bindparam(name)
+    return func.nullif(place, text("''")) if requests.c[name].nullable else place

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import orjson
 
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import in_own_words
-from oneflow_ai.core.record import Exchange
+from oneflow_ai.core.record import Attempt, Exchange
 from oneflow_ai.stores.moments import as_microseconds
 
-Row: TypeAlias = tuple[str | int | float | None, ...]
+Row: TypeAlias = tuple[str | int | float, ...]
 
 COLUMNS = (
     "id",
@@ -56,43 +57,55 @@ PROMPT_BYTES_MOST = 65_536
 ROW_BYTES = 1_200
 """About what a row without a prompt takes in memory."""
 
-_NOTHING_KNOWN = (None,) * 6
+_MISSING = ""
+"""Stands for what is not there, and is written as NULL: SQLite's driver takes a microsecond to bind a `None`."""
+
+_NOTHING_KNOWN = (_MISSING,) * 6
 
 
 def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
-    """The exchange in the order of `COLUMNS`, as plain `str`, `int` and `float`: SQLite binds those much faster."""
+    """The exchange in the order of `COLUMNS`, as plain `str`, `int` and `float`: SQLite binds those much faster.
+
+    An empty text stands for what is not there, and is written as NULL.
+    """
     call, attempts, outcome = exchange.call, exchange.attempts, exchange.outcome
     began = call.started_seconds
     target = exchange.served or (attempts[-1].target if attempts else None)
     first = exchange.first_event_seconds
     usage = exchange.usage
+    read, written, cached, cache_written, reasoned, source = _spent(usage) if usage else _NOTHING_KNOWN
     return (
         call.id,
         as_microseconds(call.received),
         call.account.key_id,
-        call.user[:NAME_CHARACTERS_MOST] or None,
-        _tags(call.tags) if call.tags else None,
+        call.user[:NAME_CHARACTERS_MOST],
+        _tags(call.tags) if call.tags else _MISSING,
         call.dialect,
-        call.operation.value,
+        call.operation._value_,
         call.model[:NAME_CHARACTERS_MOST],
-        target.provider if target else None,
-        target.model if target else None,
-        exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else None,
+        target.provider if target else _MISSING,
+        target.model if target else _MISSING,
+        exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else _MISSING,
         exchange.status,
         outcome[:NAME_CHARACTERS_MOST],
-        exchange.message[:MESSAGE_CHARACTERS_MOST] if in_own_words(outcome) else None,
+        exchange.message[:MESSAGE_CHARACTERS_MOST] if in_own_words(outcome) else _MISSING,
         len(attempts),
-        _attempts(exchange) if attempts else None,
-        *(_spent(usage) if usage else _NOTHING_KNOWN),
+        _attempts(attempts) if attempts else _MISSING,
+        read,
+        written,
+        cached,
+        cache_written,
+        reasoned,
+        source,
         exchange.cost_nanos,
-        exchange.price_version or None,
+        exchange.price_version,
         1 if exchange.estimated else 0,
         1 if target and target.simulated else 0,
         1 if call.stream else 0,
         exchange.ended_seconds - began,
-        None if first is None else first - began,
+        _MISSING if first is None else first - began,
         exchange.queued_seconds,
-        _prompt(exchange) if keep_prompt else None,
+        _prompt(exchange) if keep_prompt else _MISSING,
     )
 
 
@@ -129,17 +142,8 @@ def _tags(tags: tuple[str, ...]) -> str:
         return orjson.dumps([_whole(tag) for tag in cut]).decode()
 
 
-def _attempts(exchange: Exchange) -> str:
-    kept = [
-        (
-            attempt.target.place,
-            attempt.target.credential.id,
-            attempt.outcome[:NAME_CHARACTERS_MOST],
-            attempt.status,
-            round(attempt.ended_seconds - attempt.started_seconds, 6),
-        )
-        for attempt in exchange.attempts[-ATTEMPTS_MOST:]
-    ]
+def _attempts(attempts: Sequence[Attempt]) -> str:
+    kept = (_tried(attempts[0]),) if len(attempts) == 1 else tuple(map(_tried, attempts[-ATTEMPTS_MOST:]))
     try:
         return orjson.dumps(kept).decode()
     except TypeError:
@@ -147,12 +151,23 @@ def _attempts(exchange: Exchange) -> str:
         return orjson.dumps([(place, name, _whole(outcome), *rest) for place, name, outcome, *rest in kept]).decode()
 
 
-def _prompt(exchange: Exchange) -> str | None:
+def _tried(attempt: Attempt) -> tuple[str, str, str, int, float]:
+    target = attempt.target
+    return (
+        target.place,
+        target.credential.id,
+        attempt.outcome[:NAME_CHARACTERS_MOST],
+        attempt.status,
+        round((attempt.ended_seconds - attempt.started_seconds) * 1e6) / 1e6,
+    )
+
+
+def _prompt(exchange: Exchange) -> str:
     try:
         return orjson.dumps(exchange.call.body)[:PROMPT_BYTES_MOST].decode(errors="ignore")
     except TypeError:
         # What the wire allows and JSON text does not: half a surrogate pair, a number of more than 64 bits.
-        return None
+        return _MISSING
 
 
 def _whole(text: str) -> str:

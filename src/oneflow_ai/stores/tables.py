@@ -89,11 +89,18 @@ requests = Table(
     Column("prompt", Text),
 )
 
-Index("ix_requests_at", requests.c.at)
-Index("ix_requests_key_id", requests.c.key_id, requests.c.at)
-Index("ix_requests_provider", requests.c.provider, requests.c.at)
-Index("ix_requests_model", requests.c.model, requests.c.at)
-# People look for failures; successes are found fast enough without an index, and need not pay for one.
+# Rows are written far more often than read, and mostly in the order of this index: at its end. An index for each name
+# is written all over, which cost twice as much as the row itself. A page is filtered in the index, without the table.
+Index(
+    "ix_requests_at",
+    requests.c.at,
+    requests.c.seq,
+    requests.c.key_id,
+    requests.c.provider,
+    requests.c.model,
+    requests.c.outcome,
+)
+# People look for failures; a success pays nothing for this one.
 Index(
     "ix_requests_outcome",
     requests.c.outcome,

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import orjson
+from datetime import datetime
+
+import msgspec
 
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.telemetry.fields import clean_text
 from oneflow_ai.telemetry.lines import LineWriter
 
-FIELDS = (
-    "at",
-    "event",
-    "request",
-    "key",
-    "operation",
-    "asked",
-    "provider",
-    "model",
-    "outcome",
-    "status",
-    "attempts",
-    "input_tokens",
-    "output_tokens",
-    "cost_nanos",
-    "seconds",
-    "first_event_seconds",
-    "stream",
-    "simulated",
-)
-"""The fields of an access line, all of them always there."""
+
+class AccessLine(msgspec.Struct, gc=False):
+    """The fields of an access line, all of them always there, in this order."""
+
+    at: datetime
+    event: str
+    request: str
+    key: str
+    operation: str
+    asked: str
+    provider: str | None
+    model: str | None
+    outcome: str
+    status: int
+    attempts: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_nanos: int
+    seconds: float
+    first_event_seconds: float | None
+    stream: bool
+    simulated: bool
+
+
+FIELDS = AccessLine.__struct_fields__
+"""The names of these fields."""
 
 NAMES_KNOWN_MOST = 256
+
+_encode = msgspec.json.Encoder().encode
 
 
 class AccessLog:
@@ -60,26 +69,25 @@ def access_line(exchange: Exchange, asked: str, outcome: str) -> bytes:
     began = call.started_seconds
     target = exchange.served or (exchange.attempts[-1].target if exchange.attempts else None)
     first = exchange.first_event_seconds
-    return orjson.dumps(
-        {
-            "at": call.received,
-            "event": "call",
-            "request": call.id,
-            "key": call.account.key_id,
-            "operation": call.operation.value,
-            "asked": asked,
-            "provider": target.provider if target else None,
-            "model": target.model if target else None,
-            "outcome": outcome,
-            "status": exchange.status,
-            "attempts": len(exchange.attempts),
-            "input_tokens": usage.input_tokens if usage else None,
-            "output_tokens": usage.output_tokens if usage else None,
-            "cost_nanos": exchange.cost_nanos,
-            "seconds": round(exchange.ended_seconds - began, 6),
-            "first_event_seconds": None if first is None else round(first - began, 6),
-            "stream": call.stream,
-            "simulated": target is not None and target.simulated,
-        },
-        option=orjson.OPT_UTC_Z,
+    # By position, and in a struct: twice as fast as a dict of as many names.
+    line = AccessLine(
+        call.received,
+        "call",
+        call.id,
+        call.account.key_id,
+        call.operation._value_,
+        asked,
+        target.provider if target else None,
+        target.model if target else None,
+        outcome,
+        exchange.status,
+        len(exchange.attempts),
+        usage.input_tokens if usage else None,
+        usage.output_tokens if usage else None,
+        exchange.cost_nanos,
+        round((exchange.ended_seconds - began) * 1e6) / 1e6,
+        None if first is None else round((first - began) * 1e6) / 1e6,
+        call.stream,
+        target is not None and target.simulated,
     )
+    return _encode(line)

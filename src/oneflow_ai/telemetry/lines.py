@@ -56,7 +56,8 @@ class LineWriter:
 
     def _write_some(self) -> None:
         count = min(len(self._lines), _LINES_TOGETHER_MOST)
-        text = b"".join(self._lines.popleft() + b"\n" for _ in range(count))
+        lines = [self._lines.popleft() for _ in range(count)]
+        text = b"\n".join((*lines, b""))
         try:
             self._stream.write(text)
             self._stream.flush()

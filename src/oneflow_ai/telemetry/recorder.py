@@ -1,4 +1,4 @@
-"""Takes finished exchanges from the engine without waiting: counts them at once, and has them stored in batches."""
+"""Takes finished exchanges from the engine without waiting: counts them at once, stores them in batches."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from oneflow_ai.core.record import Exchange
 from oneflow_ai.telemetry.log import Log
 
 Watcher: TypeAlias = Callable[[Exchange], None]
+GATHERED_MOST = 64
+"""Most exchanges that are kept whole, with what was asked, until the event loop's next turn."""
+
 RowT = TypeVar("RowT")
 
 
@@ -49,8 +52,10 @@ class Bounds:
 class QueueRecorder(Generic[RowT]):
     """The `Recorder` of the engine: each exchange goes to every watcher at once, and to the sink in a batch, in order.
 
-    It never waits and never raises. When more wait than the bounds allow, the newest is dropped and counted; when the
-    sink fails, its batch is tried again for as long as it takes. The log gets one line for each change of state.
+    In the event loop's next turn it goes to every follower and becomes a row, one exchange right behind the other: that
+    takes less time than doing so for each call in the midst of its other work. It never waits and never raises. When
+    more wait than the bounds allow, the newest is dropped and counted; when the sink fails, its batch is tried again
+    for as long as it takes. The log gets one line for each change of state.
     """
 
     def __init__(
@@ -60,12 +65,15 @@ class QueueRecorder(Generic[RowT]):
         clock: Clock,
         log: Log,
         bounds: Bounds | None = None,
+        followers: Sequence[Watcher] = (),
     ) -> None:
         self._sink = sink
         self._watchers = tuple(watchers)
+        self._followers = tuple(followers)
         self._clock = clock
         self._log = log
         self._bounds = bounds or Bounds()
+        self._fresh: list[Exchange] = []
         self._rows: deque[RowT] = deque()
         self._bytes = 0
         self._some = asyncio.Event()
@@ -80,27 +88,44 @@ class QueueRecorder(Generic[RowT]):
     @property
     def waiting(self) -> int:
         """How many exchanges are not yet stored."""
-        return len(self._rows)
+        return len(self._fresh) + len(self._rows)
 
-    def adopt(self, watchers: Sequence[Watcher], bounds: Bounds) -> None:
-        """Tell these watchers of the next exchanges, and let as many wait as these bounds say."""
-        self._watchers, self._bounds = tuple(watchers), bounds
+    def adopt(self, followers: Sequence[Watcher], bounds: Bounds) -> None:
+        """Tell these followers of the next exchanges, and let as many wait as these bounds say."""
+        self._followers, self._bounds = tuple(followers), bounds
 
     def start(self) -> None:
         """Begin to store; call it once, inside the running event loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="oneflow-recorder")
 
     def record(self, exchange: Exchange) -> None:
-        """Count one finished exchange, and queue it for the sink."""
+        """Count one finished exchange, and queue it for the followers and the sink; call it inside the event loop."""
         try:
             for watch in self._watchers:
                 watch(exchange)
-            self._queue(exchange)
+            if not self._fresh:
+                asyncio.get_running_loop().call_soon(self._gather)
+            self._fresh.append(exchange)
+            if len(self._fresh) == GATHERED_MOST:
+                self._gather()
         except Exception as problem:  # noqa: BLE001 - a fault in a record must never reach the call it records
-            self._lose(1)
-            if not self._faulty:
-                self._faulty = True
-                self._log.error("a call could not be recorded", error=problem)
+            self._spoiled(problem)
+
+    def _gather(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        for exchange in fresh:
+            try:
+                for follow in self._followers:
+                    follow(exchange)
+                self._queue(exchange)
+            except Exception as problem:  # noqa: BLE001 - one exchange with a fault must not cost the next
+                self._spoiled(problem)
+
+    def _spoiled(self, problem: Exception) -> None:
+        self._lose(1)
+        if not self._faulty:
+            self._faulty = True
+            self._log.error("a call could not be recorded", error=problem)
 
     def _queue(self, exchange: Exchange) -> None:
         rows, bounds = self._rows, self._bounds
@@ -142,15 +167,11 @@ class QueueRecorder(Generic[RowT]):
 
     async def _pause(self) -> None:
         """Wait for the time to flush, or for enough rows."""
-        waits = (
-            asyncio.ensure_future(self._clock.sleep(self._bounds.flush_seconds)),
-            asyncio.ensure_future(self._enough.wait()),
-        )
+        timer = asyncio.get_running_loop().call_later(self._bounds.flush_seconds, self._enough.set)
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await self._enough.wait()
         finally:
-            for wait in waits:
-                wait.cancel()
+            timer.cancel()
 
     async def _store_one_batch(self) -> None:
         batch = list(islice(self._rows, self._bounds.batch_rows_most))
@@ -162,9 +183,9 @@ class QueueRecorder(Generic[RowT]):
         except Exception as problem:  # noqa: BLE001 - the task's outermost edge: a bad batch must not end the recorder
             self._log.error("a batch of the history was lost", error=problem, calls=len(batch))
             self._lose(len(batch))
-        for row in batch:
+        for _ in batch:
             self._rows.popleft()
-            self._bytes -= self._sink.size_bytes(row)
+        self._bytes -= sum(map(self._sink.size_bytes, batch))
         self._succeeded()
 
     async def _failed(self, failure: Failure) -> None:
@@ -182,6 +203,7 @@ class QueueRecorder(Generic[RowT]):
 
     async def close(self, within_seconds: float = 10.0) -> None:
         """Store what waits, for so long at most, and take no more. What is left then is dropped and counted."""
+        self._gather()
         self._closing = True
         self._some.set()
         self._enough.set()

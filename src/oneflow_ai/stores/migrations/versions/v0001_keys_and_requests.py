@@ -15,10 +15,7 @@ def upgrade() -> None:
     """To this version."""
     _make_api_keys()
     _make_requests()
-    op.create_index("ix_requests_at", "requests", ["at"])
-    op.create_index("ix_requests_key_id", "requests", ["key_id", "at"])
-    op.create_index("ix_requests_provider", "requests", ["provider", "at"])
-    op.create_index("ix_requests_model", "requests", ["model", "at"])
+    op.create_index("ix_requests_at", "requests", ["at", "seq", "key_id", "provider", "model", "outcome"])
     failed = sa.text("outcome != 'ok'")
     op.create_index("ix_requests_outcome", "requests", ["outcome", "at"], sqlite_where=failed, postgresql_where=failed)
 
