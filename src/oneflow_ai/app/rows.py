@@ -69,7 +69,7 @@ def compile_settings(
         # The four providers that everybody has need no table; those whose wire this version lacks are left out.
         if found.kind in TABLE or name in settings.providers:
             providers.append(_provider(loaded, name, found, simulated))
-            ways[name] = Way(found.ca_file, found.proxy, found.connections_most)
+            ways[name] = Way(_file(loaded, found.ca_file), found.proxy, found.connections_most, private=found.private)
     if simulated is not None and not simulated.everywhere:
         providers.append(_simulator(simulated))
         ways[SIMULATOR] = Way()
@@ -155,7 +155,9 @@ def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> Rou
     way = None
     if target.proxy is not None or target.ca_file is not None:
         way = f"{target.target} by {target.proxy or target.ca_file}"
-        ways[way] = Way(target.ca_file, target.proxy)
+        provider = loaded.settings.providers.get(target.target.partition("/")[0])
+        private = provider.private if provider is not None else None
+        ways[way] = Way(_file(loaded, target.ca_file), target.proxy, private=private)
     return RouteTarget(
         name=target.target,
         weight=target.weight,
@@ -163,3 +165,7 @@ def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> Rou
         headers=resolve_headers(target.headers, loaded.environment, loaded.home),
         way=way,
     )
+
+
+def _file(loaded: Loaded, path: str | None) -> str | None:
+    return str(loaded.home / path) if path is not None else None
