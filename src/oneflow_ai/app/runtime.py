@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -35,7 +35,7 @@ from oneflow_ai.telemetry.lag import LoopLag
 from oneflow_ai.telemetry.log import Log, NoLog
 from oneflow_ai.telemetry.metrics import Metrics
 from oneflow_ai.telemetry.recorder import Bounds, QueueRecorder, Watcher
-from oneflow_ai.upstream import Ways
+from oneflow_ai.upstream import Way, Ways
 
 RETENTION_CHECK_SECONDS = 3_600.0
 SIMULATED_REQUESTS_KEPT = 100
@@ -55,7 +55,7 @@ class Runtime:
     """The engine with all it needs, in one event loop; an async context manager.
 
     The server tells it the keys it accepts by `admit`; the library needs none. `quota` is given where several runtimes
-    of one loop share the providers' limits.
+    of one loop share the providers' limits; `upstream` makes another way out, with names or marks of its own.
     """
 
     def __init__(
@@ -67,9 +67,11 @@ class Runtime:
         log: Log | None = None,
         watchers: Sequence[Watcher] = (),
         quota: MemoryQuota | None = None,
+        upstream: Callable[[Mapping[str, Way]], Ways] = Ways,
     ) -> None:
         self.loaded = loaded
         self._watchers = tuple(watchers)
+        self._upstream = upstream
         self.log = log or NoLog()
         self.clock = SystemClock()
         self.chance = system_chance()
@@ -103,7 +105,7 @@ class Runtime:
             Bounds(rows_most=loaded.settings.history.queue_most),
         )
         self.recorder.start()
-        self.upstream = Ways(plant.ways)
+        self.upstream = self._upstream(plant.ways)
         self.desk = Desk(plant.snapshot)
         self.engine = Engine(
             self.desk,
