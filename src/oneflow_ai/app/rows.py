@@ -69,7 +69,7 @@ def compile_settings(
         # The four providers that everybody has need no table; those whose wire this version lacks are left out.
         if found.kind in TABLE or name in settings.providers:
             providers.append(_provider(loaded, name, found, simulated))
-            ways[name] = Way(_file(loaded, found.ca_file), found.proxy, found.connections_most, private=found.private)
+            ways[name] = _way(loaded, found, simulated)
     if simulated is not None and not simulated.everywhere:
         providers.append(_simulator(simulated))
         ways[SIMULATOR] = Way()
@@ -165,6 +165,12 @@ def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> Rou
         headers=resolve_headers(target.headers, loaded.environment, loaded.home),
         way=way,
     )
+
+
+def _way(loaded: Loaded, found: ProviderSettings, simulated: Simulated | None) -> Way:
+    # The simulator that stands in for a provider is on this machine, whatever holds for the provider.
+    private = None if simulated is not None and simulated.everywhere else found.private
+    return Way(_file(loaded, found.ca_file), found.proxy, found.connections_most, private=private)
 
 
 def _file(loaded: Loaded, path: str | None) -> str | None:
