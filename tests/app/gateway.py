@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from oneflow_ai.stores.key_format import KeyDigest
+from oneflow_ai.upstream import Way, Ways
 
 KEY = "of_test-key-of-these-tests"
 OTHER_KEY = "of_other-key-of-these-tests"
@@ -132,20 +133,26 @@ async def running(
     providers: Mapping[str, str] | None = None,
     configuration: str = "",
     options: SimulatorOptions | None = None,
-    connection: ConnectionLimits | None = None,
     accounts: Mapping[str, Account] | None = None,
-    limits: EdgeLimits | None = None,
+    limits: EdgeLimits | ConnectionLimits | None = None,
+    upstream: Callable[[Mapping[str, Way]], Ways] = Ways,
 ) -> AsyncIterator[Gateway]:
-    """A gateway with one provider for each name (the value: further TOML lines of its table), all at one simulator."""
+    """A gateway with one provider for each name, all at one simulator.
+
+    The value is further TOML lines of its table; a `base_url` there takes the simulator's place. `limits` are those of
+    calls or those of connections.
+    """
     async with Simulator(options or SimulatorOptions(pace=FAST)) as simulator:
         file = home / "oneflow.toml"
         file.write_text(configuration + _tables(simulator.base_url, providers or {"sim": ""}))
         loaded = load(file, {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(home)}, home, kinds=TABLE)
-        async with Runtime(loaded) as runtime, aiohttp.ClientSession() as session:
-            edge = _edge(runtime, accounts or {KEY: Account("key_test"), OTHER_KEY: Account("key_other")}, limits)
+        async with Runtime(loaded, upstream=upstream) as runtime, aiohttp.ClientSession() as session:
+            connection = limits if isinstance(limits, ConnectionLimits) else ConnectionLimits()
+            calls = limits if isinstance(limits, EdgeLimits) else None
+            edge = _edge(runtime, accounts or {KEY: Account("key_test"), OTHER_KEY: Account("key_other")}, calls)
             listener = listen("127.0.0.1", 0)
             stop = asyncio.Event()
-            serving = await _serving(edge, listener, connection or ConnectionLimits(), stop)
+            serving = await _serving(edge, listener, connection, stop)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             try:
                 yield Gateway(runtime, simulator, edge, url, session)
@@ -157,10 +164,14 @@ async def running(
 
 def _tables(base_url: str, providers: Mapping[str, str]) -> str:
     return "".join(
-        f'\n[providers.{name}]\nkind = "openai"\nbase_url = "{base_url}"\napi_key = "env:SIM_KEY"\n{lines}\n'
+        f'\n[providers.{name}]\nkind = "openai"\napi_key = "env:SIM_KEY"\n{_placed(lines, base_url)}\n'
         f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
         for name, lines in providers.items()
     )
+
+
+def _placed(lines: str, base_url: str) -> str:
+    return lines if "base_url" in lines else f'base_url = "{base_url}"\n{lines}'
 
 
 def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits | None) -> Edge:

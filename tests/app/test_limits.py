@@ -102,7 +102,7 @@ async def test_a_new_call_on_a_kept_connection_is_sent_elsewhere_while_the_gatew
 async def test_a_head_a_body_and_a_reader_that_take_too_long_are_cut(tmp_path: Path) -> None:
     limits = ConnectionLimits(head_seconds=0.6, body_idle_seconds=0.6, write_seconds=0.6)
     options = SimulatorOptions(pace=FAST, answer_tokens=80_000)
-    async with running(tmp_path, connection=limits, options=options) as gateway:
+    async with running(tmp_path, limits=limits, options=options) as gateway:
         silent, head, body, reader = await asyncio.gather(
             _until_closed(gateway, b""),
             _until_closed(gateway, b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"),

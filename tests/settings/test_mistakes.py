@@ -92,6 +92,10 @@ MISTAKES = [
     ('[providers.groq]\nproxy = "env:HOME"', 2, "providers.groq.proxy", "env:HOME is no http:// or https:// address"),
     ('[providers.groq]\nca_file = ""', 2, "providers.groq.ca_file", "must be a file's path"),
     ('[providers.groq]\nca_file = "gone.pem"', 2, "providers.groq.ca_file", "is not a file"),
+    *(
+        (f"[providers.groq]\n{name} = false", 2, f"providers.groq.{name}", "unknown")
+        for name in ("verify", "ssl_verify", "verify_tls", "insecure", "check_certificates")
+    ),
     ("[providers.groq]\nconcurrency = -1", 2, "providers.groq.concurrency", "must be at least 0"),
     ('[providers.groq]\nmodels = ["a b"]', 2, "providers.groq.models[0]", "must be printable ASCII without spaces"),
     ('[providers.groq.headers]\nHost = "h"', 1, "providers.groq.headers", "host belongs to the connection"),

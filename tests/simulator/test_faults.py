@@ -215,6 +215,9 @@ FRAMING = (
     Case("F45", lambda seen: seen.raw.startswith(b"HTTP/1.0 200 OK") and "content-length" not in seen.headers),
     Case("F45;kind=http10", lambda seen: seen.end == "eof"),
     _stream("F45;kind=http10", lambda seen: seen.raw.startswith(b"HTTP/1.0") and seen.raw.endswith(b"[DONE]\n\n")),
+    Case("F45;kind=h2", lambda seen: seen.raw.startswith(b"\0\0\0\4") and seen.raw[9:][3] == 7 and seen.end == "eof"),
+    Case("F45;kind=settings", lambda seen: seen.raw.startswith(b"\0\0\0\4"), until=b"\0\0\0\4\0\0\0\0\0" * 2_000),
+    _stream("F45;kind=goaway;at=event:1", lambda seen: seen.status == 200 and seen.raw[-17:][3] == 7),
     Case("F45;kind=http09", lambda seen: seen.raw.startswith(b'{"id"')),
 )
 
@@ -294,6 +297,42 @@ async def test_a_rule_may_break_connections_off_as_they_come(simulator: Simulato
     assert (await once(simulator, CHAT)).status == 200
 
 
+HELLOS = {
+    "F5;kind=plain": lambda seen: seen.raw.startswith(b"HTTP/1.1 400 ") and seen.end == "eof",
+    "F5;kind=alert": lambda seen: seen.raw == b"\x15\x03\x01\x00\x02\x02\x28" and seen.end == "eof",
+    "F5;kind=old": lambda seen: seen.raw[:3] == b"\x16\x03\x01" and seen.raw[9:11] == b"\x03\x01",
+}
+
+
+@pytest.mark.parametrize(("fault", "holds"), HELLOS.items(), ids=HELLOS)
+async def test_a_rule_may_spoil_the_beginning_of_tls(
+    simulator: Simulator, fault: str, holds: Callable[[Seen], bool]
+) -> None:
+    """F5: the hello of a client is met by something that is no TLS of today; nothing of it is a request."""
+    simulator.rules = (Rule(fault=f"{fault};times=1"),)
+    seen = await ask(simulator, b"\x16\x03\x01", until=b"\x00\x2f\x00")
+    assert holds(seen), seen
+    assert (simulator.record.counts.requests, simulator.record.counts.by_fault) == (0, {"F5": 1})
+    assert (await once(simulator, CHAT)).status == 200
+
+
+async def test_a_stalled_hello_lasts_until_the_client_goes(simulator: Simulator) -> None:
+    """F5 stall: the connection is there, no byte comes."""
+    simulator.rules = (Rule(fault="F5;kind=stall"),)
+    reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
+    await simulator.record.until(lambda record: record.counts.by_fault["F5"] == 1)
+    writer.transport.abort()
+    await simulator.record.until(lambda record: record.counts.connections_open == 0)
+    assert reader.at_eof()
+
+
+async def test_a_fault_of_connections_cannot_be_asked_for_by_a_request(simulator: Simulator) -> None:
+    """F5 comes before any request: asked for by name it is refused in words."""
+    seen = await once(simulator, {**CHAT, "model": "sim-F5"})
+    assert (seen.status, seen.json["error"]["code"]) == (400, "unknown_fault")
+    assert "by a rule" in seen.json["error"]["message"]
+
+
 async def test_a_kept_connection_is_closed_as_its_second_request_comes(simulator: Simulator) -> None:
     """F8: the pooled connection is stale, a fresh one works."""
     document = request({**CHAT, "model": "sim-F8"})
@@ -324,10 +363,10 @@ async def test_an_early_answer_comes_before_the_body(simulator: Simulator) -> No
 
 
 def test_every_fault_and_every_choice_of_it_has_a_case() -> None:
-    asked = [case.fault.replace("@", ";at=") for case in CASES] + ["F9", "F6;kind=accept"]
+    asked = [case.fault.replace("@", ";at=") for case in CASES] + ["F9", "F6;kind=accept", "F5;kind=stall", *HELLOS]
     for row in FAULTS.values():
         mine = [each.split(";") for each in asked if each.split(";")[0] == row.id]
-        if row.play is None:
+        if row.play is None and row.accept is None:
             assert row.note
             assert not mine
             continue

@@ -76,7 +76,7 @@ def compile_settings(
         # The four providers that everybody has need no table; those whose wire this version lacks are left out.
         if found.kind in TABLE or name in settings.providers:
             providers.append(_provider(loaded, name, found, simulated))
-            ways[name] = Way(_trusted(loaded, found.ca_file), _proxy(loaded, found.proxy), found.connections_most)
+            ways[name] = _way(loaded, found, simulated)
     if simulated is not None and not simulated.everywhere:
         providers.append(_simulator(simulated))
         ways[SIMULATOR] = Way()
@@ -188,3 +188,10 @@ def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> Rou
         headers=resolve_headers(target.headers, loaded.environment, loaded.home),
         way=way,
     )
+
+
+def _way(loaded: Loaded, found: ProviderSettings, simulated: Simulated | None) -> Way:
+    # The simulator that stands in for a provider is on this machine, whatever holds for the provider.
+    private = None if simulated is not None and simulated.everywhere else found.private
+    trusted, proxy = _trusted(loaded, found.ca_file), _proxy(loaded, found.proxy)
+    return Way(trusted, proxy, found.connections_most, private=private)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -36,7 +36,7 @@ from oneflow_ai.telemetry.lag import LoopLag
 from oneflow_ai.telemetry.log import Log, NoLog
 from oneflow_ai.telemetry.metrics import Metrics
 from oneflow_ai.telemetry.recorder import Bounds, QueueRecorder, Watcher
-from oneflow_ai.upstream import Ways
+from oneflow_ai.upstream import Way, Ways
 
 RETENTION_CHECK_SECONDS = 3_600.0
 SIMULATED_REQUESTS_KEPT = 100
@@ -56,7 +56,7 @@ class Runtime:
     """The engine with all it needs, in one event loop; an async context manager.
 
     The server tells it the keys it accepts by `admit`; the library needs none. `quota` is given where several runtimes
-    of one loop share the providers' limits.
+    of one loop share the providers' limits; `upstream` makes another way out, with names or marks of its own.
     """
 
     def __init__(
@@ -67,10 +67,12 @@ class Runtime:
         in_process: bool = False,
         log: Log | None = None,
         quota: MemoryQuota | None = None,
+        upstream: Callable[[Mapping[str, Way]], Ways] = Ways,
     ) -> None:
         self.loaded = loaded
         self._demo_asked = demo_asked
         self._in_process = in_process
+        self._upstream = upstream
         self.log = log or NoLog()
         self.clock = SystemClock()
         self.chance = system_chance()
@@ -107,7 +109,7 @@ class Runtime:
             followers=self._followers,
         )
         self.recorder.start()
-        self.upstream = Ways(plant.ways)
+        self.upstream = self._upstream(plant.ways)
         self.desk = Desk(plant.snapshot)
         self.engine = Engine(
             self.desk,

@@ -108,6 +108,10 @@ class ProviderSettings(Table):
     )
     proxy: Proxy | None = Field(None, description="HTTP proxy to go through; a reference when it carries a password.")
     ca_file: FilePath | None = Field(None, description="Certificates to trust instead of the system's, in PEM.")
+    private: bool | None = Field(
+        None,
+        description="Whether its host may have a private address; left out: one whose name is no public one may.",
+    )
     models: tuple[Word, ...] | None = Field(
         None,
         strict=False,

@@ -4,6 +4,7 @@ from oneflow_ai.simulator.blackhole import Blackhole
 from oneflow_ai.simulator.clock import MachineClock
 from oneflow_ai.simulator.faults.fault import FaultError
 from oneflow_ai.simulator.faults.table import FAULTS, FaultRow, Parameter
+from oneflow_ai.simulator.names import NXDOMAIN, SERVFAIL, SILENT, Names
 from oneflow_ai.simulator.options import FAST, Limits, Pace, Rule, SimulatorOptions
 from oneflow_ai.simulator.record import Attempt, Counts, Record
 from oneflow_ai.simulator.script import ScriptError, load_script
@@ -13,6 +14,9 @@ from oneflow_ai.simulator.thread import ThreadedSimulator, run_in_thread
 __all__ = [
     "FAST",
     "FAULTS",
+    "NXDOMAIN",
+    "SERVFAIL",
+    "SILENT",
     "Attempt",
     "Blackhole",
     "Counts",
@@ -20,6 +24,7 @@ __all__ = [
     "FaultRow",
     "Limits",
     "MachineClock",
+    "Names",
     "Pace",
     "Parameter",
     "Record",

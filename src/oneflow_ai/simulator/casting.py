@@ -16,7 +16,6 @@ from oneflow_ai.simulator.request import Request
 
 FAULT_HEADER = b"x-fault"
 REMEMBERED_MOST = 10_000
-AT_ACCEPT = "accept"
 _NAMED = re.compile(r"(?:.*/)?sim-(F\d.*)")
 _NAMED_EARLY = re.compile(rb'"model"\s*:\s*"((?:[^"\\]*/)?sim-F\d[^"\\]*)"')
 
@@ -61,7 +60,7 @@ class _Standing:
     @property
     def at_accept(self) -> bool:
         """Whether it strikes connections, and so no requests."""
-        return self.row.early and self.fault.parameters.get("kind") == AT_ACCEPT
+        return self.row.accept is not None and self.row.accept(self.fault) is not None
 
     @property
     def at_head(self) -> bool:
@@ -151,6 +150,8 @@ class Casting:
 
     def _asked(self, asked: str, model: str, request: Request) -> Iterator[Cast]:
         fault, row = read(asked)
+        if row.play is None:
+            raise FaultError(f"fault {asked!r}: strikes connections as they come; set it by a rule")
         key = (asked, model, request.credential_hash)
         if self._strikes_now(fault, key, request.arrived_seconds):
             yield Cast(fault, row, self._strikes[key].since_seconds, key)

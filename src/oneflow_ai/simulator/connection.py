@@ -15,7 +15,7 @@ from oneflow_ai.simulator.answer import head
 from oneflow_ai.simulator.record import CLIENT_CLOSED, CLOSED, COMPLETED, RESET
 from oneflow_ai.simulator.request import HIDDEN, SECRET_HEADERS, Request
 from oneflow_ai.simulator.stage import Performance
-from oneflow_ai.simulator.steps import Await, Close, Deafen, Flood, Hang, Reset, Send, Wait
+from oneflow_ai.simulator.steps import Await, Close, Deafen, Flood, Hang, Reset, Send, Steps, Wait
 
 BODY_BYTES_MOST = 64 << 20
 HEAD_BYTES_MOST = 256 << 10
@@ -40,8 +40,8 @@ class Host(Protocol):
     def malformed(self) -> None:
         """A client sent bytes that are no HTTP request."""
 
-    def unwelcome(self) -> bool:
-        """Whether a connection is to be broken off as it comes."""
+    def unwelcome(self) -> Steps | None:
+        """What a connection meets as it comes; None where it is welcome."""
 
     def early(self, request: Request, place: tuple[int, int], part: bytes = b"") -> Performance | None:
         """What strikes before the body is read."""
@@ -86,11 +86,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(0)
+        # TLS holds tickets back until it reads; a limit of 0 would keep both waiting for each other.
+        if transport.get_extra_info("ssl_object") is None:
+            self._transport.set_write_buffer_limits(0)
         self._fellows.add(self)
         self._number = self._host.opened()
-        if self._host.unwelcome():
-            self._break_off()
+        if (steps := self._host.unwelcome()) is not None:
+            self._early(Performance(None, steps=steps))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, by whichever side."""

@@ -131,7 +131,7 @@ def _faults(simulator: Steered, body: Any, query: Mapping[str, str]) -> Any:
             "note": row.note,
             "parameters": {
                 name: {"default": each.default, "choices": each.choices}
-                for name, each in ({**row.parameters, **COMMON} if row.play else {}).items()
+                for name, each in ({**row.parameters, **COMMON} if row.play or row.accept else {}).items()
             },
         }
         for row in ROWS
@@ -182,9 +182,8 @@ class ControlHost:
     def malformed(self) -> None:
         """A client sent bytes that are no HTTP request."""
 
-    def unwelcome(self) -> bool:
+    def unwelcome(self) -> None:
         """No connection is."""
-        return False
 
     def early(self, request: Request, place: tuple[int, int], part: bytes = b"") -> None:
         """Nothing strikes here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from random import Random
 from types import TracebackType
@@ -35,6 +36,7 @@ class Simulator:
         self._port = 0
         self._listener: _Listener | None = None
         self._control: _Listener | None = None
+        self._tls: list[_Listener] = []
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, control_port: int | None = None) -> Simulator:
         """Listen; port 0 is any free one, `control_port` None leaves the control port out. Raises `OSError`."""
@@ -48,10 +50,20 @@ class Simulator:
                 raise
         return self
 
+    async def listen_tls(self, context: ssl.SSLContext, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Speak TLS on one more port, by a certificate of the caller's; gives the base address. Raises `OSError`.
+
+        A connection counts once its handshake is over. Several such ports may have certificates wrong in several ways.
+        """
+        listener = await _Listener.open(self._stage, host, port, context)
+        self._tls.append(listener)
+        return f"https://{_shown(host)}:{listener.port}/v1"
+
     async def stop(self) -> None:
         """Stop listening and break off every connection. Harmless if repeated."""
-        listeners = [each for each in (self._listener, self._control) if each is not None]
+        listeners = [each for each in (self._listener, self._control, *self._tls) if each is not None]
         self._listener = self._control = None
+        self._tls = []
         for listener in listeners:
             listener.close()
             listener.drop()
@@ -81,8 +93,7 @@ class Simulator:
     @property
     def base_url(self) -> str:
         """The base address for clients of OpenAI's wire."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/v1"
+        return f"http://{_shown(self._host)}:{self._port}/v1"
 
     @property
     def control_port(self) -> int | None:
@@ -149,22 +160,23 @@ class Simulator:
 class _Listener:
     """A listening socket and the connections it gave."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, context: ssl.SSLContext | None = None) -> None:
         self.port = 0
         self._host = host
+        self._context = context
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
 
     @classmethod
-    async def open(cls, host: Host, address: str, port: int) -> _Listener:
-        listener = cls(host)
+    async def open(cls, host: Host, address: str, port: int, context: ssl.SSLContext | None = None) -> _Listener:
+        listener = cls(host, context)
         await listener.listen(address, port)
         return listener
 
     async def listen(self, address: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self._host, self._connections), address, port, backlog=_BACKLOG
+            lambda: Connection(self._host, self._connections), address, port, backlog=_BACKLOG, ssl=self._context
         )
         self.port = int(self._server.sockets[0].getsockname()[1])
 
@@ -184,6 +196,10 @@ class _Listener:
     def drop(self) -> None:
         for connection in tuple(self._connections):
             connection.drop()
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 async def run(

@@ -91,14 +91,14 @@ class Stage:
         """A client sent bytes that are no HTTP request."""
         self.record.malformed()
 
-    def unwelcome(self) -> bool:
-        """Whether a connection is to be broken off as it comes."""
+    def unwelcome(self) -> Steps | None:
+        """What a connection meets as it comes; None where it is welcome."""
         struck = self._casting.at_accept(self.clock.monotonic())
-        if struck is None:
-            return False
+        if struck is None or struck.row.accept is None:
+            return None
         self._casting.struck(struck)
         self.record.counts.by_fault[struck.fault.id] += 1
-        return True
+        return struck.row.accept(struck.fault)
 
     def early(self, request: Request, place: tuple[int, int], part: bytes = b"") -> Performance | None:
         """The fault that strikes before a body is read, known by its head or by the part of the body that came."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,10 @@ from oneflow_ai.upstream.unpack import PIECE_BYTES_MOST, unpacker_for
 LINGER_SECONDS = 0.1
 FRAMING_BYTES_MOST = 64 << 10
 _EXPIRY_SLACK_SECONDS = 0.002
+# Half a line end, which some parsers take for a whole one: RFC 9112 section 2.2, 2026-11-25.
+_HALF_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_INTERIM_HEADS = re.compile(rb"(?:HTTP/1\.1 1(?!01).*?\r\n\r\n)*", re.DOTALL)
 
 
 class AiohttpAnswer:
@@ -149,31 +154,52 @@ class PunctualHandler(ResponseHandler):
         self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_due = False
+        self._head = bytearray()
         self._body_bytes = 0
         self._idle_bytes = 0
 
     def set_response_params(self, **params: Any) -> None:
         """A new answer is expected on this connection."""
         self._head_due = True
+        self._head.clear()
         self._body_bytes = self._idle_bytes = 0
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the answer; its head is complete once a message waits or a body has begun."""
+        if self._head_due and self._half_line_end(data):
+            self.set_exception(http_exceptions.BadHttpMessage("half a line end in a head"))
+            self.close()
+            return
         super().data_received(data)
         if not self._head_due:
             self._check_framing(len(data))
             return
         if self._buffer or self._payload is not None or self._exception is not None:
             self._head_due = False
+            self._head.clear()
             self._stop()
         elif self._head_timer is None:
             self._head_timer = self._loop.call_later(self._head_seconds, self._late)
+
+    def _half_line_end(self, data: bytes) -> bool:
+        """Whether a head, once it is whole, has half a line end inside, which aiohttp takes for a whole one (F36)."""
+        self._head += data
+        if not _HEAD_END.search(self._head, max(0, len(self._head) - len(data) - 2)):
+            return False
+        interim = _INTERIM_HEADS.match(self._head)
+        start = interim.end() if interim is not None else 0
+        end = _HEAD_END.search(self._head, start)
+        return end is not None and _HALF_LINE_END.search(self._head, start, end.end()) is not None
 
     def _check_framing(self, size_bytes: int) -> None:
         """Refuse chunk extensions and trailers without end: bytes that bring no body."""
         payload = self._payload
         if payload is None:
+            return
+        if self._exception is not None and not payload.is_eof():
+            # What is no chunk ends the connection; whoever reads the body is not told of it.
+            payload.set_exception(http_exceptions.TransferEncodingError("no chunk"))
             return
         if payload.total_bytes != self._body_bytes:
             self._body_bytes, self._idle_bytes = payload.total_bytes, 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from types import SimpleNamespace
 
 import aiohttp
@@ -15,15 +15,18 @@ from yarl import URL
 
 from oneflow_ai.core.failure import (
     UPSTREAM_BAD_RESPONSE,
+    UPSTREAM_BLOCKED,
     UPSTREAM_CLOSED,
     UPSTREAM_TIMEOUT,
-    UPSTREAM_TLS_ERROR,
     UPSTREAM_UNREACHABLE,
     Failure,
     Kind,
 )
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, PunctualHandler
+from oneflow_ai.upstream.aiohttp_names import GuardedNames
+from oneflow_ai.upstream.dial import late, trust, untrusted
+from oneflow_ai.upstream.reach import is_literal, refused
 from oneflow_ai.upstream.way import Way
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -32,9 +35,12 @@ UPLOAD_PIECE_BYTES = 64 << 10
 WATCHED_UPLOAD_BYTES = 256 << 10
 URLS_MOST = 1_024
 
+_call: ContextVar[SimpleNamespace] = ContextVar("call")
+"""What is known of the request that this task sends."""
+
 # The first row that fits: what a network error means. Certificate errors come before the connector's own.
 _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind, str], ...] = (
-    ((aiohttp.ClientSSLError, ssl.SSLError), UPSTREAM_TLS_ERROR, "no trusted TLS connection to {host}"),
+    (aiohttp.InvalidURL, UPSTREAM_UNREACHABLE, "{host} is no host that can be reached"),
     (aiohttp.ClientConnectorError, UPSTREAM_UNREACHABLE, "{host} could not be reached"),
     (TimeoutError, UPSTREAM_TIMEOUT, "{host} did not answer in time"),
     (aiohttp.ServerDisconnectedError, UPSTREAM_CLOSED, "{host} closed the connection without an answer"),
@@ -64,7 +70,12 @@ class AiohttpUpstream:
         A pooled connection that the provider closed as the request was written is replaced once, at no cost (F8).
         """
         url = self._url(request.url)
-        trace = SimpleNamespace(reused=False)
+        trace = SimpleNamespace(
+            reused=False,
+            reached=False,
+            tls=url.scheme == "https",
+            connect_seconds=request.timeouts.connect_seconds,
+        )
         if self._pooled is None:
             self._open()
         assert self._pooled is not None and self._fresh is not None
@@ -75,13 +86,14 @@ class AiohttpUpstream:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             late = loop.time() - written_seconds > STALE_SECONDS_MOST
             if late or not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
-                raise _meaning(error, url.host) from None
+                raise _meaning(error, url.host, trace) from None
         except _NETWORK_ERRORS as error:
-            raise _meaning(error, url.host) from None
+            raise _meaning(error, url.host, trace) from None
+        trace.reached = False
         try:
             return await self._send(self._fresh, request, url, until_seconds, trace)
         except _NETWORK_ERRORS as error:
-            raise _meaning(error, url.host) from None
+            raise _meaning(error, url.host, trace) from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -91,15 +103,23 @@ class AiohttpUpstream:
         self._pooled = self._fresh = None
 
     async def _send(
-        self, session: aiohttp.ClientSession, request: HttpRequest, url: URL, until_seconds: float, trace: object
+        self,
+        session: aiohttp.ClientSession,
+        request: HttpRequest,
+        url: URL,
+        until_seconds: float,
+        trace: SimpleNamespace,
     ) -> AiohttpAnswer:
+        limits = request.timeouts
+        connect_seconds = limits.connect_seconds + (limits.tls_seconds if trace.tls else 0.0)
         upload = _Upload(request.body) if len(request.body) > WATCHED_UPLOAD_BYTES else None
         headers: dict[str, str] = dict(request.headers)
         if upload is not None:
             headers["content-length"] = str(len(request.body))
         async with asyncio.timeout_at(until_seconds) as limit:
             if upload is not None:
-                upload.watch(limit, request.timeouts.write_seconds)
+                upload.watch(limit, limits.write_seconds)
+            token = _call.set(trace)
             try:
                 response = await session.request(
                     request.method,
@@ -107,34 +127,39 @@ class AiohttpUpstream:
                     data=request.body if upload is None else upload.pieces(),
                     headers=headers,
                     allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(sock_connect=request.timeouts.connect_seconds),
+                    timeout=aiohttp.ClientTimeout(sock_connect=connect_seconds),
                     trace_request_ctx=trace,
                     proxy=self.way.proxy,
                 )
             finally:
+                _call.reset(token)
                 if upload is not None:
                     upload.unwatch()
         return AiohttpAnswer(response, url.host or "the provider")
 
     def _open(self) -> None:
-        context = ssl.create_default_context(cafile=self.way.ca_file)
+        context = trust(self.way)
         tracing = aiohttp.TraceConfig()
         tracing.on_connection_reuseconn.append(_note_reuse)
-        pool = aiohttp.TCPConnector(
-            limit=self.way.connections_most,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            ssl=context,
-        )
-        once = aiohttp.TCPConnector(limit=self.way.connections_most, force_close=True, ssl=context)
+        # Behind a proxy the only name that is resolved here is the proxy's, and the operator chose that.
+        private = True if self.way.proxy is not None else self.way.private
+        names = GuardedNames(self.way.resolver, private, lambda: float(_call.get().connect_seconds))
+        most = self.way.connections_most
+        pool = aiohttp.TCPConnector(limit=most, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=context, resolver=names)
+        once = aiohttp.TCPConnector(limit=most, force_close=True, ssl=context, resolver=names)
         for connector in (pool, once):
-            connector._factory = functools.partial(PunctualHandler, self.way.head_seconds, loop=connector._loop)  # type: ignore[assignment] # no public hook
+            connector._factory = _handlers(self.way.head_seconds, connector._loop)  # type: ignore[assignment] # no public hook
         self._pooled = _session(pool, [tracing])
         self._fresh = _session(once, [])
 
     def _url(self, text: str) -> URL:
         url = self._urls.get(text)
         if url is None:
-            url = self._urls[text] = URL(text, encoded=True)
+            url = URL(text, encoded=True)
+            # An address as it stands is resolved by nobody.
+            if url.host and is_literal(url.host) and (why := refused(url.host, url.host, self.way.private)) is not None:
+                raise Failure(UPSTREAM_BLOCKED, why)
+            self._urls[text] = url
             if len(self._urls) > URLS_MOST:
                 self._urls.popitem(last=False)
         return url
@@ -155,11 +180,25 @@ async def _note_reuse(_session: object, trace: SimpleNamespace, _params: object)
     trace.trace_request_ctx.reused = True
 
 
-def _meaning(error: BaseException, host: str | None) -> Failure:
+def _handlers(head_seconds: float, loop: asyncio.AbstractEventLoop) -> Callable[[], PunctualHandler]:
+    def made() -> PunctualHandler:
+        # A handler is made once the other side accepted: what times out after that is TLS.
+        _call.get().reached = True
+        return PunctualHandler(head_seconds, loop)
+
+    return made
+
+
+def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> Failure:
+    name = host or "the provider"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        # Nothing was sent: it is as safe to try elsewhere as after a refusal, though it is told as a timeout.
-        words = f"{host} did not accept a connection in time"
-        return Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code)
+        return untrusted(name) if trace.tls and trace.reached else late(name)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return untrusted(name, error.certificate_error)
+    # A break while TLS is agreed on is the connector's own error, and never comes once a request was written.
+    broken = isinstance(error, aiohttp.ClientConnectorError) and trace.tls and trace.reached
+    if broken or isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return untrusted(name)
     for types, kind, words in _MEANINGS:
         if isinstance(error, types):
             return Failure(kind, words.format(host=host))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 from oneflow_ai.core.failure import (
     UPSTREAM_CLOSED,
     UPSTREAM_TIMEOUT,
-    UPSTREAM_TLS_ERROR,
     UPSTREAM_UNREACHABLE,
     Failure,
 )
@@ -21,6 +20,7 @@ from oneflow_ai.upstream.address import Address, address_and_head
 from oneflow_ai.upstream.alarm import Alarm
 from oneflow_ai.upstream.answer import Answer
 from oneflow_ai.upstream.connection import Connection
+from oneflow_ai.upstream.dial import dial, trust
 from oneflow_ai.upstream.way import Way
 
 KEEP_SECONDS = 30.0
@@ -200,34 +200,12 @@ class Pool:
 
     async def _connect(self, origin: _Origin, request: HttpRequest, until_seconds: float) -> Connection:
         assert self._loop is not None
-        loop, limits, address = self._loop, request.timeouts, origin.address
-        seconds = limits.connect_seconds + (limits.tls_seconds if address.tls else 0.0)
-        host = address.host
-        try:
-            async with asyncio.timeout_at(min(until_seconds, loop.time() + seconds)):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self, origin, loop),
-                    host,
-                    address.port,
-                    ssl=self._tls() if address.tls else None,
-                )
-        except TimeoutError:
-            # Nothing was sent: it is as safe to try elsewhere as after a refusal, though it is told as a timeout.
-            words = f"{host} did not accept a connection in time"
-            raise Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code) from None
-        except ssl.SSLError:
-            raise Failure(UPSTREAM_TLS_ERROR, f"no trusted TLS connection to {host}") from None
-        except (ConnectionResetError, BrokenPipeError):
-            kind = UPSTREAM_TLS_ERROR if address.tls else UPSTREAM_CLOSED
-            raise Failure(kind, f"{host} closed the connection at once") from None
-        except (OSError, socket.gaierror, UnicodeError):
-            raise Failure(UPSTREAM_UNREACHABLE, f"{host} could not be reached") from None
-        return connection
-
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = ssl.create_default_context(cafile=self.way.ca_file)
-        return self._context
+        address = origin.address
+        if address.tls and self._context is None:
+            self._context = trust(self.way)
+        context = self._context if address.tls else None
+        make = partial(Connection, self, origin, self._loop)
+        return await dial(make, address, self.way, context, request.timeouts, until_seconds)
 
     # ---- what is kept
 

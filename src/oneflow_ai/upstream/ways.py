@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from oneflow_ai.core.ports import HttpAnswer, HttpRequest
 from oneflow_ai.upstream.aiohttp_pool import AiohttpUpstream
 from oneflow_ai.upstream.pool import Pool
+from oneflow_ai.upstream.resolve import Resolver, system_resolver
 from oneflow_ai.upstream.way import Way
 
 RETIREMENT_SECONDS = 600.0
@@ -23,10 +25,11 @@ class _Pool(Protocol):
 
 
 class Ways:
-    """Implements the `Upstream` port: each request goes out on its own way."""
+    """Implements the `Upstream` port: each request goes out on its own way. `resolver` finds all their hosts."""
 
-    def __init__(self, ways: Mapping[str, Way]) -> None:
-        self._pools = {name: _pool(way) for name, way in ways.items()}
+    def __init__(self, ways: Mapping[str, Way], resolver: Resolver = system_resolver) -> None:
+        self._resolver = resolver
+        self._pools = {name: self._pool(way) for name, way in ways.items()}
         self._retired: dict[str, _Pool] = {}
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -46,18 +49,25 @@ class Ways:
         kept = {name: pool for name, pool in self._pools.items() if ways.get(name) == pool.way}
         gone = {name: pool for name, pool in self._pools.items() if name not in kept}
         self._retired.update(gone)
-        self._pools = {name: kept.get(name) or _pool(way) for name, way in ways.items()}
+        self._pools = {name: kept.get(name) or self._pool(way) for name, way in ways.items()}
         for pool in gone.values():
             # Its calls have ended by then: no call outlives its deadline.
             asyncio.get_running_loop().call_later(RETIREMENT_SECONDS, _retire, pool, self._retiring)
+
+    async def renew(self, name: str) -> None:
+        """Close a way at once, with every call on it, and open it anew."""
+        old = self._pools.get(name)
+        if old is not None:
+            self._pools[name] = self._pool(old.way)
+            await old.close()
+
+    def _pool(self, way: Way) -> _Pool:
+        way = replace(way, resolver=self._resolver)
+        # Our own pool knows no proxies; the general client does.
+        return AiohttpUpstream(way) if way.proxy is not None else Pool(way)
 
 
 def _retire(pool: _Pool, tasks: set[asyncio.Task[None]]) -> None:
     task = asyncio.get_running_loop().create_task(pool.close())
     tasks.add(task)
     task.add_done_callback(tasks.discard)
-
-
-def _pool(way: Way) -> _Pool:
-    # Our own pool knows no proxies; the general client does.
-    return AiohttpUpstream(way) if way.proxy is not None else Pool(way)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from oneflow_ai.simulator.faults.fault import Scene
+from oneflow_ai.simulator.faults.fault import Fault, Scene
 from oneflow_ai.simulator.steps import Close, Deafen, Hang, Reset, Send, Steps, Wait
 
 
 def reset(scene: Scene) -> Steps:
     """Break off without a byte."""
     yield Reset()
+
+
+def reset_at_accept(fault: Fault) -> Steps | None:
+    """Break off as the connection comes."""
+    return iter((Reset(),)) if fault.text("kind") == "accept" else None
 
 
 def close(scene: Scene) -> Steps:

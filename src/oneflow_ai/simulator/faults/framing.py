@@ -143,7 +143,7 @@ def headers(scene: Scene) -> Steps:
     yield Send(scene.head(*told, ("content-length", str(len(body)))) + body)
 
 
-# ---- interim answers, versions, redirects
+# ---- interim answers, redirects
 
 INTERIM: Mapping[str, tuple[int, Headers]] = {
     "continue": (100, ()),
@@ -158,15 +158,6 @@ def interim(scene: Scene) -> Steps:
     kind = scene.fault.text("kind")
     yield Send(head(*INTERIM[kind]) * (1 if kind == "switching" else scene.fault.count("count")))
     yield Hang() if kind == "switching" else scene.usual()
-
-
-def version(scene: Scene) -> Steps:
-    """Answer as HTTP/1.0, or as HTTP/0.9 with a body only."""
-    if scene.fault.text("kind") == "http10":
-        typed = (*scene.common, ("content-type", scene.answer.media_type))
-        yield Send(head(scene.answer.status, typed, "1.0"))
-    yield Send(scene.body())
-    yield Close()
 
 
 PLACES: Mapping[str, str] = {

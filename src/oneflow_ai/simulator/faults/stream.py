@@ -36,7 +36,7 @@ def _events_before(events: tuple[StreamEvent, ...], number: str) -> int:
     return places[wanted - 1] + 1 if wanted else places[0]
 
 
-def _opening(scene: Scene) -> bytes:
+def opening(scene: Scene) -> bytes:
     """The head of an answer whose body will not come in full, and the body up to the fault's point."""
     pieces = [piece for piece in before(scene.answer, scene.fault.text("at")) if piece]
     if scene.answer.events is None:
@@ -47,7 +47,7 @@ def _opening(scene: Scene) -> bytes:
 def dripped(scene: Scene) -> Steps:
     """From a point on send a byte at a time, or only pings, or only comments."""
     gap, kind = scene.fault.number("gap"), scene.fault.text("kind")
-    yield Send(_opening(scene))
+    yield Send(opening(scene))
     if kind == "body":
         rest = scene.body()[len(b"".join(before(scene.answer, scene.fault.text("at")))) :]
         for start in range(len(rest)):
@@ -65,19 +65,19 @@ def dripped(scene: Scene) -> Steps:
 
 def reset_midway(scene: Scene) -> Steps:
     """Break off after a point."""
-    yield Send(_opening(scene))
+    yield Send(opening(scene))
     # a client may drop what it has not read yet when the break reaches it
     yield Wait(scene.fault.number("after"))
     yield Reset()
 
 
 def _clean(scene: Scene) -> Steps:
-    yield Send(_opening(scene))
+    yield Send(opening(scene))
     yield scene.body_end() if scene.answer.events is not None else Close()
 
 
 def _torn(scene: Scene) -> Steps:
-    yield Send(_opening(scene))
+    yield Send(opening(scene))
     yield Close()
 
 
@@ -121,5 +121,5 @@ def error_inside(scene: Scene) -> Steps:
         yield scene.reply(200, scene.wire.failure(problem))
         return
     error = scene.wire.stream_failure(problem, scene.fault.text("kind") == "named")
-    yield Send(_opening(scene) + scene.frame(error.content))
+    yield Send(opening(scene) + scene.frame(error.content))
     yield scene.body_end()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from oneflow_ai.simulator.faults import body, connection, framing, status, stream, usage
+from oneflow_ai.simulator.faults import body, connection, framing, protocol, status, stream, tls, usage
 from oneflow_ai.simulator.faults.fault import Fault, FaultError, Play, split
+from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.openai_odd import ODD_KINDS
 
 _NUMBER = r"\d{1,9}(\.\d{1,9})?"
@@ -15,6 +16,10 @@ _COUNT = r"\d{1,7}"
 _STATUS = r"[1-5]\d\d"
 _POINT = r"head|event:(\d{1,7}|last)|byte:\d{1,9}"
 _WORD = r"[\w.:/-]{1,100}"
+
+
+PlayAtAccept = Callable[[Fault], Steps | None]
+"""Plays a fault on a connection before anything is read of it; None when this fault does not strike so early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class FaultRow:
     """A fault of the catalogue. Without a function to play it, `note` says how to have it instead.
 
     An `early` fault strikes before the body is read, where it is asked for by header, by rule, or by a model's name
-    that stands at the beginning of the body.
+    that stands at the beginning of the body. What `accept` plays strikes a connection as it comes; by rule only.
     """
 
     id: str
@@ -44,6 +49,7 @@ class FaultRow:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     early: bool = False
     note: str = ""
+    accept: PlayAtAccept | None = None
 
 
 COMMON: Mapping[str, Parameter] = {
@@ -76,19 +82,24 @@ def _statuses(*choices: int) -> Parameter:
 _BROKEN = _statuses(500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
 
 ROWS: tuple[FaultRow, ...] = (
-    FaultRow("F1", "the name does not resolve", note="use a name under .invalid"),
-    FaultRow("F2", "the name resolves to a private address", note="needs a resolver of the test's own"),
+    FaultRow("F1", "the name does not resolve, or slowly", note="the Names of this package, as resolver"),
+    FaultRow("F2", "the name resolves to a private address", note="the Names of this package, as resolver"),
     FaultRow("F3", "connections are refused", note="Simulator.refuse(), or POST /_sim/refuse"),
     FaultRow("F4", "connections are never answered", note="the Blackhole of this package"),
     FaultRow(
-        "F5", "TLS fails", note="speak https to the simulator's plain port, or use a TLS server of the test's own"
+        "F5",
+        "TLS fails as the connection comes: plain text, silence, an alert, TLS 1.0; by rule, on the plain port",
+        parameters={"kind": _of(*tls.KINDS)},
+        accept=tls.play,
+        note="for certificates that are wrong: Simulator.listen_tls(context)",
     ),
-    _row(
+    FaultRow(
         "F6",
         "break off before the body is read; by rule also as the connection comes (accept)",
         connection.reset,
+        {"kind": _of("head", "accept")},
         early=True,
-        kind=_of("head", "accept"),
+        accept=connection.reset_at_accept,
     ),
     _row("F7", "read the request, then close without a byte", connection.close, kind=_of("fin", "rst")),
     _row(
@@ -231,7 +242,13 @@ ROWS: tuple[FaultRow, ...] = (
         after=_number("0.05"),
     ),
     _row("F44", "the body is never read", connection.deaf, early=True, seconds=_number("60")),
-    _row("F45", "HTTP/1.0, or HTTP/0.9", framing.version, kind=_of("http10", "http09")),
+    _row(
+        "F45",
+        "HTTP/1.0, HTTP/0.9, or frames of HTTP/2: settings and a goaway, settings without end, a goaway midway",
+        protocol.version,
+        kind=_of(*protocol.VERSIONS),
+        at=Parameter("event:1", _POINT),
+    ),
     _row("F46", "the answer to somebody else's request", usage.cross_talk),
     _row(
         "F47",
@@ -259,7 +276,7 @@ def read(asked: str) -> tuple[Fault, FaultRow]:
     row = FAULTS.get(name)
     if row is None:
         raise FaultError(f"fault {asked!r}: the ids are F1 to F{len(ROWS)}")
-    if row.play is None:
+    if row.play is None and row.accept is None:
         raise FaultError(f"fault {asked!r}: not to be had here: {row.note}")
     known = {**row.parameters, **COMMON}
     for key, value in given.items():

@@ -1,0 +1,125 @@
+"""Opening a connection: name, TCP and TLS, each within its time limit, each failure told by its own word."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from oneflow_ai.core.failure import (
+    UPSTREAM_CLOSED,
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_TLS_ERROR,
+    UPSTREAM_UNREACHABLE,
+    Failure,
+)
+from oneflow_ai.core.target import Timeouts
+from oneflow_ai.upstream.address import Address
+from oneflow_ai.upstream.resolve import addresses_of
+from oneflow_ai.upstream.way import Way
+
+_Line = TypeVar("_Line", bound=asyncio.Protocol)
+
+
+async def dial(
+    make: Callable[[], _Line],
+    address: Address,
+    way: Way,
+    context: ssl.SSLContext | None,
+    limits: Timeouts,
+    until_seconds: float,
+) -> _Line:
+    """Give a connected protocol that `make` made, over TLS when there is a context; raises `Failure`.
+
+    The name and the connection share `limits.connect_seconds`; TLS has `limits.tls_seconds` more. Certificates are
+    checked by the context, against the host of the address.
+    """
+    loop = asyncio.get_running_loop()
+    connected_by = min(until_seconds, loop.time() + limits.connect_seconds)
+    left = max(0.0, connected_by - loop.time())
+    places = await addresses_of(way.resolver, address.host, address.port, way.private, left)
+    line = await _connected(places, address, connected_by)
+    try:
+        async with asyncio.timeout_at(until_seconds):
+            _, protocol = await loop.create_connection(
+                make,
+                sock=line,
+                ssl=context,
+                server_hostname=address.host if context is not None else None,
+                ssl_handshake_timeout=limits.tls_seconds if context is not None else None,
+            )
+    except TimeoutError:
+        raise late(address.host) from None
+    except OSError as error:
+        raise _broken(error, address) from None
+    return protocol
+
+
+def trust(way: Way) -> ssl.SSLContext:
+    """What checks the certificates of a way's providers; raises `Failure` when its `ca_file` is of no use."""
+    try:
+        return ssl.create_default_context(cafile=way.ca_file)
+    except OSError as error:
+        raise Failure(UPSTREAM_TLS_ERROR, f"{way.ca_file} holds no certificates that can be used: {error}") from None
+
+
+def late(host: str) -> Failure:
+    """A connection that was not accepted in time.
+
+    Nothing was sent: it is as safe to try elsewhere as after a refusal, though it is told as a timeout.
+    """
+    words = f"{host} did not accept a connection in time"
+    return Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code)
+
+
+def untrusted(host: str, error: BaseException | None = None) -> Failure:
+    """A TLS connection that did not come about, or is not to be trusted."""
+    words = f"no trusted TLS connection to {host}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words += f": {error.verify_message.rstrip('.')}"
+    return Failure(UPSTREAM_TLS_ERROR, words)
+
+
+async def _connected(places: Sequence[str], address: Address, until_seconds: float) -> socket.socket:
+    """A socket to the first place that accepts; each gets an even share of the time that is left."""
+    loop = asyncio.get_running_loop()
+    failure = Failure(UPSTREAM_UNREACHABLE, f"{address.host} could not be reached")
+    for number, place in enumerate(places):
+        share_seconds = max(0.0, until_seconds - loop.time()) / (len(places) - number)
+        try:
+            return await _socket(place, address.port, share_seconds)
+        except TimeoutError:
+            failure = late(address.host)
+        except OSError:
+            failure = Failure(UPSTREAM_UNREACHABLE, f"{address.host} could not be reached")
+    raise failure
+
+
+async def _socket(place: str, port: int, seconds: float) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    ((family, kind, protocol, _, where),) = socket.getaddrinfo(
+        place, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    )
+    line = socket.socket(family, kind, protocol)
+    try:
+        line.setblocking(False)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        async with asyncio.timeout(seconds):
+            await loop.sock_connect(line, where)
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def _broken(error: OSError, address: Address) -> Failure:
+    if isinstance(error, ssl.SSLError):
+        return untrusted(address.host, error)
+    # TLS that takes too long is an aborted connection to the loop, one that is not answered a reset one.
+    if isinstance(error, ConnectionError) and address.tls:
+        return untrusted(address.host)
+    if isinstance(error, ConnectionError):
+        return Failure(UPSTREAM_CLOSED, f"{address.host} closed the connection at once")
+    return Failure(UPSTREAM_UNREACHABLE, f"{address.host} could not be reached")

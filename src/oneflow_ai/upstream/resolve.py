@@ -1,0 +1,47 @@
+"""A provider's name turned into addresses, within a time limit, none of which it may not lead to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from oneflow_ai.core.failure import UPSTREAM_BLOCKED, UPSTREAM_UNREACHABLE, Failure
+from oneflow_ai.upstream.reach import is_literal, refused
+
+Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses of a host for a port, in the order to try them; raises `OSError` or `UnicodeError`."""
+
+ADDRESSES_MOST = 8
+
+
+async def system_resolver(host: str, port: int) -> Sequence[str]:
+    """The machine's own resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(place[4][0]) for place in found))
+
+
+async def addresses_of(resolver: Resolver, host: str, port: int, private: bool | None, seconds: float) -> Sequence[str]:
+    """The addresses to try, at most `ADDRESSES_MOST`; raises `Failure`.
+
+    One address that the host may not lead to spoils them all: who mixes them in hopes for a second look-up.
+    """
+    found = (host,) if is_literal(host) else await _looked_up(resolver, host, port, seconds)
+    for address in found:
+        if (why := refused(host, address, private)) is not None:
+            raise Failure(UPSTREAM_BLOCKED, why)
+    return found[:ADDRESSES_MOST]
+
+
+async def _looked_up(resolver: Resolver, host: str, port: int, seconds: float) -> Sequence[str]:
+    try:
+        async with asyncio.timeout(seconds):
+            found = await resolver(host, port)
+    except TimeoutError:
+        raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} was not resolved in time") from None
+    except (OSError, UnicodeError):
+        raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} could not be resolved") from None
+    if not found:
+        raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} has no address")
+    return found
