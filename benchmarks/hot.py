@@ -170,7 +170,7 @@ def _steps(at: Bench, shape: Shape) -> Mapping[str, Step]:
         "totals of the provider": lambda call: runtime.tally.observe(exchange_of(call)),
         "access line": lambda call: at.access(exchange_of(call)),
         "history row": lambda call: runtime.history.row(exchange_of(call)),
-        "engine, all it does": lambda call: at_once(at.engine.serve(call, ReplyClient(call, AsgiReply(nowhere)))),
+        "engine, all it does": lambda call: at_once(at.engine.serve(call, client_of(call))),
         "edge and engine, all they do": lambda call: at_once(at.edge(served.scope(), served.receive, nowhere)),
     }
 
@@ -191,7 +191,7 @@ class ReplyClients:
 
     def answer(self, call: Call) -> None:
         """Everything that a client is told of one call."""
-        client = ReplyClient(call, AsgiReply(nowhere))
+        client = client_of(call)
         at_once(client.begin(self._head))
         for event in self._events:
             at_once(client.send(event))
@@ -245,6 +245,15 @@ class NullLine:
 
     def answered(self, turn: Turn) -> None:
         """Take no other request."""
+
+
+def client_of(call: Call) -> ReplyClient:
+    """A client that is nowhere."""
+    return ReplyClient(call, AsgiReply(nowhere), unlimited)
+
+
+def unlimited(account: Account) -> None:
+    """A key without limits."""
 
 
 async def nowhere(message: Message) -> None:
@@ -350,6 +359,7 @@ def _bench(runtime: Runtime, digest: Callable[[bytes], bytes], access: AccessLog
         chance=runtime.chance,
         log=runtime.log,
         refused=runtime.metrics.refused,
+        standing=runtime.limits.standing,
     )
     body = shape.question.body()
     headers = [

@@ -187,6 +187,7 @@ def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits 
         chance=runtime.chance,
         log=runtime.log,
         refused=runtime.metrics.refused,
+        standing=runtime.limits.standing,
     )
     return Edge(ports)
 

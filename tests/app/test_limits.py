@@ -31,6 +31,25 @@ async def test_a_key_beyond_its_rate_is_told_when_to_come_back(tmp_path: Path) -
         assert gateway.wire_attempts("gpt-6-luna") == 3
 
 
+async def test_a_key_with_limits_is_told_what_is_left_of_them(tmp_path: Path) -> None:
+    async with running(tmp_path, accounts=_account(requests_per_minute=10, tokens_per_minute=100_000)) as gateway:
+        whole = await gateway.chat("sim/gpt-6-luna", max_tokens=50)
+        stream = await gateway.chat("sim/gpt-6-luna", max_tokens=50, stream=True)
+        told = {name: value for name, value in whole.headers.items() if name.startswith("x-ratelimit-")}
+        assert told["x-ratelimit-limit-requests"] == "10"
+        assert told["x-ratelimit-remaining-requests"] == "9"
+        assert 5.0 < float(told["x-ratelimit-reset-requests"].rstrip("s")) <= 6.0
+        assert told["x-ratelimit-limit-tokens"] == "100000"
+        # What was held and not used is the key's again, and a little comes back while the answer is made.
+        left = int(told["x-ratelimit-remaining-tokens"])
+        assert 0 <= left - (100_000 - whole.json["usage"]["total_tokens"]) < 1_000
+        assert stream.headers["x-ratelimit-remaining-requests"] == "8"
+    (tmp_path / "free").mkdir()
+    async with running(tmp_path / "free") as gateway:
+        reply = await gateway.chat("sim/gpt-6-luna")
+        assert not any(name.startswith("x-ratelimit-") for name in reply.headers)
+
+
 async def test_a_key_runs_only_so_many_calls_at_once(tmp_path: Path) -> None:
     slow = SimulatorOptions(pace=Pace(first_token_seconds=0.4, tokens_per_second=0.0, whole_seconds_most=0.4))
     async with running(tmp_path, accounts=_account(concurrency=2), options=slow) as gateway:

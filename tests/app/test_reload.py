@@ -119,6 +119,7 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
         "ca.pem",
         seen(lambda bench: Path(bench.way().ca_file or "").name),
     ),
+    ("providers.NAME.private", f"{KEYED}private = true", True, seen(lambda bench: bench.way().private)),
     (
         "providers.NAME.models",
         f'{KEYED}models = ["m"]',

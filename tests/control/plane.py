@@ -201,6 +201,7 @@ async def listening(plane: Plane) -> AsyncIterator[str]:
         chance=runtime.chance,
         log=runtime.log,
         refused=runtime.metrics.refused,
+        standing=runtime.limits.standing,
     )
     listener = listen("127.0.0.1", 0)
     ready, stop = asyncio.Event(), asyncio.Event()

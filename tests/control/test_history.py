@@ -113,6 +113,7 @@ async def test_one_request_is_told_in_full(tmp_path: Path) -> None:
             "first_event_seconds": pytest.approx(0.2),
             "queued_seconds": 0.0,
             "prompt": None,
+            "client_id": None,
         }
 
 

@@ -12,7 +12,7 @@ from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.price import Price, flat_price, free
-from oneflow_ai.core.target import RetryPolicy, Secret, Snapshot, Target
+from oneflow_ai.core.target import RetryPolicy, Secret, Snapshot, Target, Timeouts
 from oneflow_ai.policy.compile import TARGETS_MOST, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
 from oneflow_ai.policy.route import model_targets
 from oneflow_ai.providers.table import TABLE, Row
@@ -291,3 +291,17 @@ def test_a_snapshot_of_every_kind_is_made_in_a_moment() -> None:
         compiled(*map(row, TABLE), routes=routes)
         seconds.append(process_time() - begin)
     assert min(seconds) < COMPILE_SECONDS_MOST
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds"),
+    [("o3", 120.0), ("gpt-6-luna", 120.0), ("openai/gpt-oss-20b", 120.0), ("gpt-4o-mini", 60.0), ("llama-4", 60.0)],
+)
+def test_a_model_that_reasons_has_longer_until_its_first_word(model: str, seconds: float) -> None:
+    mine = row("mine", "openai", base_url="https://mine.example", models=frozenset({model}))
+    assert the(compiled(mine), f"mine/{model}").timeouts.first_event_seconds == seconds
+
+
+def test_the_operator_s_own_limit_holds_for_every_model() -> None:
+    own = row("mine", "openai", timeouts=Timeouts(first_event_seconds=7.0), reasoning_seconds=7.0)
+    assert the(compiled(own), "mine/gpt-6-luna").timeouts.first_event_seconds == 7.0

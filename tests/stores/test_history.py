@@ -57,6 +57,15 @@ async def test_a_call_comes_back_as_it_was(history: History) -> None:
     assert await history.get("req-8") is None
 
 
+async def test_a_call_is_found_by_its_client_s_own_id_too(history: History) -> None:
+    """Ids of clients may repeat, and may be one of ours: ours goes first, of theirs the latest."""
+    calls = [success(1, client_id="mine"), success(2, client_id="mine"), success(3), success(4, client_id="req-3")]
+    await keep(history, calls)
+    found = [await history.get(name) for name in ("mine", "req-1", "req-3")]
+    assert [record.id for record in found if record is not None] == ["req-2", "req-1", "req-3"]
+    assert [record.client_id for record in found if record is not None] == ["mine", "mine", None]
+
+
 async def test_a_call_that_reached_no_provider_is_kept_too(history: History) -> None:
     await keep(history, [replace(failure(1, "model_not_found", 404), attempts=[])])
     record = await history.get("req-1")

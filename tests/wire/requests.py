@@ -34,6 +34,9 @@ class NoModels:
     def default_model(self, provider_id: str, task: Task) -> None:
         return None
 
+    def reasons(self, model: str) -> bool:
+        return False
+
 
 def envelope(operation: Operation = Operation.CHAT) -> Envelope:
     """What is known before the body is read."""

@@ -41,6 +41,7 @@ class Front:
                 chance=runtime.chance,
                 log=runtime.log,
                 refused=runtime.metrics.refused,
+                standing=runtime.limits.standing,
             )
         )
 

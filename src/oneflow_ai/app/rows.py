@@ -10,7 +10,7 @@ from oneflow_ai.catalog import Catalog
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.price import free
 from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Secret, Snapshot, Timeouts
-from oneflow_ai.policy.compile import ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.policy.compile import REASONING_SECONDS, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
 from oneflow_ai.policy.tariff import price_from
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import (
@@ -124,10 +124,11 @@ def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Sim
         limits=_limits(loaded, name, found, everywhere),
         timeouts=Timeouts(
             connect_seconds=found.connect_seconds,
-            first_event_seconds=found.first_event_seconds,
+            first_event_seconds=found.first_event_seconds or Timeouts().first_event_seconds,
             idle_seconds=found.idle_seconds,
             total_seconds=found.timeout_seconds,
         ),
+        reasoning_seconds=found.first_event_seconds or REASONING_SECONDS,
         headers=(*((header, value) for header, value in named if value), *headers),
         models=None if found.models is None else frozenset(found.models),
         options=options,

@@ -43,6 +43,7 @@ class Facts:
     output_most: Mapping[str, Mapping[str, int]]
     context: Mapping[str, Mapping[str, int]]
     ends: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    reasoning: Mapping[str, list[str]]
 
     def served(self, provider: str, model: str) -> bool:
         """Whether the provider serves the model itself, though a reseller's price may stand under its name."""
@@ -70,6 +71,11 @@ class Facts:
         """Whether the provider refuses a model on that UTC day."""
         end = _first(self.ends.get(provider, {}), model) or {}
         return ModelFacts(model, shutdown=end.get("shutdown"), gone=end.get("gone", False)).ended(on)
+
+    def reasons(self, model: str) -> bool:
+        """Whether a model reasons before it answers, whoever serves it."""
+        name = model.rpartition("/")[2]
+        return any(fnmatchcase(name, pattern) for pattern in self.reasoning["models"])
 
     def _tasks(self, model: str) -> tuple[Task, ...]:
         for task, patterns in self.tasks.items():

@@ -59,6 +59,10 @@ class Catalog:
         """Whether a provider refuses a model on that UTC day: the quick part of `model`."""
         return self.facts.ended(provider_id, model, on)
 
+    def reasons(self, model: str) -> bool:
+        """Whether a model reasons before it answers."""
+        return self.facts.reasons(model)
+
     def default_model(self, provider_id: str, task: Task) -> str | None:
         """The model used when a caller names only the task; None where the provider has none for it."""
         return self.facts.defaults.get(provider_id, {}).get(task.value)

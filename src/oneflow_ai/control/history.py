@@ -49,6 +49,7 @@ _REQUEST: dict[str, Any] = {
     "stream": False,
     "seconds": 0.81,
     "first_event_seconds": 0.8,
+    "client_id": None,
     "queued_seconds": 0.0,
 }
 
@@ -101,6 +102,7 @@ class RequestShown(Shown):
     seconds: float
     first_event_seconds: float | None
     queued_seconds: float
+    client_id: str | None
 
 
 class RequestDetail(RequestShown):

@@ -66,7 +66,7 @@ class Call:
     `dialect` is the wire the client speaks (`openai`, or `plain` for the library, which wants the middle form).
     `body` is the request in that dialect, key order kept; it never prints. `received` is UTC. `started_seconds` and
     `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
-    encoded request.
+    encoded request. `client_id` is the id that the client gave its request, empty without one; no two calls share `id`.
     """
 
     id: str
@@ -83,3 +83,4 @@ class Call:
     prompt_bytes: int
     user: str = ""
     tags: tuple[str, ...] = ()
+    client_id: str = ""

@@ -117,6 +117,7 @@ class Envelope:
     started_seconds: float
     deadline_seconds: float
     tags: tuple[str, ...] = ()
+    client_id: str = ""
 
 
 def parse(body: bytes, envelope: Envelope) -> Call:
@@ -140,6 +141,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         prompt_bytes=len(body),
         user=user_of(found),
         tags=envelope.tags,
+        client_id=envelope.client_id,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
-from oneflow_ai.core.call import Call
+from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import End, Event, Raw, Usage
 from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.core.money import usd_text
-from oneflow_ai.core.ports import Head
+from oneflow_ai.core.ports import Head, RateHints
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import openai
@@ -29,14 +30,14 @@ class ReplyClient:
     """Implements the `Client` port for one HTTP request in OpenAI's dialect.
 
     A stream's head goes out when the answer commits; a whole answer waits for its end, so that its headers can tell
-    what it cost. `begun` says whether anything went out. `told_id` is the id that the client gave its request.
+    what it cost. `begun` says whether anything went out. `standing` tells what is left of the key's limits.
     """
 
-    __slots__ = ("_call", "_head", "_parts", "_reply", "_told_id", "begun")
+    __slots__ = ("_call", "_head", "_parts", "_reply", "_standing", "begun")
 
-    def __init__(self, call: Call, reply: Reply, told_id: bytes | None = None) -> None:
+    def __init__(self, call: Call, reply: Reply, standing: Callable[[Account], RateHints | None]) -> None:
         self._call = call
-        self._told_id = told_id or call.id.encode()
+        self._standing = standing
         self._reply = reply
         self._head: Head | None = None
         self._parts: list[bytes] = []
@@ -93,10 +94,13 @@ class ReplyClient:
             await self._reply.respond(*failure_reply(failure, self._told(None, 0)))
 
     def _told(self, target: Target | None, attempts: int) -> Headers:
-        headers = [(b"x-request-id", self._told_id), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
+        call = self._call
+        told_id = (call.client_id or call.id).encode()
+        headers = [(b"x-request-id", told_id), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
         if target is not None:
             headers += _of_target(target.provider, target.model, simulated=target.simulated)
-        return headers
+        left = self._standing(call.account)
+        return headers if left is None else headers + _rate_limits(left)
 
 
 def failure_reply(failure: Failure, headers: Headers) -> tuple[int, Headers, bytes]:
@@ -111,6 +115,24 @@ def failure_reply(failure: Failure, headers: Headers) -> tuple[int, Headers, byt
     if failure.kind.cause == "upstream" or failure.kind in (INSUFFICIENT_QUOTA, DEADLINE_EXCEEDED):
         out.append(_NO_RETRY)
     return failure.status, out, openai.failure_body(failure)
+
+
+def _rate_limits(left: RateHints) -> Headers:
+    """What is left of a key's limits, as OpenAI tells it: amounts, and how long until all of it is there again."""
+    headers: Headers = []
+    if left.limit_requests is not None:
+        headers += [
+            (b"x-ratelimit-limit-requests", b"%d" % left.limit_requests),
+            (b"x-ratelimit-remaining-requests", b"%d" % (left.remaining_requests or 0)),
+            (b"x-ratelimit-reset-requests", b"%.3fs" % (left.reset_requests_seconds or 0.0)),
+        ]
+    if left.limit_tokens is not None:
+        headers += [
+            (b"x-ratelimit-limit-tokens", b"%d" % left.limit_tokens),
+            (b"x-ratelimit-remaining-tokens", b"%d" % (left.remaining_tokens or 0)),
+            (b"x-ratelimit-reset-tokens", b"%.3fs" % (left.reset_tokens_seconds or 0.0)),
+        ]
+    return headers
 
 
 @lru_cache(TARGETS_REMEMBERED)

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Account, Operation
 from oneflow_ai.core.failure import Failure
-from oneflow_ai.core.ports import Chance, Clock
+from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import openai
 from oneflow_ai.edge.answer import ReplyClient, failure_reply
 from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
@@ -55,7 +55,9 @@ class EdgeLimits:
 
 @dataclass(frozen=True, slots=True)
 class EdgePorts:
-    """What the edge works with. `control` serves what is not of the data plane; `refused` counts a code."""
+    """What the edge works with. `control` serves what is not of the data plane; `refused` counts a code; `standing`
+    tells what is left of a key's limits.
+    """
 
     desk: Desk
     engine: Engine
@@ -66,6 +68,7 @@ class EdgePorts:
     chance: Chance
     log: Log
     refused: Callable[[str], None]
+    standing: Callable[[Account], RateHints | None]
 
 
 class Edge:
@@ -81,6 +84,7 @@ class Edge:
         self._chance = ports.chance
         self._log = ports.log
         self._refused = ports.refused
+        self._standing = ports.standing
         self._created = int(ports.clock.utc().timestamp())
         self.draining = False
         self.ready = False
@@ -144,9 +148,12 @@ class Edge:
             return
         received = self._clock.utc()
         until = started + self._seconds(headers)
-        envelope = openai.Envelope(self._id(received), account, operation, received, started, until, _tags(headers))
+        told = client_id(headers) or b""
+        envelope = openai.Envelope(
+            self._id(received), account, operation, received, started, until, _tags(headers), told.decode()
+        )
         call = openai.parse(body, envelope)
-        client = ReplyClient(call, reply, client_id(headers))
+        client = ReplyClient(call, reply, self._standing)
         try:
             if turn is None:
                 await _watched(self._engine.serve(call, client), receive)

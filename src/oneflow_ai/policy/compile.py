@@ -28,6 +28,7 @@ from oneflow_ai.policy.route import STRATEGIES, model_targets
 from oneflow_ai.policy.tariff import configured_price
 
 TARGETS_MOST = 1_024
+REASONING_SECONDS = 120.0
 _Headers: TypeAlias = tuple[tuple[str, str], ...]
 _SENT_ALWAYS: _Headers = (
     ("content-type", "application/json"),
@@ -94,10 +95,16 @@ class Models(Protocol):
     def default_model(self, provider_id: str, task: Task) -> str | None:
         """The model used when only the task is named."""
 
+    def reasons(self, model: str) -> bool:
+        """Whether a model reasons before it answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """One configured provider. No secrets and `key_required` mean that it is unconfigured."""
+    """One configured provider. No secrets and `key_required` mean that it is unconfigured.
+
+    `reasoning_seconds` is how long a model that reasons first may take to its first content.
+    """
 
     name: str
     kind: str
@@ -106,6 +113,7 @@ class ProviderRow:
     secrets: tuple[Secret, ...] = ()
     limits: ProviderLimits = ProviderLimits()
     timeouts: Timeouts = Timeouts()
+    reasoning_seconds: float = REASONING_SECONDS
     headers: _Headers = field(default=(), repr=False)
     models: frozenset[str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
@@ -206,6 +214,9 @@ class CompiledProvider:
             # The simulator answers to any name; what has no list price is simulated for nothing.
             price = free()
         facts = self._catalog.model(self.kind, model)
+        timeouts = row.timeouts
+        if self._catalog.reasons(model):
+            timeouts = replace(timeouts, first_event_seconds=row.reasoning_seconds)
         return tuple(
             Target(
                 place=place,
@@ -218,7 +229,7 @@ class CompiledProvider:
                 way=row.way,
                 headers=self._headers(credential),
                 price=price,
-                timeouts=row.timeouts,
+                timeouts=timeouts,
                 limits=row.limits,
                 context_window_tokens=facts.context_window_tokens if facts is not None else None,
                 output_most_tokens=facts.output_most_tokens if facts is not None else None,

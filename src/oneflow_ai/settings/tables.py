@@ -101,7 +101,10 @@ class ProviderSettings(Table):
     concurrency: Count | None = Field(None, description="Ceiling of calls in flight for each key, as above.")
     timeout_seconds: Seconds = Field(600.0, description="Longest time of one attempt, the whole answer included.")
     connect_seconds: Seconds = Field(2.0, description="Longest time to connect.")
-    first_event_seconds: Seconds = Field(60.0, description="Longest time to the answer's first content.")
+    first_event_seconds: Seconds | None = Field(
+        None,
+        description="Longest time to the answer's first content; left out: 60, or 120 for a model that reasons first.",
+    )
     idle_seconds: Seconds = Field(30.0, description="Longest pause inside an answer.")
     headers: Headers = Field(
         default_factory=dict, repr=False, description="Headers added to each request; a value may be a reference."

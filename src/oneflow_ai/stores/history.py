@@ -111,6 +111,7 @@ class Record:
     first_event_seconds: float | None
     queued_seconds: float
     prompt: str | None = None
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +197,15 @@ class History:
         return Page(records, None if last is None else Cursor(last["at"], last["seq"]))
 
     async def get(self, request_id: str) -> Record | None:
-        """One record, with its prompt where it was kept."""
-        query = select(requests).where(requests.c.id == request_id)
-        row = await self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
+        """One record, with its prompt where it was kept: by our own id, else the latest by the id its client gave."""
+        own = select(requests).where(requests.c.id == request_id)
+        given = select(requests).where(requests.c.client_id == request_id).order_by(requests.c.seq.desc()).limit(1)
+
+        def look(connection: Connection) -> RowMapping | None:
+            found = connection.execute(own).mappings().one_or_none()
+            return found if found is not None else connection.execute(given).mappings().one_or_none()
+
+        row = await self._database.read(look)
         return None if row is None else _record(row)
 
     async def totals(self, filters: Filters) -> Totals:

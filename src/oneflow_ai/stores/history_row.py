@@ -46,6 +46,7 @@ COLUMNS = (
     "first_event_seconds",
     "queued_seconds",
     "prompt",
+    "client_id",
 )
 _PROMPT = COLUMNS.index("prompt")
 
@@ -106,6 +107,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         _MISSING if first is None else first - began,
         exchange.queued_seconds,
         _prompt(exchange) if keep_prompt else _MISSING,
+        call.client_id,
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The version of these tables: the last file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -87,6 +87,7 @@ requests = Table(
     Column("first_event_seconds", Float),
     Column("queued_seconds", Float, nullable=False),
     Column("prompt", Text),
+    Column("client_id", Text),
 )
 
 # Rows are written far more often than read, and mostly in the order of this index: at its end. An index for each name
@@ -99,6 +100,13 @@ Index(
     requests.c.provider,
     requests.c.model,
     requests.c.outcome,
+)
+# Few clients name their requests; those that do look for them by that name.
+Index(
+    "ix_requests_client_id",
+    requests.c.client_id,
+    sqlite_where=requests.c.client_id.is_not(None),
+    postgresql_where=requests.c.client_id.is_not(None),
 )
 # People look for failures; a success pays nothing for this one.
 Index(

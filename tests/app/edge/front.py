@@ -164,6 +164,7 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
         chance=runtime.chance,
         log=runtime.log,
         refused=runtime.metrics.refused,
+        standing=runtime.limits.standing,
     )
     return Edge(ports)
 
