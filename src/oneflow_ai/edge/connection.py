@@ -192,6 +192,10 @@ class Connection(asyncio.Protocol):
         """Close; while a client still sends, only our half at first, or its system would throw our answer away."""
         self._deaf = True
         self._unread = b""
+        # Requests behind the last that is answered are never begun.
+        for other in self._turns:
+            other.leave()
+        self._turns.clear()
         if turn.failure is None and (turn.whole or self._half_closed or not self._transport.can_write_eof()):
             self._transport.close()
             return

@@ -24,6 +24,9 @@ _OUR_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]*)?", re.IG
 _AUTHORITY = re.compile(rb"http://([^/?#]*)(.*)", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
 
+# The first half of what HTTP/2 begins with (RFC 9113 §3.4): until the rest is there, a server may wait for it.
+PREFACE_BEGUN = b"PRI * HTTP/2.0\r\n\r\n"
+
 OPEN, INCOMPLETE, MALFORMED, CLOSING = "open", "incomplete", "malformed", "closing"
 
 
@@ -57,6 +60,8 @@ def read(content: bytes) -> Reading:
         at += len(content[at:]) - len(content[at:].lstrip(b"\r\n"))
         end = content.find(b"\r\n\r\n", at)
         if end < 0:
+            return Reading(requests, calls, INCOMPLETE)
+        if content[at:] == PREFACE_BEGUN:
             return Reading(requests, calls, INCOMPLETE)
         head = _head(content[at:end])
         if head is None:

@@ -10,7 +10,7 @@ import pytest
 
 from oneflow_ai.simulator import Pace, SimulatorOptions
 from tests.app.edge.front import Front, fronting
-from tests.app.edge.heads import HOST, chat, get, lines, post
+from tests.app.edge.heads import CHUNKED, HOST, JSON, START, chat, get, lines, post
 from tests.app.edge.refusal import assert_serving
 from tests.app.edge.wire import connected
 
@@ -98,3 +98,18 @@ async def test_a_long_pipeline_keeps_nobody_waiting(front: Front) -> None:
         await assert_serving(front)
         for _ in range(20_000):
             await wire.answer(seconds=5.0)
+
+
+async def test_nothing_behind_the_last_request_of_a_connection_is_begun(front: Front) -> None:
+    """A body that its refusal does not wait for ends the connection; what stands behind it is not served."""
+    begun = front.calls
+    refused = lines(START, HOST, JSON, CHUNKED, body=b"5\r\nhello\r\n")
+    async with connected(front.port) as wire:
+        wire.send(get(b"/health/live") + refused)
+        assert (await wire.answer()).body == b"live"
+        assert (await wire.answer()).status == 401
+        wire.send(b"0\r\n\r\n" + post() * 3)
+        assert await wire.over() == ("eof", b"")
+    await front.settled()
+    assert front.calls == begun
+    assert front.log.errors == []
