@@ -17,9 +17,10 @@ from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.call import Account
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge import serve as serve_edge
-from oneflow_ai.edge.asgi import Receive, Scope, Send, respond
+from oneflow_ai.edge.asgi import Receive, Scope, Send
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.reply import AsgiReply
 from oneflow_ai.edge.server import listen
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
@@ -123,7 +124,7 @@ async def _read(answer: aiohttp.ClientResponse) -> Reply:
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     del scope, receive
-    await respond(send, 404, [], b"")
+    await AsgiReply(send).respond(404, [], b"")
 
 
 @asynccontextmanager
