@@ -142,11 +142,13 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server stops: close when the answer under way is complete, now if there is none."""
-        if self._turns:
-            self._turns[-1].keep = False
-            self._deaf = True
-        else:
-            self._transport.close()
+        if not self._turns:
+            self._close()
+            return
+        last = self._turns[-1]
+        last.keep = False
+        # What is still arriving is a request that we took: its rest is read.
+        self._deaf = last.whole
 
     # ---- what a turn asks
 
@@ -197,11 +199,17 @@ class Connection(asyncio.Protocol):
             other.leave()
         self._turns.clear()
         if turn.failure is None and (turn.whole or self._half_closed or not self._transport.can_write_eof()):
-            self._transport.close()
+            self._close()
             return
         self._ending, self._since_seconds = True, self._loop.time()
         self._transport.write_eof()
         self._listen()
+
+    def _close(self) -> None:
+        """Close once the client has read what was written, for which it has the write limit."""
+        self._deaf = self._ending = True
+        self._since_seconds = self._loop.time()
+        self._transport.close()
 
     # ---- time
 
@@ -209,11 +217,12 @@ class Connection(asyncio.Protocol):
         """Close the connection if something of it is overdue."""
         limits, since_seconds = self._limits, now_seconds - self._since_seconds
         if self._ending:
-            if since_seconds > LINGER_SECONDS:
+            unread = self._transport.get_write_buffer_size()
+            if since_seconds > (max(limits.write_seconds, LINGER_SECONDS) if unread else LINGER_SECONDS):
                 self._transport.abort()
         elif not self._turns:
             if since_seconds > (limits.keep_alive_seconds if self._idle else limits.head_seconds):
-                self._transport.close()
+                self._close()
         elif self._reader.due == "body" and self._body_overdue(now_seconds):
             self._refuse_rest(Failure(kinds.REQUEST_TIMEOUT, "the request did not arrive in time"))
             self._advance()
@@ -260,7 +269,7 @@ class Connection(asyncio.Protocol):
         scope = turn.scope = _scope(head, self._client, self._server)
         scope["oneflow.turn"] = turn
         self._turns.append(turn)
-        self._since_seconds = self._heard_seconds
+        self._since_seconds, self._idle = self._heard_seconds, False
 
     def take_body(self, piece: bytes) -> None:
         """A piece of the body arrived."""
@@ -276,7 +285,9 @@ class Connection(asyncio.Protocol):
             turn = self._turns[-1]
             turn.take_end()
             if turn.complete:
-                self._next(turn)
+                # It was answered before. This runs inside the reader: whoever feeds it goes on with what is unread.
+                self._turns.popleft()
+                self._since_seconds, self._idle = self._loop.time(), True
 
     def _stop_listening(self) -> None:
         if not self._reading_paused:
@@ -317,7 +328,7 @@ class Connection(asyncio.Protocol):
         if turn.complete:
             self._advance()
         elif turn.begun or turn.gone or not turn.keep:
-            self._transport.close()
+            self._close()
         else:
             turn.keep = False
             failure = Failure(kinds.INTERNAL_ERROR, "the gateway failed; its log says how")
@@ -335,7 +346,7 @@ class Connection(asyncio.Protocol):
         turn = self._turns[-1]
         turn.failure, turn.keep, turn.whole = failure, False, True
         if turn.complete or turn.begun:
-            self._transport.close()
+            self._close()
         elif self._task is not None and turn is self._turns[0]:
             turn.say(*self._served.refusal(failure, turn.headers))
 

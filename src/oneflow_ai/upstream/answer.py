@@ -94,7 +94,7 @@ class Answer:
             self._leave()
             self._line.give_back()
         else:
-            self._left = True
+            self._leave()
             self.until_seconds = self._loop.time() + LINGER_SECONDS
             self._line.by(self.until_seconds)
 
@@ -190,5 +190,8 @@ class Answer:
             self._waiter.set_result(None)
 
     def _leave(self) -> None:
+        if self._buffered_bytes > BUFFERED_BYTES_MOST:
+            # The connection must not be kept as one that is not read.
+            self._line.resume()
         self._left = True
         self.until_seconds = math.inf

@@ -261,8 +261,7 @@ class Connection(asyncio.Protocol):
     def _broken(self, words: str) -> None:
         self._keep = False
         answer = self._answer
-        if answer is not None:
-            if answer.ended:
-                self.close()
-            else:
-                answer.fail(Failure(UPSTREAM_BAD_RESPONSE, f"{self._host} {words}"))
+        if answer is None or answer.ended:
+            self.close()
+        else:
+            answer.fail(Failure(UPSTREAM_BAD_RESPONSE, f"{self._host} {words}"))

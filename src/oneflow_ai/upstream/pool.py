@@ -117,7 +117,9 @@ class Pool:
     def over(self, connection: Connection, usable: bool) -> None:
         """The request that a connection carried is over."""
         self._busy.remove(connection)
-        if usable and not self._closed:
+        if usable and self._closed:
+            connection.close()
+        elif usable:
             assert self._loop is not None
             connection.reused = True
             connection.idle_since_seconds = self._loop.time()
@@ -172,20 +174,20 @@ class Pool:
         try:
             async with asyncio.timeout_at(until_seconds):
                 await waiter
-        except TimeoutError:
-            raise Failure(UPSTREAM_TIMEOUT, "no connection to the provider became free in time") from None
-        finally:
+        except BaseException as error:
             self._leave_queue(waiter)
+            if not isinstance(error, TimeoutError):
+                raise
+            raise Failure(UPSTREAM_TIMEOUT, "no connection to the provider became free in time") from None
+        # Its turn has come: it opens or takes a connection before anything else runs.
+        self._called -= 1
 
     def _leave_queue(self, waiter: asyncio.Future[None]) -> None:
+        """It waits no more; a turn that had just come is for the next."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
-            return
-        # Its turn had come. Whoever took it opens or takes a connection before anything else runs; whoever was
-        # cancelled leaves it to the next.
-        self._called -= 1
-        task = asyncio.current_task()
-        if waiter.cancelled() or (task is not None and task.cancelling()):
+        else:
+            self._called -= 1
             self._next()
 
     def _room(self) -> bool:

@@ -113,3 +113,16 @@ async def test_nothing_behind_the_last_request_of_a_connection_is_begun(front: F
     await front.settled()
     assert front.calls == begun
     assert front.log.errors == []
+
+
+@pytest.mark.parametrize("padding", [0, 5_000], ids=["many small requests", "one with a long head"])
+async def test_what_comes_with_the_rest_of_a_body_that_was_refused_is_served(front: Front, padding: int) -> None:
+    """The refusal came before the body's end; the rest and what follows arrive in one piece, larger than a slice."""
+    followers = 1 if padding else 100
+    follower = lines(b"GET /health/live HTTP/1.1", HOST, b"x-padding: " + b"p" * padding)
+    async with connected(front.port) as wire:
+        wire.send(lines(START, HOST, JSON, b"content-length: 2000") + b"x" * 1_000)
+        assert (await wire.answer()).status == 401
+        wire.send(b"x" * 1_000 + follower * followers)
+        for _ in range(followers):
+            assert (await wire.answer()).body == b"live"

@@ -1,0 +1,101 @@
+"""What a connection to a provider is after its answer: kept only as one that is read, and never lost in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.target import Timeouts
+from oneflow_ai.upstream import Way
+from oneflow_ai.upstream.answer import BUFFERED_BYTES_MOST
+from oneflow_ai.upstream.pool import Pool
+
+LARGE = BUFFERED_BYTES_MOST + 10
+
+
+class Server(asyncio.Protocol):
+    """Answers each request at once: the first with a body beyond what is buffered, the others with a short one."""
+
+    answered = 0
+    open = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        Server.open += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        Server.open -= 1
+
+    def data_received(self, data: bytes) -> None:
+        del data
+        body = b"x" * (LARGE if Server.answered == 0 else 2)
+        Server.answered += 1
+        assert isinstance(self.transport, asyncio.WriteTransport)
+        self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+
+
+@asynccontextmanager
+async def _pool(connections_most: int = 4) -> AsyncIterator[tuple[Pool, HttpRequest]]:
+    Server.answered = Server.open = 0
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    pool = Pool(Way(connections_most=connections_most))
+    try:
+        yield pool, HttpRequest("POST", url, (("x-a", "b"),), b"{}", Timeouts(), "way")
+    finally:
+        await pool.close()
+        server.close()
+
+
+async def _until(true_of: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if true_of():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to that in time")
+
+
+def _soon(seconds: float = 5.0) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def test_a_connection_whose_large_answer_nobody_read_serves_the_next() -> None:
+    async with _pool() as (pool, request):
+        answer = await pool.send(request, _soon())
+        await _until(lambda: answer.ended)
+        answer.close()
+        following = await pool.send(request, _soon(1.0))
+        assert await following.read(_soon(1.0)) == b"xx"
+        following.close()
+
+
+async def test_a_turn_that_comes_as_its_waiter_gives_up_goes_to_the_next() -> None:
+    async with _pool(connections_most=1) as (pool, request):
+        first = await pool.send(request, _soon())
+        late = asyncio.create_task(pool.send(request, _soon(0.05)))
+        behind = asyncio.create_task(pool.send(request, _soon(5.0)))
+        with pytest.raises(Failure):
+            await late
+        first.close()
+        answer = await asyncio.wait_for(behind, 2.0)
+        answer.close()
+
+
+async def test_a_pool_that_is_closed_keeps_no_connection() -> None:
+    async with _pool() as (pool, request):
+        Server.answered = 1
+        opening = asyncio.create_task(pool.send(request, _soon()))
+        await asyncio.sleep(0)
+        await pool.close()
+        answer = await opening
+        while await answer.read(_soon()):
+            pass
+        answer.close()
+        assert (pool.busy, pool.kept) == (0, 0)
+        await _until(lambda: Server.open == 0)
