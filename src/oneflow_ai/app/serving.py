@@ -105,17 +105,19 @@ class Server:
 
     async def _refresh(self, runtime: Runtime, keys: Keys) -> None:
         """Take up, within a second, keys that others made and revoked; a database that is gone changes nothing."""
-        version = await keys.version()
-        expiry = await keys.next_expiry()
+        version, expiry, failing = None, None, False
         while True:
-            await asyncio.sleep(KEYS_CHECK_SECONDS)
             try:
                 now = await keys.version()
                 if now != version or (expiry is not None and expiry <= runtime.clock.utc()):
                     runtime.admit(await keys.load_all())
                     version, expiry = now, await keys.next_expiry()
-            except Failure:
-                continue
+                failing = False
+            except Failure as failure:
+                if not failing:
+                    self._log.warning("the keys cannot be read anew; those known stay in force", reason=failure.message)
+                failing = True
+            await asyncio.sleep(KEYS_CHECK_SECONDS)
 
     async def reload(self, front: Front) -> None:
         """Read the configuration anew and serve by it, or keep the old one and tell the log why."""

@@ -64,12 +64,13 @@ class _Libraries(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The running gateway, its simulator, its socket, and its log."""
+    """The running gateway, its simulator, its socket, its log, and what stops it."""
 
     runtime: Runtime
     simulator: Simulator
     listener: socket.socket
     log: KeptLog
+    stop: asyncio.Event
 
     @property
     def port(self) -> int:
@@ -132,9 +133,9 @@ async def fronting(
         with _library_errors(log):
             async with Runtime(loaded, log=log) as runtime:
                 listener = listen("127.0.0.1", 0)
-                front = Front(runtime, simulator, listener, log)
-                async with _served(_edge(runtime, EdgeLimits(body_bytes_most)), listener, connection):
-                    yield front
+                edge = _edge(runtime, EdgeLimits(body_bytes_most))
+                async with _served(edge, listener, connection) as stop:
+                    yield Front(runtime, simulator, listener, log, stop)
 
 
 @contextmanager
@@ -170,19 +171,24 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
 
 
 @asynccontextmanager
-async def _served(edge: Edge, listener: socket.socket, connection: ConnectionLimits | None) -> AsyncIterator[None]:
+async def _served(
+    edge: Edge, listener: socket.socket, connection: ConnectionLimits | None
+) -> AsyncIterator[asyncio.Event]:
     ready, stop = asyncio.Event(), asyncio.Event()
 
     def on_ready() -> None:
         edge.ready = True
         ready.set()
 
+    def on_drain() -> None:
+        edge.draining = True
+
     limits = connection or ConnectionLimits()
-    work = serve_edge(edge, listener, limits=limits, drain_seconds=1, ready=on_ready, drain=stop.set, until=stop)
+    work = serve_edge(edge, listener, limits=limits, drain_seconds=2, ready=on_ready, drain=on_drain, until=stop)
     serving = asyncio.ensure_future(work)
     await ready.wait()
     try:
-        yield
+        yield stop
     finally:
         stop.set()
         await serving

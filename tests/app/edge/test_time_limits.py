@@ -214,3 +214,28 @@ async def test_a_reader_that_is_slow_gets_all(tmp_path: Path) -> None:
             answer = await wire.answer(seconds=20.0)
             assert answer.body.endswith(b"data: [DONE]\n\n")
         assert await front.outcomes() == ["ok"]
+
+
+async def test_a_closing_connection_that_nobody_reads_is_let_go(tmp_path: Path) -> None:
+    """What is left of the answer is too little to pause the writer, so that no stall is noticed."""
+    limits = ConnectionLimits(write_seconds=LIMIT_SECONDS)
+    options = SimulatorOptions(pace=FAST, answer_tokens=10_000)
+    async with fronting(tmp_path, connection=limits, options=options) as front:
+        async with connected(front.port, buffer_bytes=front.small_buffers()) as wire:
+            wire.transport.pause_reading()
+            wire.send(post(b"connection: close", body=chat(max_tokens=10_000)))
+            await asyncio.wait_for(front.simulator.record.until(lambda record: record.counts.requests == 1), 15.0)
+            await front.settled()
+            assert await seconds_of(front.empty()) < 2.0 + LIMIT_SECONDS + 2 * SLACK_SECONDS
+        await assert_serving(front)
+
+
+async def test_a_body_still_arriving_as_the_server_stops_is_read_to_its_end(tmp_path: Path) -> None:
+    """The server took it before it began to stop, so it is served."""
+    async with fronting(tmp_path) as front, connected(front.port) as wire:
+        wire.send(HEAD + BODY[:20])
+        await asyncio.sleep(0.1)
+        front.stop.set()
+        await asyncio.sleep(0.3)
+        wire.send(BODY[20:])
+        assert (await wire.answer()).status == 200
