@@ -193,3 +193,21 @@ async def test_at_the_limit_of_connections_our_pool_keeps_them() -> None:
         await asyncio.gather(*(caller() for _ in range(12)))
         assert simulator.record.counts.requests == 240
         assert simulator.record.counts.connections < 120
+
+
+async def test_ways_that_were_replaced_twice_are_all_closed() -> None:
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator:
+        ways = Ways({"sim": Way()})
+        for connections_most in (7, 8, 9):
+            answer = await ways.send(replace(request_to(simulator.base_url), way="sim"), soon())
+            while await answer.read(soon()):
+                pass
+            answer.close()
+            await ways.replace({"sim": Way(connections_most=connections_most)})
+        assert simulator.record.counts.connections_open == 3
+        await ways.close()
+        for _ in range(200):
+            if not simulator.record.counts.connections_open:
+                break
+            await asyncio.sleep(0.01)
+        assert simulator.record.counts.connections_open == 0

@@ -96,6 +96,7 @@ async def test_a_file_without_certificates_is_a_tls_error(kind: Kind, authority:
             failure = await failure_of(lambda: upstream.send(request_to("https://127.0.0.1:9/v1"), soon()))
             assert failure.kind is kinds.UPSTREAM_TLS_ERROR
             assert file in failure.message
+            assert str(tmp_path) not in failure.message
 
 
 async def test_tls_is_agreed_on_once_for_many_calls(kind: Kind, authority: Authority) -> None:

@@ -345,3 +345,11 @@ async def test_demo_mode_ends_at_a_restart_only(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="demo mode cannot begin or end while the server runs; restart it"):
             await runtime.reload(loaded(tmp_path))
         assert runtime.loaded is nothing
+
+
+async def test_every_mistake_of_a_refused_configuration_is_told_on_one_line(tmp_path: Path) -> None:
+    async with serving(tmp_path, KEYED) as bench:
+        assert not await bench.reload(f"{KEYED}[server]\nprot = 1\n[retry]\nattempts = -1\n")
+        reason = str(bench.told[-1][1]["reason"])
+        assert "prot" in reason and "attempts" in reason
+        assert "\n" not in reason

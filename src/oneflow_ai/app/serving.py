@@ -127,7 +127,7 @@ class Server:
                 await front.reload(loaded)
                 self._again.log_as(loaded)
             except (SettingsError, ValueError, OSError) as error:
-                self._log.error("the new configuration is not used", reason=str(error))
+                self._log.error("the new configuration is not used", reason="; ".join(str(error).splitlines()))
             else:
                 self._log.info("the new configuration is in force")
 

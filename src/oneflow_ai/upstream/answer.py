@@ -10,7 +10,6 @@ from oneflow_ai.core.failure import UPSTREAM_TIMEOUT, Failure
 from oneflow_ai.upstream.unpack import Unpacker, unpacker_for
 
 BUFFERED_BYTES_MOST = 256 << 10
-BUFFERED_BYTES_LEAST = 64 << 10
 LINGER_SECONDS = 0.1
 
 

@@ -62,7 +62,10 @@ def trust(way: Way) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=way.ca_file)
     except OSError as error:
-        raise Failure(UPSTREAM_TLS_ERROR, f"{way.ca_file} holds no certificates that can be used: {error}") from None
+        # The caller is told the file's name alone: folders of this machine are not for clients.
+        name = (way.ca_file or "").replace("\\", "/").rpartition("/")[2]
+        words = f"{name} holds no certificates that can be used: {error.strerror or type(error).__name__}"
+        raise Failure(UPSTREAM_TLS_ERROR, words) from None
 
 
 def late(host: str) -> Failure:

@@ -31,6 +31,7 @@ class Ways:
         self._resolver = resolver
         self._pools = {name: self._pool(way) for name, way in ways.items()}
         self._retired: dict[str, _Pool] = {}
+        self._gone: list[_Pool] = []
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
@@ -41,18 +42,20 @@ class Ways:
 
     async def close(self) -> None:
         """Close every connection."""
-        for pool in (*self._pools.values(), *self._retired.values()):
+        for pool in (*self._pools.values(), *self._gone):
             await pool.close()
 
     async def replace(self, ways: Mapping[str, Way]) -> None:
         """Open the ways of a new configuration; those that changed or are gone close once their calls have ended."""
         kept = {name: pool for name, pool in self._pools.items() if ways.get(name) == pool.way}
         gone = {name: pool for name, pool in self._pools.items() if name not in kept}
+        # Of two that went by one name, a call still under way may be on either.
         self._retired.update(gone)
+        self._gone += gone.values()
         self._pools = {name: kept.get(name) or self._pool(way) for name, way in ways.items()}
         for pool in gone.values():
             # Its calls have ended by then: no call outlives its deadline.
-            asyncio.get_running_loop().call_later(RETIREMENT_SECONDS, _retire, pool, self._retiring)
+            asyncio.get_running_loop().call_later(RETIREMENT_SECONDS, self._retire, pool)
 
     async def renew(self, name: str) -> None:
         """Close a way at once, with every call on it, and open it anew."""
@@ -61,13 +64,13 @@ class Ways:
             self._pools[name] = self._pool(old.way)
             await old.close()
 
+    def _retire(self, pool: _Pool) -> None:
+        self._gone.remove(pool)
+        task = asyncio.get_running_loop().create_task(pool.close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
     def _pool(self, way: Way) -> _Pool:
         way = replace(way, resolver=self._resolver)
         # Our own pool knows no proxies; the general client does.
         return AiohttpUpstream(way) if way.proxy is not None else Pool(way)
-
-
-def _retire(pool: _Pool, tasks: set[asyncio.Task[None]]) -> None:
-    task = asyncio.get_running_loop().create_task(pool.close())
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
