@@ -72,8 +72,7 @@ class Engine:
                 raise run.failure
             await self._account(run)
         finally:
-            if not run.accounted:
-                await self._account_for_less(run)
+            await self._let_go(run)
         attempt = run.attempt
         assert attempt is not None and attempt.end is not None
         exchange.outcome, exchange.status = "ok", 200
@@ -117,6 +116,7 @@ class Engine:
             outcome, message = found.code, found.message
         finally:
             now = clock.monotonic()
+            run.sent |= attempt.sent
             run.exchange.queued_seconds += attempt.started_seconds - asked_seconds
             run.exchange.attempts.append(
                 record.Attempt(step.target, attempt.started_seconds, now, outcome, attempt.status, message)
@@ -130,6 +130,15 @@ class Engine:
         assert attempt is not None
         await self._settle(run, attempt, attempt.usage or _estimate(run.call, attempt))
 
+    async def _let_go(self, run: _Run) -> None:
+        """Whatever happened, nothing stays held."""
+        try:
+            if not run.accounted:
+                await self._account_for_less(run)
+        finally:
+            if not run.accounted:
+                await self._admission.void(run.call)
+
     async def _account_for_less(self, run: _Run) -> None:
         """A call that failed or was given up: what reached its client is paid for, what did not is not."""
         attempt = run.attempt
@@ -137,7 +146,7 @@ class Engine:
         if attempt is not None and (attempt.committed or (given_up and attempt.sent and not attempt.failed)):
             usage = attempt.usage or _estimate(run.call, attempt)
             await self._settle(run, attempt, usage)
-        elif attempt is not None:
+        elif attempt is not None and (run.sent or not given_up):
             # It ran, so it counts as a request, though its owner pays nothing.
             run.accounted = True
             await self._admission.settle(run.call, Usage(), 0)
@@ -148,7 +157,6 @@ class Engine:
     async def _settle(self, run: _Run, attempt: Attempt, usage: Usage) -> None:
         target, exchange, end = attempt.target, run.exchange, attempt.end
         assert target.price is not None
-        run.accounted = True
         cost_nanos = price.used(target.price, usage, run.call.received)
         if cost_nanos > run.admitted.nanos:
             # Nobody is charged above the hold, whatever a provider reports.
@@ -158,6 +166,7 @@ class Engine:
         exchange.price_version = target.price.version
         exchange.first_event_seconds = attempt.first_event_seconds
         exchange.model_actual = end.model if end is not None else None
+        run.accounted = True
         await self._admission.settle(run.call, usage, cost_nanos)
 
 
@@ -172,6 +181,7 @@ class _Run:
     snapshot: Snapshot
     attempt: Attempt | None = None
     failure: Failure | None = None
+    sent: bool = False
     accounted: bool = False
 
 

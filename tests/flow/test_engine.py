@@ -1,0 +1,173 @@
+"""The engine: whatever becomes of a call, what it held is let go once, and a record is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import pytest
+
+from oneflow_ai.core.call import Account, Call
+from oneflow_ai.core.events import Decoder, End, Event, Raw, Usage
+from oneflow_ai.core.failure import UPSTREAM_CLOSED, Failure
+from oneflow_ai.core.ports import Adapter, HttpRequest, RateHints
+from oneflow_ai.core.price import free
+from oneflow_ai.core.record import Exchange
+from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Snapshot, Target
+from oneflow_ai.flow.admission import Admission
+from oneflow_ai.flow.attempt import Ways
+from oneflow_ai.flow.engine import Desk, Engine
+from oneflow_ai.policy.route import Router
+from oneflow_ai.policy.score import ScoreBook
+from oneflow_ai.stores.memory_limits import MemoryLimits
+from oneflow_ai.stores.memory_quota import MemoryQuota
+from oneflow_ai.testing import ListeningClient, Scripted, ScriptedUpstream, SeededChance, VirtualClock, run_virtual
+from tests.policy.places import planner, target
+from tests.ports.calls import call
+
+ACCOUNT = Account("key-1", requests_per_minute=10, concurrency=1)
+
+
+@dataclass
+class Plain:
+    """An adapter whose answers are text, all of it one event; `usage` is what each is said to have used."""
+
+    usage: Usage = Usage(3, 4)
+
+    def request(self, call: Call, target: Target) -> HttpRequest:
+        return HttpRequest("POST", target.base_url, (), b"", target.timeouts, target.way)
+
+    def decoder(self, call: Call, target: Target) -> Decoder:
+        return _PlainDecoder(self.usage)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        return Failure(UPSTREAM_CLOSED, f"{status}")
+
+    def hints(self, headers: Mapping[str, str]) -> RateHints | None:
+        return None
+
+
+@dataclass
+class _PlainDecoder:
+    usage: Usage
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        return [Raw(chunk, 1), self.usage]
+
+    def close(self) -> list[Event]:
+        return [End("stop")]
+
+
+class Routes(Router):
+    """Leads every call to the same targets."""
+
+    def __init__(self, chain: Sequence[Target]) -> None:
+        super().__init__(ScoreBook(), SeededChance(0))
+        self._chain_told = chain
+
+    def targets(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
+        return self._chain_told
+
+
+@dataclass
+class Office:
+    """An engine over one target that answers by script; `records` is what it recorded."""
+
+    clock: VirtualClock
+    answer: Scripted
+    place: Target
+    records: list[Exchange] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.limits = MemoryLimits(self.clock)
+        self.quota = MemoryQuota(self.clock, SeededChance(0))
+        self.upstream = ScriptedUpstream(lambda request: self.answer, self.clock)
+        snapshot = Snapshot("1", {}, {}, {}, RetryPolicy(attempts=1))
+        ways = Ways(self.clock, self.quota, self.upstream)
+        self.engine = Engine(Desk(snapshot), Routes([self.place]), planner(), Admission([self.limits]), ways, self)
+
+    def record(self, exchange: Exchange) -> None:
+        self.records.append(exchange)
+
+    @property
+    def held(self) -> int:
+        """What is held at the provider."""
+        state = self.quota.state(self.place.credential.id)
+        return 0 if state is None else state.in_flight
+
+    @property
+    def requests_left(self) -> int | None:
+        """What is left of the key's requests."""
+        standing = self.limits.standing(ACCOUNT)
+        return None if standing is None else standing.remaining_requests
+
+    async def serve(self, client: ListeningClient, *, deadline_seconds: float = 600.0) -> None:
+        await self.engine.serve(call(ACCOUNT, deadline_seconds=deadline_seconds), client)
+
+
+def place(adapter: Plain | None = None, limits: ProviderLimits = ProviderLimits()) -> Target:
+    return replace(target(), adapter=cast(Adapter, adapter or Plain()), price=free(), limits=limits)
+
+
+HELLO = Scripted(steps=(b"hello",))
+
+
+def test_a_fault_as_the_cost_is_worked_out_leaves_nothing_held() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, HELLO, place(Plain(Usage(3, 4, cached_tokens=cast(int, "two")))))
+        for _ in range(5):
+            # The key may run one call at once: a hold that stayed would refuse the second.
+            with pytest.raises(TypeError):
+                await office.serve(ListeningClient())
+        assert (office.held, office.requests_left) == (0, 10)
+        assert [record.outcome for record in office.records] == ["internal_error"] * 5
+
+    run_virtual(run)
+
+
+def test_a_call_given_up_while_it_waits_for_the_provider_costs_its_key_no_request() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, replace(HELLO, wait_seconds=30.0), place(limits=ProviderLimits(concurrency=1)))
+        busy = asyncio.create_task(office.engine.serve(call("another"), ListeningClient()))
+        await asyncio.sleep(1.0)
+        waiting = asyncio.create_task(office.serve(ListeningClient()))
+        await asyncio.sleep(1.0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert (office.held, office.requests_left, len(office.upstream.requests)) == (1, 10, 1)
+        assert [record.outcome for record in office.records] == ["client_closed"]
+        await busy
+        assert office.held == 0
+
+    run_virtual(run)
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 1.0])
+def test_a_call_given_up_once_it_was_sent_counts(after_seconds: float) -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, replace(HELLO, wait_seconds=30.0), place())
+        under_way = asyncio.create_task(office.serve(ListeningClient()))
+        await asyncio.sleep(after_seconds or 0.001)
+        under_way.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await under_way
+        assert (office.held, office.requests_left) == (0, 9)
+
+    run_virtual(run)
+
+
+def test_a_call_that_no_turn_comes_for_counts_as_a_request() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, replace(HELLO, wait_seconds=30.0), place(limits=ProviderLimits(concurrency=1)))
+        busy = asyncio.create_task(office.engine.serve(call("another"), ListeningClient()))
+        await asyncio.sleep(1.0)
+        client = ListeningClient()
+        await office.serve(client, deadline_seconds=2.0)
+        assert client.failure is not None
+        assert (client.failure.code, office.requests_left) == ("queue_timeout", 9)
+        await busy
+
+    run_virtual(run)
