@@ -203,11 +203,33 @@ async def test_ways_that_were_replaced_twice_are_all_closed() -> None:
             while await answer.read(soon()):
                 pass
             answer.close()
-            await ways.replace({"sim": Way(connections_most=connections_most)})
+            await ways.replace({"sim": Way(connections_most=connections_most)}, 600.0)
         assert simulator.record.counts.connections_open == 3
         await ways.close()
-        for _ in range(200):
-            if not simulator.record.counts.connections_open:
-                break
-            await asyncio.sleep(0.01)
-        assert simulator.record.counts.connections_open == 0
+        await _until_none_open(simulator)
+
+
+async def test_a_way_that_was_replaced_closes_when_its_longest_call_is_over() -> None:
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator:
+        ways = Ways({"sim": Way(), "gone": Way()})
+        for name in ("sim", "gone"):
+            answer = await ways.send(replace(request_to(simulator.base_url), way=name), soon())
+            while await answer.read(soon()):
+                pass
+            answer.close()
+        await ways.replace({"sim": Way(connections_most=7)}, 0.3)
+        # A call that began before may still take the way that is gone.
+        (await ways.send(replace(request_to(simulator.base_url), way="gone"), soon())).close()
+        assert simulator.record.counts.connections_open >= 1
+        await _until_none_open(simulator)
+        with pytest.raises(KeyError):
+            await ways.send(replace(request_to(simulator.base_url), way="gone"), soon())
+        await ways.close()
+
+
+async def _until_none_open(simulator: Simulator) -> None:
+    for _ in range(200):
+        if not simulator.record.counts.connections_open:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{simulator.record.counts.connections_open} connections are open")

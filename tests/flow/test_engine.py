@@ -107,7 +107,8 @@ class Office:
         await self.engine.serve(call(ACCOUNT, deadline_seconds=deadline_seconds), client)
 
 
-def place(adapter: Plain | None = None, limits: ProviderLimits = ProviderLimits()) -> Target:
+def place(adapter: Plain | None = None, *, concurrency: int = 0) -> Target:
+    limits = ProviderLimits(concurrency=concurrency)
     return replace(target(), adapter=cast(Adapter, adapter or Plain()), price=free(), limits=limits)
 
 
@@ -129,7 +130,7 @@ def test_a_fault_as_the_cost_is_worked_out_leaves_nothing_held() -> None:
 
 def test_a_call_given_up_while_it_waits_for_the_provider_costs_its_key_no_request() -> None:
     async def run(clock: VirtualClock, chance: SeededChance) -> None:
-        office = Office(clock, replace(HELLO, wait_seconds=30.0), place(limits=ProviderLimits(concurrency=1)))
+        office = Office(clock, replace(HELLO, wait_seconds=30.0), place(concurrency=1))
         busy = asyncio.create_task(office.engine.serve(call("another"), ListeningClient()))
         await asyncio.sleep(1.0)
         waiting = asyncio.create_task(office.serve(ListeningClient()))
@@ -161,7 +162,7 @@ def test_a_call_given_up_once_it_was_sent_counts(after_seconds: float) -> None:
 
 def test_a_call_that_no_turn_comes_for_counts_as_a_request() -> None:
     async def run(clock: VirtualClock, chance: SeededChance) -> None:
-        office = Office(clock, replace(HELLO, wait_seconds=30.0), place(limits=ProviderLimits(concurrency=1)))
+        office = Office(clock, replace(HELLO, wait_seconds=30.0), place(concurrency=1))
         busy = asyncio.create_task(office.engine.serve(call("another"), ListeningClient()))
         await asyncio.sleep(1.0)
         client = ListeningClient()

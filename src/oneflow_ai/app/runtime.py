@@ -41,6 +41,8 @@ from oneflow_ai.upstream import Way, Ways
 RETENTION_CHECK_SECONDS = 3_600.0
 SIMULATED_REQUESTS_KEPT = 100
 ID_RANDOM_BYTES = 5
+# How long after its deadline a call may take to let go of its connection.
+SETTLED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Runtime:
         simulator = self.simulator or await self._simulator_for(loaded)
         try:
             plant = self._compile(loaded, simulator)
-            await self.upstream.replace(plant.ways)
+            await self.upstream.replace(plant.ways, self.loaded.settings.retry.deadline_seconds + SETTLED_SECONDS)
         except BaseException:
             if simulator is not None and simulator is not self.simulator:
                 await simulator.stop()

@@ -128,6 +128,8 @@ class Server:
                 self._again.log_as(loaded)
             except (SettingsError, ValueError, OSError) as error:
                 self._log.error("the new configuration is not used", reason="; ".join(str(error).splitlines()))
+            except Exception as error:  # noqa: BLE001 - a reload's outermost edge: a bug of ours is told, not swallowed
+                self._log.error("the new configuration is not used, by a fault of the gateway", error=error)
             else:
                 self._log.info("the new configuration is in force")
 

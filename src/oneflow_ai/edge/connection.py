@@ -150,6 +150,10 @@ class Connection(asyncio.Protocol):
         # What is still arriving is a request that we took: its rest is read.
         self._deaf = last.whole
 
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self._transport.abort()
+
     # ---- what a turn asks
 
     @property

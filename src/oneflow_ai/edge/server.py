@@ -28,8 +28,10 @@ class _Server(uvicorn.Server):
         ready: Callable[[], None],
         drain: Callable[[], None],
         until: asyncio.Event | None,
+        failed: Callable[[Exception], None],
     ) -> None:
         super().__init__(config)
+        self._failed = failed
         self._ready = ready
         self._drain = drain
         self._until = until
@@ -81,7 +83,14 @@ class _Server(uvicorn.Server):
             now = loop.time()
             for connection in list(self.server_state.connections):
                 if isinstance(connection, Connection):
-                    connection.sweep(now)
+                    self._sweep_one(connection, now)
+
+    def _sweep_one(self, connection: Connection, now_seconds: float) -> None:
+        try:
+            connection.sweep(now_seconds)
+        except Exception as error:  # noqa: BLE001 - one connection's fault must not end the time limits of all others
+            self._failed(error)
+            connection.abort()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -129,5 +138,5 @@ async def serve(
         timeout_graceful_shutdown=drain_seconds,
         backlog=BACKLOG,
     )
-    server = _Server(config, ready, drain, until)
+    server = _Server(config, ready, drain, until, served.failed)
     await server.serve(sockets=[listener])

@@ -13,8 +13,6 @@ from oneflow_ai.upstream.pool import Pool
 from oneflow_ai.upstream.resolve import Resolver, system_resolver
 from oneflow_ai.upstream.way import Way
 
-RETIREMENT_SECONDS = 600.0
-
 
 class _Pool(Protocol):
     way: Way
@@ -45,8 +43,11 @@ class Ways:
         for pool in (*self._pools.values(), *self._gone):
             await pool.close()
 
-    async def replace(self, ways: Mapping[str, Way]) -> None:
-        """Open the ways of a new configuration; those that changed or are gone close once their calls have ended."""
+    async def replace(self, ways: Mapping[str, Way], longest_seconds: float) -> None:
+        """Open the ways of a new configuration; those that changed or are gone close once their calls have ended.
+
+        No call under way lasts longer than `longest_seconds` from now.
+        """
         kept = {name: pool for name, pool in self._pools.items() if ways.get(name) == pool.way}
         gone = {name: pool for name, pool in self._pools.items() if name not in kept}
         # Of two that went by one name, a call still under way may be on either.
@@ -54,8 +55,7 @@ class Ways:
         self._gone += gone.values()
         self._pools = {name: kept.get(name) or self._pool(way) for name, way in ways.items()}
         for pool in gone.values():
-            # Its calls have ended by then: no call outlives its deadline.
-            asyncio.get_running_loop().call_later(RETIREMENT_SECONDS, self._retire, pool)
+            asyncio.get_running_loop().call_later(longest_seconds, self._retire, pool)
 
     async def renew(self, name: str) -> None:
         """Close a way at once, with every call on it, and open it anew."""
@@ -66,6 +66,7 @@ class Ways:
 
     def _retire(self, pool: _Pool) -> None:
         self._gone.remove(pool)
+        self._retired = {name: other for name, other in self._retired.items() if other is not pool}
         task = asyncio.get_running_loop().create_task(pool.close())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -239,3 +240,17 @@ async def test_a_body_still_arriving_as_the_server_stops_is_read_to_its_end(tmp_
         await asyncio.sleep(0.3)
         wire.send(BODY[20:])
         assert (await wire.answer()).status == 200
+
+
+async def test_a_fault_at_one_connection_ends_no_other_time_limit(tmp_path: Path) -> None:
+    # What is idle fails when it is looked at: no number can be compared with this limit.
+    limits = ConnectionLimits(head_seconds=LIMIT_SECONDS, keep_alive_seconds=cast(float, "a while"))
+    async with fronting(tmp_path, connection=limits) as front:
+        async with connected(front.port) as idle, connected(front.port) as headless:
+            idle.send(get(b"/health/live"))
+            assert (await idle.answer()).status == 200
+            headless.send(b"POST")
+            await headless.over()
+            await idle.over()
+        assert [line.partition(" {")[0] for line in front.log.errors] == ["a request failed by a fault of the gateway"]
+        front.log.errors.clear()
