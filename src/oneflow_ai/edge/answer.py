@@ -78,8 +78,7 @@ class ReplyClient:
     async def fail(self, failure: Failure, exchange: Exchange) -> None:
         """Tell the failure: as the answer, or as the last event of a stream that has begun."""
         if self.begun:
-            self._reply.close_after()
-            await self._reply.end(openai.stream_failure(failure))
+            await self._reply.cut(openai.stream_failure(failure))
             return
         headers = self._told(None, len(exchange.attempts))
         if exchange.attempts:
@@ -89,7 +88,7 @@ class ReplyClient:
     async def fault(self, failure: Failure) -> None:
         """Tell a fault of the gateway itself, if the client can still be told anything."""
         if self.begun:
-            await self._reply.end(openai.stream_failure(failure))
+            await self._reply.cut(openai.stream_failure(failure))
         else:
             await self._reply.respond(*failure_reply(failure, self._told(None, 0)))
 

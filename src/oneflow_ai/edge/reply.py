@@ -25,8 +25,8 @@ class Reply(Protocol):
     async def end(self, piece: bytes) -> None:
         """Give its last piece."""
 
-    def close_after(self) -> None:
-        """Close the connection once the answer under way has ended."""
+    async def cut(self, piece: bytes) -> None:
+        """Give a last piece of an answer that is not whole, so that no client takes it for a whole one."""
 
 
 class AsgiReply:
@@ -54,5 +54,6 @@ class AsgiReply:
         """Give its last piece."""
         await self._send({"type": "http.response.body", "body": piece})
 
-    def close_after(self) -> None:
-        """An ASGI server keeps its connections by its own rules."""
+    async def cut(self, piece: bytes) -> None:
+        """Give a last piece: an ASGI server knows one end only, so its words alone tell that something is missing."""
+        await self.end(piece)

@@ -173,6 +173,13 @@ class Turn:
         if piece and not self.gone and self.head.method != b"HEAD":
             self._line.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
+    async def cut(self, piece: bytes) -> None:
+        """Give a last piece, and close without the mark of an end: the answer is not whole, and must not look so."""
+        await self.write(piece)
+        self.keep = False
+        if not self.gone and not self.complete:
+            self._finish()
+
     async def end(self, piece: bytes) -> None:
         """Give its last piece."""
         await self._line.drained()
@@ -184,10 +191,6 @@ class Turn:
         elif piece and self.head.method != b"HEAD":
             self._line.write(piece)
         self._finish()
-
-    def close_after(self) -> None:
-        """Close the connection once the answer under way has ended."""
-        self.keep = False
 
     async def send(self, message: Message) -> None:
         """The same as ASGI messages, from an application whose headers are not checked."""
