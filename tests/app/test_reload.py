@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,9 @@ from pydantic import BaseModel
 
 from oneflow_ai.app.reload import AT_A_RESTART, check_reload
 from oneflow_ai.app.runtime import Runtime
-from oneflow_ai.core.call import Account, Task
-from oneflow_ai.core.failure import STORAGE_UNAVAILABLE, Failure
+from oneflow_ai.core.call import Task
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, Settings, load
-from oneflow_ai.stores.key_format import KeyDigest
-from oneflow_ai.stores.keys import Keys
 from tests.app.reloading import (
     KEYED,
     PRICED,
@@ -371,32 +367,3 @@ async def test_a_fault_of_ours_during_a_reload_is_told_and_changes_nothing(tmp_p
         assert bench.told[-1][0] == "the new configuration is not used, by a fault of the gateway"
         bench.server._again = sound
         assert await bench.reload(KEYED)
-
-
-async def test_keys_are_looked_for_again_after_a_first_look_that_failed(tmp_path: Path) -> None:
-    async with serving(tmp_path, KEYED) as bench:
-        revoked = asyncio.Event()
-
-        class Failing(Keys):
-            """Keys whose database is gone at the first look, and which have all been revoked at the second."""
-
-            looks = 0
-
-            async def version(self) -> tuple[int, ...]:
-                self.looks += 1
-                if self.looks == 1:
-                    raise Failure(STORAGE_UNAVAILABLE, "the database is gone")
-                revoked.set()
-                return await super().version()
-
-            async def load_all(self) -> dict[bytes, Account]:
-                return {}
-
-        keys = Failing(bench.runtime.database, KeyDigest(b"pepper of the tests"), bench.runtime.clock)
-        assert (await bench.ask(*MODELS)).status == 200
-        bench.runtime.keep(bench.server._refresh(bench.runtime, keys))
-        await asyncio.wait_for(revoked.wait(), 5.0)
-        # What was read is in force a few turns of the loop later.
-        await asyncio.sleep(0.2)
-        assert (await bench.ask(*MODELS)).status == 401
-        assert "the keys cannot be read anew" in bench.told[0][0]
