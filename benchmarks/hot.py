@@ -355,6 +355,7 @@ def _bench(runtime: Runtime, digest: Callable[[bytes], bytes], access: AccessLog
         door=door,
         control=_no_control,
         limits=EdgeLimits(),
+        overload=runtime.overload,
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

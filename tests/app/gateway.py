@@ -184,6 +184,7 @@ def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits 
         door=Door(digest, keys_needed=True, hosts=loopback_hosts(())),
         control=_nothing,
         limits=limits or EdgeLimits(deadline_seconds=runtime.loaded.settings.retry.deadline_seconds),
+        overload=runtime.overload,
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

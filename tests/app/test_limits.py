@@ -120,6 +120,59 @@ async def test_too_many_calls_at_once_are_shed_and_probes_are_not(tmp_path: Path
         assert "x-should-retry" not in shed.headers
 
 
+async def test_a_loop_that_lags_turns_calls_away_and_nothing_else(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        overload = gateway.runtime.overload
+        for now in (1.0, 2.5, 4.0, 5.5, 7.0, 8.5, 10.0, 11.5):
+            overload.note_lag(now, 0.5)
+        assert overload.share > 0.9
+        replies = [await gateway.chat("sim/gpt-6-luna") for _ in range(40)]
+        refused = [reply for reply in replies if reply.status == 503]
+        assert len(refused) > 20
+        assert {reply.code for reply in refused} == {"overloaded"}
+        assert all(1 <= int(reply.headers["retry-after"]) <= 5 for reply in refused)
+        # Their bodies were read over: the connection is kept.
+        assert all("connection" not in reply.headers for reply in refused)
+        assert gateway.wire_attempts("gpt-6-luna") == len(replies) - len(refused)
+        for path in ("/health/live", "/v1/models"):
+            assert (await gateway.get(path, {"authorization": f"Bearer {KEY}"})).status == 200
+        for step in range(20):
+            overload.note_lag(20.0 + step, 0.0)
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+
+
+async def test_calls_whose_bodies_would_not_fit_together_are_turned_away(tmp_path: Path) -> None:
+    slow = SimulatorOptions(pace=Pace(first_token_seconds=0.5, tokens_per_second=0.0, whole_seconds_most=0.5))
+    limits = EdgeLimits(body_bytes_most=2_000_000, bodies_bytes_most=1_500_000)
+    long = [{"role": "user", "content": "x" * 700_000}]
+    async with running(tmp_path, limits=limits, options=slow) as gateway:
+        calls = [asyncio.ensure_future(gateway.chat("sim/gpt-6-luna", messages=long)) for _ in range(4)]
+        replies = await asyncio.gather(*calls)
+        assert sorted({reply.status for reply in replies}) == [200, 503]
+        await gateway.quiet()
+        # Nothing is counted twice, and nothing for ever.
+        assert [(await gateway.chat("sim/gpt-6-luna", messages=long)).status for _ in range(3)] == [200] * 3
+        assert gateway.edge._bodies_bytes == 0
+
+
+async def test_a_provider_that_hangs_leaves_room_for_the_others(tmp_path: Path) -> None:
+    providers = {"hung": "", "b": ""}
+    async with running(tmp_path, providers=providers, configuration="[server]\ncalls_most = 10\n") as gateway:
+        headers = {"x-oneflow-timeout-ms": "3000"}
+        hanging = [asyncio.ensure_future(gateway.chat("hung/sim-F9", headers=headers)) for _ in range(8)]
+        await asyncio.sleep(0.5)
+        assert gateway.runtime.engine.calls_open == 8
+        began = time.monotonic()
+        refused = await gateway.chat("hung/gpt-6-luna")
+        assert (refused.status, refused.code) == (429, "queue_timeout")
+        assert (await gateway.chat("hung/gpt-6-luna", models=["b/gpt-6-luna"])).headers["x-oneflow-provider"] == "b"
+        assert (await gateway.chat("b/gpt-6-luna")).status == 200
+        assert time.monotonic() - began < 2.0
+        assert {(await call).status for call in hanging} == {504}
+        await gateway.quiet()
+        assert (await gateway.chat("hung/gpt-6-luna")).status == 200
+
+
 async def test_a_new_call_on_a_kept_connection_is_sent_elsewhere_while_the_gateway_drains(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200

@@ -20,6 +20,7 @@ from oneflow_ai.edge.asgi import Application, Message
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.server import listen
+from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
@@ -197,6 +198,7 @@ async def listening(plane: Plane) -> AsyncIterator[str]:
         door=Door(KeyDigest(PEPPER), keys_needed=True, hosts=loopback_hosts(())),
         control=plane.application,
         limits=EdgeLimits(),
+        overload=Overload(),
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

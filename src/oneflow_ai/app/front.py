@@ -9,6 +9,7 @@ from oneflow_ai.control import ControlPorts, control_plane
 from oneflow_ai.core.call import Account
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.policy.overload import BODIES_MEMORY_SHARE
 from oneflow_ai.settings import Loaded, Settings, is_loopback
 from oneflow_ai.stores.key_format import KeyDigest
 from oneflow_ai.stores.keys import Keys
@@ -36,7 +37,8 @@ class Front:
                 engine=runtime.engine,
                 door=self._door,
                 control=control_plane(ControlPorts(runtime, keys, self._account)),
-                limits=_limits(settings),
+                limits=_limits(settings, runtime.memory_most_bytes),
+                overload=runtime.overload,
                 clock=runtime.clock,
                 chance=runtime.chance,
                 log=runtime.log,
@@ -50,7 +52,7 @@ class Front:
         await self._runtime.reload(loaded)
         settings = loaded.settings
         self._door = _door(settings, self._digest)
-        self.edge.adopt(_limits(settings), self._door)
+        self.edge.adopt(_limits(settings, self._runtime.memory_most_bytes), self._door)
         self._runtime.follow_with(self._followers(settings))
 
     def _account(self, headers: Mapping[bytes, bytes]) -> Account:
@@ -66,6 +68,8 @@ def _door(settings: Settings, digest: KeyDigest) -> Door:
     return Door(digest, keys_needed=server.auth == "keys", hosts=hosts)
 
 
-def _limits(settings: Settings) -> EdgeLimits:
+def _limits(settings: Settings, memory_most_bytes: int) -> EdgeLimits:
     server = settings.server
-    return EdgeLimits(server.body_bytes_most, server.calls_most, settings.retry.deadline_seconds)
+    # One body of the largest size always has room.
+    bodies = max(int(memory_most_bytes * BODIES_MEMORY_SHARE), server.body_bytes_most)
+    return EdgeLimits(server.body_bytes_most, server.calls_most, bodies, settings.retry.deadline_seconds)

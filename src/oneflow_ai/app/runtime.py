@@ -23,6 +23,7 @@ from oneflow_ai.flow.attempt import Ways as AttemptWays
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.insight.tally import ProviderTally
 from oneflow_ai.policy.health import HealthBook
+from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.plan import Planner, RetryBudgets
 from oneflow_ai.policy.route import Router
 from oneflow_ai.policy.score import ScoreBook
@@ -34,10 +35,12 @@ from oneflow_ai.stores.memory_quota import MemoryQuota
 from oneflow_ai.stores.sqlite import Database
 from oneflow_ai.telemetry.lag import LoopLag
 from oneflow_ai.telemetry.log import Log, NoLog
+from oneflow_ai.telemetry.memory import memory_most_bytes, resident_bytes
 from oneflow_ai.telemetry.metrics import Metrics
 from oneflow_ai.telemetry.recorder import Bounds, QueueRecorder, Watcher
 from oneflow_ai.upstream import Way, Ways
 
+MEMORY_CHECK_SECONDS = 1.0
 RETENTION_CHECK_SECONDS = 3_600.0
 SIMULATED_REQUESTS_KEPT = 100
 ID_RANDOM_BYTES = 5
@@ -84,6 +87,8 @@ class Runtime:
         self.quota = quota or MemoryQuota(self.clock, self.chance)
         self.limits = MemoryLimits(self.clock)
         self.metrics = Metrics(VERSION)
+        self.overload = Overload()
+        self.memory_most_bytes = memory_most_bytes()
         self.tally = ProviderTally(simulated=self.demo)
         self.simulator: Simulator | None = None
         self.started_at = self.clock.utc()
@@ -113,12 +118,13 @@ class Runtime:
         self.recorder.start()
         self.upstream = self._upstream(plant.ways)
         self.desk = Desk(plant.snapshot)
+        self._ways = AttemptWays(self.clock, self.quota, self.upstream)
         self.engine = Engine(
             self.desk,
             Router(self.books.scores, self.chance),
             Planner(self.books.health, self.books.budgets, self.chance),
             Admission([self.limits]),
-            AttemptWays(self.clock, self.quota, self.upstream),
+            self._ways,
             self.recorder,
         )
         self._watch()
@@ -224,9 +230,11 @@ class Runtime:
         self.metrics.watch("oneflow_queue_waiting", self._waiting)
         self.metrics.watch("oneflow_history_waiting", lambda: self.recorder.waiting)
         self.metrics.watch("oneflow_history_dropped_total", lambda: self.recorder.dropped)
-        lag = LoopLag(self.clock)
+        lag = LoopLag(self.clock, self.overload.note_lag)
         self.metrics.watch("oneflow_event_loop_lag_seconds", lag.worst_seconds)
+        self.metrics.watch("oneflow_refused_share", lambda: self.overload.share)
         self.keep(lag.run())
+        self.keep(self._watch_memory())
         self._bind(self.desk.snapshot)
 
     def _breakers(self) -> Mapping[str, float]:
@@ -239,7 +247,15 @@ class Runtime:
         return {name: state.waiting for name, state in states.items() if state is not None}
 
     def _bind(self, snapshot: Snapshot) -> None:
+        configured = sum(provider.configured for provider in snapshot.providers.values())
+        if not self._in_process:
+            self._ways.bulkheads.fit(self.loaded.settings.server.calls_most, configured)
         self.metrics.bind(target for route in snapshot.routes.values() for target in route.targets)
+
+    async def _watch_memory(self) -> None:
+        while True:
+            self.overload.note_memory(resident_bytes() / self.memory_most_bytes)
+            await self.clock.sleep(MEMORY_CHECK_SECONDS)
 
     async def _retain(self) -> None:
         while True:

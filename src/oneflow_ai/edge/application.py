@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.call import Account, Operation
+from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import openai
@@ -21,6 +21,7 @@ from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.reply import AsgiReply, Reply
 from oneflow_ai.edge.turn import Turn
 from oneflow_ai.flow.engine import Desk, Engine
+from oneflow_ai.policy.overload import Overload
 from oneflow_ai.telemetry.log import Log
 
 TAG_CHARACTERS_MOST = 64
@@ -46,17 +47,18 @@ OVERLOADED_SECONDS = (1.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
-    """Bounds of the data plane: a body's bytes, calls in flight, and a call's longest time in seconds."""
+    """Bounds of the data plane: a body's bytes, calls in flight, their bodies' bytes, a call's longest time (s)."""
 
     body_bytes_most: int = 64 << 20
     calls_most: int = 1_000
+    bodies_bytes_most: int = 1 << 30
     deadline_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class EdgePorts:
     """What the edge works with. `control` serves what is not of the data plane; `refused` counts a code; `standing`
-    tells what is left of a key's limits.
+    tells what is left of a key's limits; `overload` says when calls are turned away.
     """
 
     desk: Desk
@@ -64,6 +66,7 @@ class EdgePorts:
     door: Door
     control: Application
     limits: EdgeLimits
+    overload: Overload
     clock: Clock
     chance: Chance
     log: Log
@@ -80,6 +83,8 @@ class Edge:
         self._door = ports.door
         self._control = ports.control
         self._limits = ports.limits
+        self._overload = ports.overload
+        self._bodies_bytes = 0
         self._clock = ports.clock
         self._chance = ports.chance
         self._log = ports.log
@@ -101,6 +106,11 @@ class Edge:
         turn: Turn | None = scope.get("oneflow.turn")
         reply: Reply = turn if turn is not None else AsgiReply(send)
         try:
+            if turn is None:
+                # Connections of our own asked before they read on.
+                failure = self.busy(path)
+                if failure is not None:
+                    raise failure
             if turn is None or not turn.whole:
                 self._check_length(dict(scope["headers"]))
             operation = _CALLS.get(path)
@@ -115,6 +125,19 @@ class Edge:
                 await self._control(scope, receive, send)
         except Failure as failure:
             await reply.respond(*self.refusal(failure, dict(scope["headers"]), path))
+
+    def busy(self, path: bytes) -> Failure | None:
+        """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
+        engine, limits, overload = self._engine, self._limits, self._overload
+        full = engine.calls_open >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
+        if not full and not self.draining and overload.calm:
+            return None
+        if path not in _CALLS:
+            return None
+        if self.draining:
+            return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
+        words = "too many calls are in flight; try again" if full else overload.refuses(self._chance.random())
+        return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
     def refusal(
         self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes = b""
@@ -140,20 +163,32 @@ class Edge:
         if scope["method"] != "POST":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
         account = self._door.account(headers, self._desk.snapshot)
-        if self._engine.calls_open >= self._limits.calls_most or self.draining:
-            raise self._busy()
+        # Others may have come since this one was let in.
+        if self._engine.calls_open >= self._limits.calls_most:
+            raise self._turned_away(kinds.OVERLOADED, "too many calls are in flight; try again")
         _check_content(headers)
         body = await self._body(receive, turn)
         if body is None:
             return
+        self._bodies_bytes += len(body)
+        try:
+            call = self._parsed(operation, account, headers, body, started)
+            await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
+        finally:
+            self._bodies_bytes -= len(body)
+
+    def _parsed(
+        self, operation: Operation, account: Account, headers: Mapping[bytes, bytes], body: bytes, started: float
+    ) -> Call:
         received = self._clock.utc()
         until = started + self._seconds(headers)
         told = client_id(headers) or b""
         envelope = openai.Envelope(
             self._id(received), account, operation, received, started, until, _tags(headers), told.decode()
         )
-        call = openai.parse(body, envelope)
-        client = ReplyClient(call, reply, self._standing)
+        return openai.parse(body, envelope)
+
+    async def _serve(self, call: Call, turn: Turn | None, receive: Receive, client: ReplyClient) -> None:
         try:
             if turn is None:
                 await _watched(self._engine.serve(call, client), receive)
@@ -164,12 +199,9 @@ class Edge:
             self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
-    def _busy(self) -> Failure:
+    def _turned_away(self, kind: kinds.Kind, words: str) -> Failure:
         least, most = OVERLOADED_SECONDS
-        wait = least + (most - least) * self._chance.random()
-        if self.draining:
-            return Failure(kinds.DRAINING, "the gateway is stopping; try again", retry_after_seconds=wait)
-        return Failure(kinds.OVERLOADED, "too many calls are in flight; try again", retry_after_seconds=wait)
+        return Failure(kind, words, retry_after_seconds=least + (most - least) * self._chance.random())
 
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
@@ -192,15 +224,21 @@ class Edge:
         message = await receive()
         pieces: list[bytes] = []
         size = 0
-        while message["type"] == "http.request":
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            if size > self._limits.body_bytes_most:
-                raise self._too_large()
-            if not message.get("more_body"):
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            message = await receive()
-        return None
+        try:
+            while message["type"] == "http.request":
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                self._bodies_bytes += len(pieces[-1])
+                if size > self._limits.body_bytes_most:
+                    raise self._too_large()
+                if self._bodies_bytes > self._limits.bodies_bytes_most:
+                    raise self._turned_away(kinds.OVERLOADED, "the bodies of calls in flight are too large; try again")
+                if not message.get("more_body"):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                message = await receive()
+            return None
+        finally:
+            self._bodies_bytes -= size
 
     def _seconds(self, headers: Mapping[bytes, bytes]) -> float:
         seconds = self._limits.deadline_seconds

@@ -45,6 +45,9 @@ class Served(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
+    def busy(self, path: bytes) -> Failure | None:
+        """Why a request with this path is not even read; None to let it in."""
+
     def refusal(self, failure: Failure, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
         """The answer to what came, with these headers, and is no request: status, headers, body."""
 
@@ -270,6 +273,8 @@ class Connection(asyncio.Protocol):
     def take_head(self, head: RequestHead) -> None:
         """A head is complete; its body is due."""
         turn = Turn(self, head)
+        if turn.failure is None:
+            turn.failure = self._served.busy(head.path)
         scope = turn.scope = _scope(head, self._client, self._server)
         scope["oneflow.turn"] = turn
         self._turns.append(turn)

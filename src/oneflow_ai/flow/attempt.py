@@ -8,6 +8,7 @@ from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Quota, Upstream
 from oneflow_ai.core.target import Target
+from oneflow_ai.flow.bulkhead import Bulkheads
 
 ANSWER_BYTES_MOST = 64 << 20
 ERROR_BYTES_MOST = 64 << 10
@@ -191,11 +192,12 @@ class Attempt:
 
 
 class Ways:
-    """What an attempt acts through: clock, quota and network."""
+    """What an attempt acts through: clock, quota and network, and how many may be at each provider."""
 
-    __slots__ = ("clock", "quota", "upstream")
+    __slots__ = ("bulkheads", "clock", "quota", "upstream")
 
     def __init__(self, clock: Clock, quota: Quota, upstream: Upstream) -> None:
+        self.bulkheads = Bulkheads()
         self.clock = clock
         self.quota = quota
         self.upstream = upstream

@@ -107,7 +107,9 @@ class Engine:
         )
         outcome, message, failure = CLIENT_CLOSED.code, "", None
         asked_seconds = attempt.started_seconds
+        provider = step.target.provider
         try:
+            self._ways.bulkheads.enter(provider)
             await attempt.run()
             outcome = "ok"
         except Failure as found:
@@ -115,6 +117,7 @@ class Engine:
             failure = found.with_traceback(None)
             outcome, message = found.code, found.message
         finally:
+            self._ways.bulkheads.leave(provider)
             now = clock.monotonic()
             run.sent |= attempt.sent
             run.exchange.queued_seconds += attempt.started_seconds - asked_seconds

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from oneflow_ai.core.ports import Clock
 
-INTERVAL_SECONDS = 0.25
-SAMPLES = 60
+INTERVAL_SECONDS = 0.1
+SAMPLES = 150
 """The last 15 seconds."""
 
 
 class LoopLag:
-    """Measures by waking up at intervals; `worst_seconds` is the longest delay among the last samples."""
+    """Measures by waking up at intervals; `worst_seconds` is the longest delay among the last samples.
 
-    def __init__(self, clock: Clock) -> None:
+    `heard` is told each: the monotonic second, and the delay.
+    """
+
+    def __init__(self, clock: Clock, heard: Callable[[float, float], None]) -> None:
         self._clock = clock
+        self._heard = heard
         self._samples: deque[float] = deque(maxlen=SAMPLES)
 
     async def run(self) -> None:
@@ -27,7 +32,10 @@ class LoopLag:
         """Measure once."""
         began = self._clock.monotonic()
         await self._clock.sleep(INTERVAL_SECONDS)
-        self._samples.append(max(0.0, self._clock.monotonic() - began - INTERVAL_SECONDS))
+        now = self._clock.monotonic()
+        delay = max(0.0, now - began - INTERVAL_SECONDS)
+        self._samples.append(delay)
+        self._heard(now, delay)
 
     def worst_seconds(self) -> float:
         """The longest delay in the last 15 seconds; 0 before the first sample."""

@@ -39,6 +39,7 @@ WATCHED: Mapping[str, Watched] = {
     "oneflow_history_waiting": Watched("gauge", "Finished calls not yet written to the history."),
     "oneflow_history_dropped_total": Watched("counter", "Finished calls that the history lost."),
     "oneflow_log_lines_dropped_total": Watched("counter", "Log lines dropped: too many alike, or nobody reads them."),
+    "oneflow_refused_share": Watched("gauge", "Share of new calls turned away as the gateway is too busy, 0 to 1."),
     "oneflow_event_loop_lag_seconds": Watched("gauge", "Longest delay of the event loop in the last 15 seconds."),
 }
 

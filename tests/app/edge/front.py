@@ -161,6 +161,7 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
             ControlPorts(runtime, keys, lambda headers: door.account(headers, runtime.desk.snapshot))
         ),
         limits=limits,
+        overload=runtime.overload,
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,
