@@ -141,6 +141,23 @@ async def test_a_loop_that_lags_turns_calls_away_and_nothing_else(tmp_path: Path
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
 
 
+async def test_calls_whose_bodies_still_arrive_count_as_calls_in_flight(tmp_path: Path) -> None:
+    async with running(tmp_path, limits=EdgeLimits(calls_most=3)) as gateway:
+        writers = []
+        for _ in range(6):
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(_head(1_000) + b'{"model')
+            writers.append((reader, writer))
+        await asyncio.sleep(0.2)
+        assert (await gateway.chat("sim/gpt-6-luna")).code == "overloaded"
+        refused = [reader for reader, _ in writers if reader._buffer]  # type: ignore[attr-defined] # what has come
+        assert len(refused) == 3
+        for _, writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.2)
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+
+
 async def test_calls_whose_bodies_would_not_fit_together_are_turned_away(tmp_path: Path) -> None:
     slow = SimulatorOptions(pace=Pace(first_token_seconds=0.5, tokens_per_second=0.0, whole_seconds_most=0.5))
     limits = EdgeLimits(body_bytes_most=2_000_000, bodies_bytes_most=1_500_000)

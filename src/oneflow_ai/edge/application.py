@@ -85,6 +85,7 @@ class Edge:
         self._limits = ports.limits
         self._overload = ports.overload
         self._bodies_bytes = 0
+        self._arriving = 0
         self._clock = ports.clock
         self._chance = ports.chance
         self._log = ports.log
@@ -129,7 +130,7 @@ class Edge:
     def busy(self, path: bytes) -> Failure | None:
         """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
         engine, limits, overload = self._engine, self._limits, self._overload
-        full = engine.calls_open >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
+        full = engine.calls_open + self._arriving >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
         if path not in _CALLS:
@@ -164,7 +165,7 @@ class Edge:
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
         account = self._door.account(headers, self._desk.snapshot)
         # Others may have come since this one was let in.
-        if self._engine.calls_open >= self._limits.calls_most:
+        if self._engine.calls_open + self._arriving >= self._limits.calls_most:
             raise self._turned_away(kinds.OVERLOADED, "too many calls are in flight; try again")
         _check_content(headers)
         body = await self._body(receive, turn)
@@ -221,10 +222,11 @@ class Edge:
             raise self._too_large()
 
     async def _received(self, receive: Receive) -> bytes | None:
-        message = await receive()
         pieces: list[bytes] = []
         size = 0
+        self._arriving += 1
         try:
+            message = await receive()
             while message["type"] == "http.request":
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
@@ -239,6 +241,7 @@ class Edge:
             return None
         finally:
             self._bodies_bytes -= size
+            self._arriving -= 1
 
     def _seconds(self, headers: Mapping[bytes, bytes]) -> float:
         seconds = self._limits.deadline_seconds

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import socket
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
 from oneflow_ai.edge.head import NO_HEAD, RequestHead
+from oneflow_ai.edge.outflow import Outflow
 from oneflow_ai.edge.reader import SLICE_BYTES, Reader
+from oneflow_ai.edge.scope import address_of, scope_of
 from oneflow_ai.edge.turn import BODY_WAITING_BYTES_MOST, Turn
 
 BODY_BYTES_PER_SECOND_LEAST = 256 << 10
@@ -21,7 +24,6 @@ TURNS_WAITING_MOST = 16
 LINGER_SECONDS = 2.0
 KNOCKS = 3
 KNOCK_SECONDS = 0.05
-_VERSION = {"version": "3.0", "spec_version": "2.3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,6 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._unread = b""
         self._deaf = self._half_closed = self._reading_paused = False
-        self._stall: asyncio.TimerHandle | None = None
-        self._drain: asyncio.Future[None] | None = None
         self._since_seconds = self._heard_seconds = 0.0
         self._idle = self._ending = False
 
@@ -89,9 +89,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected: its request's head is due."""
         self._transport = transport
+        self._outflow = Outflow(transport, self._loop, self._limits.write_seconds)
         self._state.connections.add(self)
-        self._client = _address(transport.get_extra_info("peername"))
-        self._server = _address(transport.get_extra_info("sockname"))
+        self._client = address_of(transport.get_extra_info("peername"))
+        self._server = address_of(transport.get_extra_info("sockname"))
         self._since_seconds = self._heard_seconds = self._loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -124,22 +125,12 @@ class Connection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than we write: it has the write limit, and the call's time, to read some."""
-        until = self._loop.time() + self._limits.write_seconds
-        if self._turns:
-            until = min(until, self._turns[0].until_seconds)
-        self._drain = self._loop.create_future()
-        self._stall = self._loop.call_at(until, self._transport.abort)
+        """The client reads more slowly than we write."""
+        self._outflow.pause(self._turns[0].until_seconds if self._turns else math.inf)
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-        if self._drain is not None:
-            drain, self._drain = self._drain, None
-            if not drain.done():
-                drain.set_result(None)
+        self._outflow.resume()
 
     # ---- what uvicorn asks of a connection
 
@@ -170,8 +161,8 @@ class Connection(asyncio.Protocol):
 
     async def drained(self) -> None:
         """Wait while the client reads more slowly than we write."""
-        if self._drain is not None:
-            await asyncio.shield(self._drain)
+        if self._outflow.paused:
+            await self._outflow.drained()
 
     def read_on(self) -> None:
         """What was read of the body has been taken."""
@@ -208,15 +199,19 @@ class Connection(asyncio.Protocol):
         if turn.failure is None and (turn.whole or self._half_closed or not self._transport.can_write_eof()):
             self._close()
             return
-        self._ending, self._since_seconds = True, self._loop.time()
+        self._end()
         self._transport.write_eof()
         self._listen()
 
     def _close(self) -> None:
         """Close once the client has read what was written, for which it has the write limit."""
-        self._deaf = self._ending = True
-        self._since_seconds = self._loop.time()
+        self._deaf = True
+        self._end()
         self._transport.close()
+
+    def _end(self) -> None:
+        self._ending, self._since_seconds = True, self._loop.time()
+        self._outflow.mark()
 
     # ---- time
 
@@ -225,11 +220,17 @@ class Connection(asyncio.Protocol):
         limits, since_seconds = self._limits, now_seconds - self._since_seconds
         if self._ending:
             unread = self._transport.get_write_buffer_size()
-            if since_seconds > (max(limits.write_seconds, LINGER_SECONDS) if unread else LINGER_SECONDS):
+            if self._outflow.moves():
+                self._outflow.mark()
+                self._since_seconds = now_seconds
+            elif since_seconds > (max(limits.write_seconds, LINGER_SECONDS) if unread else LINGER_SECONDS):
                 self._transport.abort()
         elif not self._turns:
             if since_seconds > (limits.keep_alive_seconds if self._idle else limits.head_seconds):
                 self._close()
+        elif self._reading_paused and _is_broken(self._transport):
+            # Nobody reads, so nobody is told.
+            self._transport.abort()
         elif self._reader.due == "body" and self._body_overdue(now_seconds):
             self._refuse_rest(Failure(kinds.REQUEST_TIMEOUT, "the request did not arrive in time"))
             self._advance()
@@ -275,7 +276,7 @@ class Connection(asyncio.Protocol):
         turn = Turn(self, head)
         if turn.failure is None:
             turn.failure = self._served.busy(head.path)
-        scope = turn.scope = _scope(head, self._client, self._server)
+        scope = turn.scope = scope_of(head, self._client, self._server)
         scope["oneflow.turn"] = turn
         self._turns.append(turn)
         self._since_seconds, self._idle = self._heard_seconds, False
@@ -297,6 +298,8 @@ class Connection(asyncio.Protocol):
                 # It was answered before. This runs inside the reader: whoever feeds it goes on with what is unread.
                 self._turns.popleft()
                 self._since_seconds, self._idle = self._loop.time(), True
+                if not turn.keep:
+                    self._close()
 
     def _stop_listening(self) -> None:
         if not self._reading_paused:
@@ -334,6 +337,16 @@ class Connection(asyncio.Protocol):
             self._served.failed(error)
         task, self._task = self._task, None
         self._state.tasks.discard(task)
+        # Neither knows the other any more: nothing is left for the garbage collector.
+        turn.scope = {}
+        try:
+            self._after(turn)
+        except Exception as error:  # noqa: BLE001 - a fault in our own words must not leave the client waiting
+            self._served.failed(error)
+            self._close()
+
+    def _after(self, turn: Turn) -> None:
+        """The application has done with a turn: the next begins, or what is missing is said."""
         if turn.complete:
             self._advance()
         elif turn.begun or turn.gone or not turn.keep:
@@ -360,23 +373,7 @@ class Connection(asyncio.Protocol):
             turn.say(*self._served.refusal(failure, turn.headers))
 
 
-def _scope(head: RequestHead, client: tuple[str, int] | None, server: tuple[str, int] | None) -> dict[str, Any]:
-    text = head.path.decode("latin-1")
-    return {
-        "type": "http",
-        "asgi": _VERSION,
-        "http_version": "1.1",
-        "method": head.method.decode("latin-1"),
-        "scheme": "http",
-        "path": unquote(text) if "%" in text else text,
-        "raw_path": head.path,
-        "query_string": head.query,
-        "root_path": "",
-        "headers": head.all_headers,
-        "client": client,
-        "server": server,
-    }
-
-
-def _address(found: Any) -> tuple[str, int] | None:
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) and len(found) >= 2 else None
+def _is_broken(transport: Any) -> bool:
+    """Whether the other side has reset the connection."""
+    found = transport.get_extra_info("socket")
+    return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

@@ -88,6 +88,7 @@ class Reader:
         """Take of the body that llhttp left; give what is beyond it."""
         body, rest = data[: self._bare_bytes], data[self._bare_bytes :]
         self._bare_bytes -= len(body)
+        self._left_bytes -= len(body)
         self._taker.take_body(body)
         if not self._bare_bytes:
             self._end()

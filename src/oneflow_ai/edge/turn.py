@@ -105,7 +105,7 @@ class Turn:
 
     def body(self) -> bytes | None:
         """The whole body where it is there already; None where it must be received."""
-        if not self.whole or self._delivered or self.gone:
+        if not self.whole or self._delivered or self.gone or self.complete:
             return None
         self._delivered = True
         return self._taken()
@@ -208,7 +208,7 @@ class Turn:
         self.begun = True
         if not (self.whole or self._can_be_skipped()):
             self.keep = False
-        lines = [STATUS_LINES[status]]
+        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         for name, value in self._line.date:
             lines += (name, b": ", value, b"\r\n")
         for name, value in headers:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -126,3 +128,16 @@ async def test_what_comes_with_the_rest_of_a_body_that_was_refused_is_served(fro
         wire.send(b"x" * 1_000 + follower * followers)
         for _ in range(followers):
             assert (await wire.answer()).body == b"live"
+
+
+async def test_a_client_that_is_gone_behind_many_pipelined_requests_is_noticed(tmp_path: Path) -> None:
+    """So many wait that its connection is not read, and no end of it is seen."""
+    async with fronting(tmp_path) as front, connected(front.port) as wire:
+        wire.send(NEVER_ANSWERED + get(b"/health/live") * 400)
+        await asyncio.wait_for(front.simulator.record.until(lambda record: record.counts.requests == 1), 5.0)
+        await asyncio.sleep(0.1)
+        reset_on_close = struct.pack("ii", 1, 0)
+        wire.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_on_close)
+        wire.transport.abort()
+        await asyncio.wait_for(front.settled(), 3.0)
+        assert await front.outcomes() == ["client_closed"]

@@ -1,0 +1,231 @@
+"""A connection driven by hand: what arrives, when, and what its transport says are chosen to the step."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
+from oneflow_ai.edge.connection import Connection, ConnectionLimits
+from oneflow_ai.edge.outflow import READ_BYTES_LEAST
+from oneflow_ai.edge.turn import Turn
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+GET = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+WRITE_SECONDS = 0.05
+MEGABYTE = 1 << 20
+
+
+class Link(asyncio.Transport):
+    """A transport that keeps what is written; `unread_bytes` is what its client has not taken yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.unread_bytes = 0
+        self.aborted = self.closed = self.ended = self.paused = False
+
+    def write(self, data: Any) -> None:
+        self.written += bytes(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread_bytes
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = self.closed = True
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
+@dataclass
+class State:
+    connections: set[Any] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    default_headers: Headers = field(default_factory=list)
+
+
+@dataclass
+class Served:
+    """What the connection brings requests to: `bodies` are those that were whole, `faults` what was noted."""
+
+    answer: Callable[[Turn], Awaitable[None]] | None = None
+    refuses: bool = True
+    bodies: list[bytes] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turn: Turn = scope["oneflow.turn"]
+        if self.answer is not None:
+            await self.answer(turn)
+            return
+        body = turn.body()
+        while body is None:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            if not message["more_body"]:
+                body = message["body"]
+        self.bodies.append(body)
+        await turn.respond(200, [], b"served")
+
+    def busy(self, path: bytes) -> Failure | None:
+        return None
+
+    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+        if not self.refuses:
+            raise ArithmeticError("no words for it")
+        return failure.status, [], failure.code.encode()
+
+    def failed(self, error: Exception) -> None:
+        self.faults.append(repr(error))
+
+
+def connected(served: Served) -> tuple[Connection, Link]:
+    link = Link()
+    limits = ConnectionLimits(write_seconds=WRITE_SECONDS)
+    connection = Connection(served, limits, State(), asyncio.get_running_loop())
+    connection.connection_made(link)
+    return connection, link
+
+
+async def turns_of_the_loop(count: int = 10) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_request_that_was_found_broken_before_its_task_ran_is_not_served() -> None:
+    served = Served()
+    connection, link = connected(served)
+    connection.data_received(HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n")
+    connection.data_received(b"ZZZZ\r\n")
+    await turns_of_the_loop()
+    assert served.bodies == []
+    assert link.written.startswith(b"HTTP/1.1 400 ")
+    assert link.ended
+
+
+@pytest.mark.parametrize("status", [419, 420, 450, 499, 599])
+async def test_a_status_without_a_name_of_its_own_is_told(status: int) -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.respond(status, [], b"odd")
+
+    served = Served(answer)
+    connection, link = connected(served)
+    connection.data_received(GET)
+    await turns_of_the_loop()
+    assert link.written.startswith(b"HTTP/1.1 %d " % status)
+    assert served.faults == []
+
+
+async def test_a_fault_in_our_own_words_closes_the_connection() -> None:
+    async def answer(turn: Turn) -> None:
+        raise ArithmeticError("a bug")
+
+    served = Served(answer, refuses=False)
+    connection, link = connected(served)
+    connection.data_received(GET)
+    await turns_of_the_loop()
+    assert link.closed
+    assert served.faults == ["ArithmeticError('a bug')", "ArithmeticError('no words for it')"]
+
+
+async def test_a_reader_is_cut_only_when_it_takes_too_little() -> None:
+    connection, link = connected(Served())
+    link.unread_bytes = 4 * MEGABYTE
+    connection.pause_writing()
+    for _ in range(6):
+        link.unread_bytes -= READ_BYTES_LEAST
+        await asyncio.sleep(WRITE_SECONDS * 0.9)
+    assert not link.aborted
+    await asyncio.sleep(WRITE_SECONDS * 2.5)
+    assert link.aborted
+
+
+async def test_a_reader_of_what_is_left_at_the_end_is_cut_only_when_it_takes_too_little() -> None:
+    async def answer(turn: Turn) -> None:
+        turn.keep = False
+        await turn.respond(200, [], b"long")
+
+    connection, link = connected(Served(answer))
+    link.unread_bytes = 4 * MEGABYTE
+    connection.data_received(GET)
+    await turns_of_the_loop()
+    assert link.closed
+    now = asyncio.get_running_loop().time()
+    for _ in range(6):
+        link.unread_bytes -= READ_BYTES_LEAST
+        now += 1.9
+        connection.sweep(now)
+    assert not link.aborted
+    connection.sweep(now + 2.5)
+    assert link.aborted
+
+
+async def test_a_stopping_server_does_not_wait_for_who_was_answered_early() -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.respond(401, [], b"no")
+
+    connection, link = connected(Served(answer))
+    connection.data_received(HEAD + b"content-length: 1000\r\n\r\n" + b"x" * 10)
+    await turns_of_the_loop()
+    assert link.written.startswith(b"HTTP/1.1 401 ")
+    connection.shutdown()
+    assert not link.closed
+    connection.data_received(b"x" * 990)
+    await turns_of_the_loop()
+    assert link.closed
+
+
+async def test_an_offered_upgrade_lets_no_more_requests_wait() -> None:
+    async def answer(turn: Turn) -> None:
+        await asyncio.Event().wait()
+
+    most = []
+    for offer in (b"", b"connection: upgrade\r\nupgrade: h2c\r\n"):
+        connection, link = connected(Served(answer))
+        body = b"x" * 100_000
+        connection.data_received(HEAD + offer + b"content-length: %d\r\n\r\n" % len(body) + body[:10])
+        connection.data_received(body[10:] + GET * 2_000)
+        await turns_of_the_loop()
+        most.append(len(connection._turns))
+        assert link.paused
+        connection.connection_lost(None)
+        await turns_of_the_loop()
+    assert most[1] <= most[0] < 200
+
+
+async def test_a_turn_leaves_no_cycle_behind() -> None:
+    served = Served()
+    connection, _ = connected(served)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            connection.data_received(GET)
+            await turns_of_the_loop()
+        assert len(served.bodies) == 20
+        assert sum(isinstance(one, Turn) for one in gc.get_objects()) <= 1
+    finally:
+        gc.enable()
