@@ -113,9 +113,44 @@ def test_reload_is_taken_up_and_a_mistake_never_reaches_the_server(place: Place)
     assert not PidFile(place.home).path.exists()
 
 
+def test_reload_checks_the_file_that_the_server_reads(place: Place) -> None:
+    (place.directory / "there").mkdir()
+    own = place.write("[limits]\nrequests_per_minute = 1000\n", "there/oneflow.toml")
+    with serving(place, "--demo", "--config", "there/oneflow.toml") as announced:
+        place.write("[limits]\nrequests_per_minute = -1\n")
+        place.write("[limits]\nrequests_per_minute = 2000\n", "there/oneflow.toml")
+        for name in ((), ("--config", "there/../there/oneflow.toml")):
+            told = place.run("config", "reload", *name)
+            assert (told.exit_code, told.stderr) == (0, "")
+            assert f"to read {own} anew" in told.stdout
+        assert _in_force(place, announced["url"], "limits.requests_per_minute", 2000)
+        place.write("[limits]\nrequests_per_minute = -2\n", "there/oneflow.toml")
+        refused = place.run("config", "reload")
+        assert refused.exit_code == 2
+        assert lines(refused.stderr) == [f"{own}:2: limits.requests_per_minute: must be at least 0"]
+
+
+def test_reload_refuses_a_file_that_the_server_does_not_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = place.write("", "own.toml"), place.write("", "other.toml")
+    with serving(place, "--demo", "--config", "own.toml") as announced:
+        refused = place.run("config", "reload", "--config", "other.toml")
+        assert refused.exit_code == 2
+        words = f"the server at {announced['url']} reads {own}, not {other}: leave --config out, or start it anew"
+        assert lines(refused.stderr) == [f"oneflow config reload: {words} with that file"]
+    with serving(place, "--demo"):
+        refused = place.run("config", "reload", "--config", "other.toml")
+        assert f"reads no configuration file, not {other}: " in refused.stderr
+        (place.directory / "elsewhere").mkdir()
+        place.write("[server]\nport = -1\n", "elsewhere/oneflow.toml")
+        monkeypatch.chdir(place.directory / "elsewhere")
+        told = place.run("config", "reload")
+        assert told.exit_code == 0
+        assert "to look for its configuration anew" in told.stdout
+
+
 def _in_force(place: Place, url: str, setting: str, value: int) -> bool:
     """Whether the server comes to tell this value; it is asked anew until it does, a bounded number of times."""
-    remote = remote_of(url, load(None, place.environment, place.directory))
+    remote = remote_of(url, load(None, place.environment, place.home))
     assert remote is not None
     for _ in range(500):
         rows = {row["name"]: row["value"] for row in asyncio.run(remote.get("/api/config"))["settings"]}

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oneflow_ai.cli.failures import Refused
+from oneflow_ai.cli.failures import Refused, misuse
 from oneflow_ai.cli.output import Column, on_terminal, say, say_json, say_table
 from oneflow_ai.cli.pid_file import PidFile, Serving
 from oneflow_ai.cli.spread import Common
@@ -75,23 +76,51 @@ def schema(options: Common) -> None:
 def reload(options: Common) -> None:
     """Have the server of this home read its configuration anew.
 
-    The configuration is checked first: with a mistake in it the server is not asked, and keeps what it has.
+    The file that the server was started with is checked first: with a mistake in it the server is not asked, and
+    keeps what it has.
     """
-    from oneflow_ai.cli.configured import compiled, load_settings
+    from oneflow_ai.settings import home_of
 
-    loaded = load_settings(options.config)
-    serving = PidFile(loaded.home).holder()
+    home = home_of()
+    serving = PidFile(home).holder()
     if serving is None:
-        raise Refused(f"oneflow config reload: no server runs with the home {loaded.home}: `oneflow serve` starts one")
-    if options.config is None and serving.config is not None:
-        loaded = load_settings(Path(serving.config))
-    compiled(loaded)
+        raise Refused(f"oneflow config reload: no server runs with the home {home}: `oneflow serve` starts one")
+    file = None if serving.config is None else Path(serving.config)
+    if options.config is not None:
+        _check_named(options.config, file, serving)
+    if file is not None:
+        _check_file(file)
     _signal(serving)
     if options.as_json:
         say_json({"asked": True, "pid": serving.pid, "url": serving.url, "config": serving.config})
     else:
-        say(f"asked the server at {serving.url} (process {serving.pid}) to read its configuration anew")
+        what = "to look for its configuration anew" if file is None else f"to read {file} anew"
+        say(f"asked the server at {serving.url} (process {serving.pid}) {what}")
         say("its log says whether it is in force")
+
+
+def _check_named(named: Path, file: Path | None, serving: Serving) -> None:
+    """Refuse a file that the server would not read: it reads the one that it was started with."""
+    wanted = Path.cwd() / named
+    if file is None or os.path.realpath(wanted) != os.path.realpath(file):
+        words = f"the server at {serving.url} reads {file or 'no configuration file'}, not {wanted}"
+        raise misuse(f"oneflow config reload: {words}: leave --config out, or start it anew with that file")
+
+
+def _check_file(file: Path) -> None:
+    """Raise `Wrong` for a file with mistakes, each with its folder where that is not the current one."""
+    from oneflow_ai.cli.configured import Wrong, compiled, load_settings
+
+    try:
+        compiled(load_settings(file))
+    except Wrong as wrong:
+        if file.parent == Path.cwd():
+            raise
+        raise Wrong(replace(one, where=_placed(one.where, file)) for one in wrong.mistakes) from None
+
+
+def _placed(where: str, file: Path) -> str:
+    return str(file.parent / where) if where.partition(":")[0] == file.name else where
 
 
 def _signal(serving: Serving) -> None:

@@ -9,7 +9,7 @@ from oneflow_ai.settings.effective import (
     database_path,
     demo,
 )
-from oneflow_ai.settings.load import load
+from oneflow_ai.settings.load import home_of, load
 from oneflow_ai.settings.loaded import DEFAULT_KINDS, Kind, Loaded, OwnPlace
 from oneflow_ai.settings.mistakes import Mistake, SettingsError
 from oneflow_ai.settings.rules import is_loopback, is_reference
@@ -58,6 +58,7 @@ __all__ = [
     "credentials",
     "database_path",
     "demo",
+    "home_of",
     "is_loopback",
     "is_reference",
     "json_schema",

@@ -41,7 +41,7 @@ def load(
     """
     environment = MappingProxyType({**(os.environ if environment is None else environment), **(variables or {})})
     directory = Path.cwd() if directory is None else directory
-    home = directory / (environment.get(HOME_VARIABLE) or user_data_path(_NAME, appauthor=False))
+    home = home_of(environment, directory)
     path = find_file(config, environment.get(CONFIG_VARIABLE, ""), directory, home)
     file, unread = _read(path)
     draft = Draft(file)
@@ -62,6 +62,12 @@ def load(
     if mistakes := [each for each in found if not each.warning]:
         raise SettingsError(sorted(mistakes, key=_order))
     return replace(loaded, warnings=tuple(sorted(found, key=_order)))
+
+
+def home_of(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Path:
+    """Gives `$ONEFLOW_HOME`, or the platform's folder; no configuration is read for it. Left out as for `load`."""
+    found = (os.environ if environment is None else environment).get(HOME_VARIABLE)
+    return (Path.cwd() if directory is None else directory) / (found or user_data_path(_NAME, appauthor=False))
 
 
 def _read(path: Path | None) -> tuple[SettingsFile | None, tuple[Mistake, ...]]:
