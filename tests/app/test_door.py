@@ -148,6 +148,17 @@ async def test_the_models_are_listed_with_routes_and_providers(tmp_path: Path) -
         assert (await gateway.get("/v1/models")).status == 401
 
 
+async def test_the_models_of_the_list_can_be_called_today(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        key = {"authorization": f"Bearer {KEY}"}
+        listed = {model["id"] for model in (await gateway.get("/v1/models", key)).json["data"]}
+        provider = gateway.runtime.desk.snapshot.providers["sim"]
+        assert {f"sim/{model}" for model in provider.listed} == {name for name in listed if name.startswith("sim/")}
+        assert "sim/gpt-6-luna" in listed
+        assert not listed & {"sim/text-embedding-3-small", "sim/gpt-4", "sim/ada"}
+        assert (await gateway.get("/v1/models/sim/gpt-4", key)).status == 404
+
+
 async def test_a_key_sees_and_calls_only_the_models_that_it_may_use(tmp_path: Path) -> None:
     accounts = {KEY: Account("key_test", models=("sim/o*",))}
     async with running(tmp_path, providers={"sim": 'models = ["one", "two"]'}, accounts=accounts) as gateway:

@@ -76,6 +76,21 @@ def test_a_supplement_row_without_a_price_is_refused() -> None:
         supplement_price({"provider": "p", "models": ["m"]})
 
 
+def test_only_what_openai_itself_serves_is_among_its_models(catalog: Catalog) -> None:
+    models = catalog.models("openai")
+    aliases = {
+        "ft:gpt-3.5-turbo-",
+        "gpt-4o-mini-2024-07-18.ft-",
+        "gpt-35-turbo",
+        "gpt-5-1",
+        "gpt-5-4-mini",
+        "o3-mini-high",
+    }
+    assert not aliases.intersection(models)
+    assert {"gpt-5-2025-08-07", "gpt-5.4-mini", "o3-mini"} <= set(models)
+    assert catalog.price("openai", "ft:gpt-3.5-turbo-0125:mine::1") is not None
+
+
 @pytest.mark.parametrize(("provider", "task", "model"), DEFAULTS)
 def test_a_default_model_is_known_priced_alive_and_of_its_task(
     catalog: Catalog, provider: str, task: str, model: str

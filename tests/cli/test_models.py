@@ -27,6 +27,36 @@ def test_models_that_have_ended_and_models_of_other_tasks_are_left_out(place: Pl
     assert not rows & {"text-embedding-3-small", "tts-1", "o3-mini"}
 
 
+def test_demo_mode_lists_what_can_be_called_today(place: Place) -> None:
+    rows = {row["model"]: row for row in place.json("models", "--provider", "openai")}
+    assert "gpt-6-luna" in rows
+    assert not [name for name in rows if "ft" in name.replace("-", ".").split(".") or name.endswith("-")]
+    assert not rows.keys() & {
+        "ada",
+        "ft:gpt-3.5-turbo-",
+        "gpt-4",
+        "gpt-35-turbo",
+        "text-davinci-003",
+        "o1-mini",
+        "davinci-002",
+    }
+    assert rows == {row["model"]: row for row in place.json("models", **KEYED)}
+    assert not any(row["retired"] for row in rows.values())
+
+
+@pytest.mark.parametrize("world", [{}, KEYED], ids=["demo", "keyed"])
+def test_all_shows_those_that_have_ended_with_their_day(place: Place, world: dict[str, str]) -> None:
+    some, every = (place.json("models", *more, **world) for more in ((), ("--all",)))
+    ended = [row for row in every if row["retired"]]
+    assert [row for row in every if not row["retired"]] == some
+    assert {"ada": "2024-01-04", "gpt-4": "2026-10-23"}.items() <= {
+        row["model"]: row["shutdown"] for row in ended
+    }.items()
+    shown = lines(place.run("models", "--all", **world).stdout)
+    assert [line.split()[-1] for line in shown if line.startswith("openai/ada ")] == ["2024-01-04"]
+    assert "ended; --all shows" in place.run("models", "text-davinci", **world).stderr
+
+
 def test_a_text_leaves_the_ids_that_hold_it(place: Place) -> None:
     every, some = place.json("models", **KEYED), place.json("models", "LUNA", **KEYED)
     assert some == [row for row in every if "luna" in row["id"]] != []

@@ -27,7 +27,8 @@ class OneModel:
     def __init__(self, name: str, *targets: Target) -> None:
         self.name = name
         self.configured = bool(targets)
-        self.models = frozenset(one.model for one in targets)
+        self.models = self.listed = frozenset(one.model for one in targets)
+        self.retired: frozenset[str] = frozenset()
         self._targets = targets
 
     def targets(self, model: str) -> tuple[Target, ...]:

@@ -193,6 +193,24 @@ def test_no_listed_model_has_a_successor_and_every_one_gone_has_none_or_a_listed
         assert successor is None if model in provider.models else successor is None or successor in provider.models
 
 
+@pytest.mark.parametrize("simulated", [False, True])
+def test_what_is_listed_can_be_called_today(simulated: bool) -> None:
+    provider = compiled(row("openai", simulated=simulated), on=DAY_OF_THE_END).providers["openai"]
+    assert "gpt-6-luna" in provider.listed
+    assert not provider.listed & {"gpt-5", "gpt-4", "tts-1", "text-embedding-3-small"}
+    assert {"gpt-5", "gpt-4", "ada"} <= provider.retired
+    assert not provider.listed & provider.retired
+    before = compiled(row("openai", simulated=simulated), on=DAY_BEFORE_THE_END).providers["openai"]
+    assert "gpt-5" in before.listed - before.retired
+
+
+def test_the_operators_own_list_is_shown_but_for_what_is_known_to_do_something_else() -> None:
+    models = frozenset({"gpt-4", "own", "my-embedder", "text-embedding-3-small"})
+    provider = compiled(row("mine", "openai", models=models)).providers["mine"]
+    assert provider.listed == {"gpt-4", "own", "my-embedder"}
+    assert not provider.retired
+
+
 def test_what_is_simulated_or_listed_by_the_operator_never_ends() -> None:
     snapshot = compiled(row("openai", simulated=True), row("mine", "openai", models=frozenset({"gpt-4", "own"})))
     assert the(snapshot, "openai/gpt-4").simulated

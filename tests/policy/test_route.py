@@ -20,19 +20,27 @@ from tests.policy.places import target, targets
 
 @dataclass(slots=True)
 class Shop:
-    """A provider of these models; `retired` maps those it no longer serves to what replaces them."""
+    """A provider of these models; `replaced` maps those it no longer serves to what replaces them."""
 
     name: str
     models: frozenset[str]
-    retired: dict[str, str]
+    replaced: dict[str, str]
     configured: bool = True
     kind: str = "openai"
+
+    @property
+    def listed(self) -> frozenset[str]:
+        return self.models
+
+    @property
+    def retired(self) -> frozenset[str]:
+        return frozenset(self.replaced)
 
     def targets(self, model: str) -> tuple[Target, ...]:
         return (replace(target(self.name), place=f"{self.name}/{model}", model=model),)
 
     def successor(self, model: str) -> str | None:
-        return self.retired.get(model)
+        return self.replaced.get(model)
 
     def default_model(self, task: Task) -> str | None:
         return None

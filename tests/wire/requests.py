@@ -31,6 +31,9 @@ class NoModels:
     def ended(self, provider_id: str, model: str, on: date) -> bool:
         return False
 
+    def tasks(self, model: str) -> tuple[Task, ...]:
+        return ()
+
     def default_model(self, provider_id: str, task: Task) -> None:
         return None
 

@@ -64,7 +64,7 @@ class Facts:
             shutdown=end.get("shutdown"),
             gone=end.get("gone", False),
             successor=end.get("successor"),
-            tasks=self._tasks(model),
+            tasks=self.tasks_of(model),
         )
 
     def ended(self, provider: str, model: str, on: date) -> bool:
@@ -77,7 +77,8 @@ class Facts:
         name = model.rpartition("/")[2]
         return any(fnmatchcase(name, pattern) for pattern in self.reasoning["models"])
 
-    def _tasks(self, model: str) -> tuple[Task, ...]:
+    def tasks_of(self, model: str) -> tuple[Task, ...]:
+        """What a model is for, by its name alone."""
         for task, patterns in self.tasks.items():
             if any(fnmatchcase(model, pattern) for pattern in patterns):
                 return () if task == "none" else (Task(task),)

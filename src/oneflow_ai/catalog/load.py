@@ -59,6 +59,10 @@ class Catalog:
         """Whether a provider refuses a model on that UTC day: the quick part of `model`."""
         return self.facts.ended(provider_id, model, on)
 
+    def tasks(self, model: str) -> tuple[Task, ...]:
+        """What a model is for, by its name: the quick part of `model`; none where it is for nothing served here."""
+        return self.facts.tasks_of(model)
+
     def reasons(self, model: str) -> bool:
         """Whether a model reasons before it answers."""
         return self.facts.reasons(model)

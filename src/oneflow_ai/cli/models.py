@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from oneflow_ai.core.target import Provider
 
 NO_PRICE = "no price"
+ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,15 @@ class ModelOptions(Common):
     provider: Annotated[
         str | None, typer.Option(metavar="NAME", help="Models of this provider only, with a key or without.")
     ] = None
+    every: Annotated[bool, typer.Option("--all", help="Those that have ended too, with their day.")] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model as it is shown. Prices are US dollars per million tokens of a short prompt, None where not known."""
+    """One model as it is shown. Prices are US dollars per million tokens of a short prompt, None where not known.
+
+    `retired` is one that its provider refuses by now: since the day `shutdown`, where that is known.
+    """
 
     id: str
     provider: str
@@ -44,13 +49,14 @@ class Model:
     output_usd_per_million_tokens: str | None
     dearer_when_long: bool
     shutdown: str | None
+    retired: bool
 
 
 def models(
     options: ModelOptions,
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="Only ids that have this text in them.")] = None,
 ) -> None:
-    """List the models of the providers that have a key.
+    """List the models that can be called today, of the providers that have a key.
 
     Prices are US dollars per million tokens; + marks models that cost more for long prompts.
     """
@@ -63,32 +69,32 @@ def models(
     chosen = [
         one for name, one in known.items() if (one.configured if options.provider is None else name == options.provider)
     ]
-    rows = [row for provider in chosen for row in _models(found, provider) if (text or "").lower() in row.id.lower()]
+    known_rows = [
+        row for provider in chosen for row in _models(found, provider) if (text or "").lower() in row.id.lower()
+    ]
+    rows = [row for row in known_rows if options.every or not row.retired]
     if options.as_json:
         say_json([asdict(row) for row in rows])
         return
     _say(rows)
     if not rows:
-        note(_nothing(text, bool(chosen)))
+        note(_nothing(text, bool(chosen), len(known_rows)))
     elif found.demo:
         note("demo: no provider has a key, so the simulator would answer for these")
 
 
-def _nothing(text: str | None, any_chosen: bool) -> str:
+def _nothing(text: str | None, any_chosen: bool, ended: int) -> str:
     if not any_chosen:
         return "no provider has a key: `oneflow doctor` tells how to give it one"
+    if ended:
+        return f"{ended} with {text!r} in the id have ended; --all shows them" if text else "all have ended; see --all"
     return f"no model has {text!r} in its id: leave the text out to see them all"
 
 
 def _models(found: Compiled, provider: Provider) -> Iterator[Model]:
-    from oneflow_ai.providers.table import TABLE
-
-    served = TABLE[provider.kind].tasks
     now = datetime.now(UTC)
-    for model in sorted(provider.models):
+    for model in sorted(provider.listed | provider.retired):
         facts = found.catalog.model(provider.kind, model)
-        if facts is not None and not served.intersection(facts.tasks):
-            continue
         target = provider.targets(model)[0]
         prices = _prices(target.price, now)
         yield Model(
@@ -101,6 +107,7 @@ def _models(found: Compiled, provider: Provider) -> Iterator[Model]:
             output_usd_per_million_tokens=prices[1],
             dearer_when_long=target.price is not None and len(target.price.bands(now, None)) > 1,
             shutdown=_day(facts.shutdown) if facts is not None else None,
+            retired=model in provider.retired,
         )
 
 
@@ -132,7 +139,7 @@ def _cells(row: Model) -> tuple[str, ...]:
         f"{dollars(price)}{more}" if price is not None else NO_PRICE
         for price in (row.input_usd_per_million_tokens, row.output_usd_per_million_tokens)
     ]
-    return row.id, "" if window is None else tokens(window), *prices, row.shutdown or ""
+    return row.id, "" if window is None else tokens(window), *prices, row.shutdown or (ENDED if row.retired else "")
 
 
 def tokens(number: int) -> str:

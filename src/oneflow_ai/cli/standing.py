@@ -50,7 +50,7 @@ def provider_rows(loaded: Loaded) -> list[dict[str, Any]]:
                 "configured": provider is not None and provider.configured,
                 "simulated": any(target.simulated for target in targets),
                 "base_url": settings.base_url,
-                "models": len(provider.models) if provider is not None else 0,
+                "models": len(provider.listed) if provider is not None else 0,
                 "limits": None
                 if limits is None
                 else {

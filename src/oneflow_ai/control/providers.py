@@ -89,7 +89,7 @@ class CredentialShown(Shown):
 
 
 class ProviderShown(Shown):
-    """How one provider is set up and how it stands; `models` is how many model ids are known of it."""
+    """How one provider is set up and how it stands; `models` is how many models can be called today."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROVIDER]})
 
@@ -290,7 +290,7 @@ def _shown(
         configured=bool(targets),
         simulated=any(target.simulated for target in targets),
         base_url=_address(settings.base_url),
-        models=len(found.models) if found is not None else 0,
+        models=len(found.listed) if found is not None else 0,
         limits=None
         if limits is None
         else LimitsShown(

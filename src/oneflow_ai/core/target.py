@@ -119,12 +119,25 @@ class RetryPolicy:
 
 
 class Provider(Protocol):
-    """A configured provider: makes targets of its models, one for each credential, and remembers them."""
+    """A configured provider: makes targets of its models, one for each credential, and remembers them.
+
+    `models` are the ids that name this provider's model without its own name before them. `listed` are those that can
+    be called today, for a task that this version serves: what every list of models shows. `retired` are those of such a
+    task that the provider refuses by now.
+    """
 
     name: str
     kind: str
     configured: bool
     models: frozenset[str]
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """The models that can be called today."""
+
+    @property
+    def retired(self) -> frozenset[str]:
+        """The models that have ended."""
 
     def targets(self, model: str) -> tuple[Target, ...]:
         """The targets of one model, one for each credential; none when no credential is at hand."""

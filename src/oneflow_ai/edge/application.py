@@ -284,7 +284,7 @@ class Edge:
         models = {name: "oneflow" for name, route in routes if route.targets and route.task in served}
         for provider in snapshot.providers.values():
             if provider.configured:
-                models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.models))
+                models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.listed))
         return {name: owner for name, owner in models.items() if account.may_use(name)}
 
     def _id(self, at: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
@@ -57,6 +57,10 @@ class Sort(Protocol):
         """Whether it answers nobody without a key."""
 
     @property
+    def tasks(self) -> frozenset[Task]:
+        """What can be asked of it."""
+
+    @property
     def options(self) -> Mapping[str, str]:
         """Its own settings, by name."""
 
@@ -91,6 +95,9 @@ class Models(Protocol):
 
     def ended(self, provider_id: str, model: str, on: date) -> bool:
         """Whether a model is retired on that UTC day."""
+
+    def tasks(self, model: str) -> tuple[Task, ...]:
+        """What a model is for, by its name."""
 
     def default_model(self, provider_id: str, task: Task) -> str | None:
         """The model used when only the task is named."""
@@ -175,7 +182,28 @@ class CompiledProvider:
         self._options = MappingProxyType({**sort.options, **row.options})
         self._made = lru_cache(TARGETS_MOST)(self._make)
         self._replaced = lru_cache(TARGETS_MOST)(self._successor)
-        self.models = self._listed() if row.models is None else row.models
+        self.models = self._named() if row.models is None else row.models
+
+    @cached_property
+    def listed(self) -> frozenset[str]:
+        """The models that can be called today; made when it is first asked for, since some have a thousand."""
+        return self._does - self.retired
+
+    @cached_property
+    def retired(self) -> frozenset[str]:
+        """The models that have ended; none of those that the operator lists."""
+        if self._row.models is not None:
+            return frozenset()
+        return frozenset(model for model in self._does if self._catalog.ended(self.kind, model, self._on))
+
+    @cached_property
+    def _does(self) -> frozenset[str]:
+        """The known models for a task served here; of those that the operator lists, the unknown ones too."""
+        own = self._row.models
+        models = self._catalog.models(self.kind) if own is None else own
+        unknown = {model for model in own or () if self._catalog.model(self.kind, model) is None}
+        tasks = self._sort.tasks
+        return frozenset(one for one in models if one in unknown or not tasks.isdisjoint(self._catalog.tasks(one)))
 
     def targets(self, model: str) -> tuple[Target, ...]:
         """The targets of one model, one for each credential."""
@@ -193,7 +221,7 @@ class CompiledProvider:
         model = self.successor(model) or model
         return model if self._row.models is None or model in self._row.models else None
 
-    def _listed(self) -> frozenset[str]:
+    def _named(self) -> frozenset[str]:
         models = self._catalog.models(self.kind)
         if self._row.simulated:
             return frozenset(models)
