@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ADDRESS_CHARACTERS_WHOLE = 40
 """Addresses up to this length are kept whole on a narrow terminal, where limits are folded instead."""
 
+UNSUPPORTED = "not in this version"
+"""The state of a provider that cannot be called, with a key or without."""
+
 _STYLES = {
     "available": "green",
     "ok": "green",
@@ -28,6 +31,7 @@ _STYLES = {
     "unavailable": "bold red",
     "failed": "bold red",
     "unconfigured": "dim",
+    UNSUPPORTED: "dim",
     "no limit": "dim",
 }
 _LIMIT_UNITS = (
@@ -44,13 +48,7 @@ def list_all(context: typer.Context, options: Reaching) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    loaded, remote = _reached(options)
-    if remote is not None:
-        rows = asyncio.run(remote.get("/api/providers"))["providers"]
-    else:
-        from oneflow_ai.cli.standing import provider_rows
-
-        rows = provider_rows(loaded)
+    rows = _rows(*_reached(options))
     if options.as_json:
         say_json(rows)
         return
@@ -79,9 +77,10 @@ def status(options: Reaching) -> None:
     if options.as_json:
         say_json(found)
         return
+    missing = {row["name"] for row in _rows(loaded, remote) if not row["supported"]}
     titles = ("provider", "status", "requests", "failed", "success", "time", "cost")
     columns = [Column(title, right=title not in ("provider", "status")) for title in titles]
-    say_table(columns, [_status_cells(*pair) for pair in found.items()], _STYLES)
+    say_table(columns, [_status_cells(name, each, missing) for name, each in found.items()], _STYLES)
     for name, each in found.items():
         if each["metrics"]["last_error"]:
             say(for_terminal(f"last error of {name}: {each['metrics']['last_error']}"))
@@ -150,18 +149,28 @@ def _reached(options: Reaching) -> tuple[Loaded, Remote | None]:
     return loaded, remote_of(options.server, loaded)
 
 
+def _rows(loaded: Loaded, remote: Remote | None) -> Sequence[Mapping[str, Any]]:
+    """How the providers are set up, by that server or by this machine."""
+    if remote is not None:
+        rows: Sequence[Mapping[str, Any]] = asyncio.run(remote.get("/api/providers"))["providers"]
+        return rows
+    from oneflow_ai.cli.standing import provider_rows
+
+    return provider_rows(loaded)
+
+
 def _cells(row: Mapping[str, Any]) -> Sequence[str]:
     limits = row["limits"] or {}
     words = ", ".join(f"{limits[name]:,} {unit}" for name, unit in _LIMIT_UNITS if limits.get(name))
-    state = "simulated" if row["simulated"] else row["status"]
+    state = "simulated" if row["simulated"] else row["status"] if row["supported"] else UNSUPPORTED
     return row["name"], row["kind"], state, row["base_url"] or "", words or "no limit"
 
 
-def _status_cells(name: str, found: Mapping[str, Any]) -> Sequence[str]:
+def _status_cells(name: str, found: Mapping[str, Any], missing: Collection[str]) -> Sequence[str]:
     metrics = found["metrics"]
     return (
         name,
-        found["status"],
+        UNSUPPORTED if name in missing else found["status"],
         f"{metrics['total_requests']:,}",
         f"{metrics['failed_requests']:,}",
         metrics["success_rate"] if metrics["total_requests"] else "",

@@ -74,7 +74,9 @@ Checks = Annotated[ProviderChecks, Depends(_checks)]
 
 def _targets(name: str, snapshot: Snapshot) -> Sequence[Target]:
     provider = snapshot.providers.get(name)
-    if provider is None or not provider.configured:
+    if provider is None:
+        raise Failure(PROVIDER_NOT_CONFIGURED, f"this version cannot call {name}, with a credential or without")
+    if not provider.configured:
         raise Failure(PROVIDER_NOT_CONFIGURED, f"provider {name} has no credential")
     targets = any_targets(provider)
     # Where the version goes into the query, models are deployments, and the list lies elsewhere.

@@ -35,6 +35,7 @@ _PROVIDER: dict[str, Any] = {
     "name": "acme",
     "kind": "openai",
     "status": "available",
+    "supported": True,
     "configured": True,
     "simulated": False,
     "base_url": "https://api.acme.example/v1",
@@ -89,13 +90,17 @@ class CredentialShown(Shown):
 
 
 class ProviderShown(Shown):
-    """How one provider is set up and how it stands; `models` is how many models can be called today."""
+    """How one provider is set up and how it stands; `models` is how many models can be called today.
+
+    `supported` is false where this version cannot call it, with a credential or without.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROVIDER]})
 
     name: str
     kind: str
     status: Standing
+    supported: bool
     configured: bool
     simulated: bool
     base_url: str | None
@@ -287,6 +292,7 @@ def _shown(
         name=name,
         kind=settings.kind,
         status=observed.standing(name, breakers),
+        supported=observed.supports(name),
         configured=bool(targets),
         simulated=any(target.simulated for target in targets),
         base_url=_address(settings.base_url),
