@@ -21,7 +21,7 @@ from oneflow_ai.edge.asgi import Receive, Scope, Send
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.reply import AsgiReply
-from oneflow_ai.edge.server import listen
+from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
@@ -153,7 +153,7 @@ async def running(
             edge = _edge(runtime, accounts or {KEY: Account("key_test"), OTHER_KEY: Account("key_other")}, calls)
             listener = listen("127.0.0.1", 0)
             stop = asyncio.Event()
-            serving = await _serving(edge, listener, connection, stop)
+            serving = await _serving(edge, listener, connection, runtime.engine.stop, stop)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             try:
                 yield Gateway(runtime, simulator, edge, url, session)
@@ -195,7 +195,7 @@ def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits 
 
 
 async def _serving(
-    edge: Edge, listener: socket.socket, connection: ConnectionLimits, stop: asyncio.Event
+    edge: Edge, listener: socket.socket, connection: ConnectionLimits, cut: Callable[[], None], stop: asyncio.Event
 ) -> asyncio.Future[None]:
     ready = asyncio.Event()
 
@@ -203,7 +203,9 @@ async def _serving(
         edge.ready = True
         ready.set()
 
-    work = serve_edge(edge, listener, limits=connection, drain_seconds=1, ready=on_ready, drain=stop.set, until=stop)
+    work = serve_edge(
+        edge, listener, limits=connection, drain_seconds=1, stages=Stages(on_ready, stop.set, cut), until=stop
+    )
     serving = asyncio.ensure_future(work)
     await ready.wait()
     return serving

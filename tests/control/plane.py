@@ -19,7 +19,7 @@ from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.asgi import Application, Message
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
-from oneflow_ai.edge.server import listen
+from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
@@ -208,7 +208,12 @@ async def listening(plane: Plane) -> AsyncIterator[str]:
     listener = listen("127.0.0.1", 0)
     ready, stop = asyncio.Event(), asyncio.Event()
     work = serve_edge(
-        Edge(ports), listener, limits=ConnectionLimits(), drain_seconds=1, ready=ready.set, drain=stop.set, until=stop
+        Edge(ports),
+        listener,
+        limits=ConnectionLimits(),
+        drain_seconds=1,
+        stages=Stages(ready.set, stop.set, runtime.engine.stop),
+        until=stop,
     )
     serving = asyncio.ensure_future(work)
     await ready.wait()

@@ -19,7 +19,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Secret
 from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.connection import ConnectionLimits
-from oneflow_ai.edge.server import listen
+from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.settings import Loaded, SettingsError
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys
 from oneflow_ai.telemetry.logging import OpenLog
@@ -89,7 +89,11 @@ class Server:
 
         limits = ConnectionLimits(settings.head_seconds, settings.body_idle_seconds, settings.write_seconds)
         await serve_edge(
-            edge, listener, limits=limits, drain_seconds=int(settings.drain_seconds), ready=ready, drain=drain
+            edge,
+            listener,
+            limits=limits,
+            drain_seconds=int(settings.drain_seconds),
+            stages=Stages(ready, drain, runtime.engine.stop),
         )
 
     def _started(self, runtime: Runtime, listener: socket.socket, first_key: Secret | None, seconds: float) -> Started:

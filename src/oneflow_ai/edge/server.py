@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -19,21 +20,30 @@ SWEEP_SECONDS = 0.5
 BACKLOG = 4_096
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What is called once it listens, when its end begins, and as the calls that are left then are cancelled."""
+
+    ready: Callable[[], None]
+    drain: Callable[[], None]
+    cut: Callable[[], None]
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells when it is ready and when it starts to drain, and sweeps its connections."""
 
     def __init__(
         self,
         config: uvicorn.Config,
-        ready: Callable[[], None],
-        drain: Callable[[], None],
+        stages: Stages,
         until: asyncio.Event | None,
         failed: Callable[[Exception], None],
     ) -> None:
         super().__init__(config)
         self._failed = failed
-        self._ready = ready
-        self._drain = drain
+        self._ready = stages.ready
+        self._drain = stages.drain
+        self._cut = stages.cut
         self._until = until
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -49,7 +59,13 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let calls finish for as long as the configuration says, then cut them."""
+        # Before uvicorn does: who is cut is to be told why.
+        seconds = self.config.timeout_graceful_shutdown or 0
+        over = asyncio.get_running_loop().call_later(seconds, self._cut)
+        if not seconds:
+            self._cut()
         await super().shutdown(sockets)
+        over.cancel()
         for task in self._tasks:
             task.cancel()
 
@@ -114,11 +130,10 @@ async def serve(
     *,
     limits: ConnectionLimits,
     drain_seconds: int,
-    ready: Callable[[], None],
-    drain: Callable[[], None],
+    stages: Stages,
     until: asyncio.Event | None = None,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `until`; `ready` is called once listening, `drain` when the end begins."""
+    """Serve until SIGTERM, SIGINT or `until`."""
 
     def connect(
         config: uvicorn.Config, server_state: Any, app_state: object, _loop: asyncio.AbstractEventLoop | None = None
@@ -138,5 +153,5 @@ async def serve(
         timeout_graceful_shutdown=drain_seconds,
         backlog=BACKLOG,
     )
-    server = _Server(config, ready, drain, until, served.failed)
+    server = _Server(config, stages, until, served.failed)
     await server.serve(sockets=[listener])

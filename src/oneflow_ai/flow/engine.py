@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from oneflow_ai.core import record
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
-from oneflow_ai.core.failure import CLIENT_CLOSED, INTERNAL_ERROR, Failure
+from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, Failure
 from oneflow_ai.core.ports import Client, Recorder
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
@@ -41,6 +41,11 @@ class Engine:
         self._ways = ways
         self._recorder = recorder
         self.calls_open = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """From now on a call that is cancelled was cut by us, not given up by its client: it is told so."""
+        self._stopped = True
 
     async def serve(self, call: Call, client: Client) -> None:
         """Answer one call through its client. Never raises `Failure`: the client is told, the record kept."""
@@ -53,8 +58,13 @@ class Engine:
             exchange.ended_seconds = self._ways.clock.monotonic()
             await client.fail(failure, exchange)
         except asyncio.CancelledError:
-            exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
-            raise
+            if not self._stopped:
+                exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
+                raise
+            failure = Failure(DRAINING, "the gateway stopped before the answer was complete")
+            _fail(exchange, failure)
+            exchange.ended_seconds = self._ways.clock.monotonic()
+            await client.fail(failure, exchange)
         finally:
             self.calls_open -= 1
             if exchange.outcome == "open":
@@ -145,7 +155,7 @@ class Engine:
     async def _account_for_less(self, run: _Run) -> None:
         """A call that failed or was given up: what reached its client is paid for, what did not is not."""
         attempt = run.attempt
-        given_up = run.failure is None
+        given_up = run.failure is None and not self._stopped
         if attempt is not None and (attempt.committed or (given_up and attempt.sent and not attempt.failed)):
             usage = attempt.usage or _estimate(run.call, attempt)
             await self._settle(run, attempt, usage)

@@ -17,7 +17,7 @@ from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
-from oneflow_ai.edge.server import listen
+from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
@@ -134,7 +134,7 @@ async def fronting(
             async with Runtime(loaded, log=log) as runtime:
                 listener = listen("127.0.0.1", 0)
                 edge = _edge(runtime, EdgeLimits(body_bytes_most))
-                async with _served(edge, listener, connection) as stop:
+                async with _served(edge, listener, connection, runtime.engine.stop) as stop:
                     yield Front(runtime, simulator, listener, log, stop)
 
 
@@ -173,7 +173,7 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
 
 @asynccontextmanager
 async def _served(
-    edge: Edge, listener: socket.socket, connection: ConnectionLimits | None
+    edge: Edge, listener: socket.socket, connection: ConnectionLimits | None, cut: Callable[[], None]
 ) -> AsyncIterator[asyncio.Event]:
     ready, stop = asyncio.Event(), asyncio.Event()
 
@@ -185,7 +185,9 @@ async def _served(
         edge.draining = True
 
     limits = connection or ConnectionLimits()
-    work = serve_edge(edge, listener, limits=limits, drain_seconds=2, ready=on_ready, drain=on_drain, until=stop)
+    work = serve_edge(
+        edge, listener, limits=limits, drain_seconds=2, stages=Stages(on_ready, on_drain, cut), until=stop
+    )
     serving = asyncio.ensure_future(work)
     await ready.wait()
     try:

@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 
 from oneflow_ai.edge.connection import ConnectionLimits
-from oneflow_ai.simulator import FAST, SimulatorOptions
+from oneflow_ai.simulator import FAST, Pace, SimulatorOptions
+from oneflow_ai.stores.history import Filters
 from tests.app.edge.conftest import LIMIT_SECONDS
 from tests.app.edge.front import Front, fronting
 from tests.app.edge.heads import AUTH, BAD_AUTH, BODY, CHUNKED, HOST, JSON, LIST, START, chat, get, length, lines, post
@@ -254,3 +255,23 @@ async def test_a_fault_at_one_connection_ends_no_other_time_limit(tmp_path: Path
             await idle.over()
         assert [line.partition(" {")[0] for line in front.log.errors] == ["a request failed by a fault of the gateway"]
         front.log.errors.clear()
+
+
+async def test_calls_cut_as_the_server_stops_are_told_so_and_pay_for_what_they_got(tmp_path: Path) -> None:
+    async with fronting(
+        tmp_path,
+        options=SimulatorOptions(pace=Pace(first_token_seconds=0.01, tokens_per_second=20.0, whole_seconds_most=60.0)),
+    ) as front:
+        async with connected(front.port) as whole, connected(front.port) as stream:
+            whole.send(post(body=chat("sim-F9")))
+            stream.send(post(body=chat(stream=True)))
+            await stream.seen(b"data: ")
+            front.stop.set()
+            answer = await whole.answer(seconds=5.0)
+            assert (answer.status, answer.code, answer.header("connection")) == (503, "draining", "close")
+            end, content = await stream.over()
+            assert b'"code":"draining"' in content and b"[DONE]" not in content
+            assert end == "eof"
+        assert await front.outcomes() == ["draining", "draining"]
+        records = (await front.runtime.history.page(Filters(), limit=9)).records
+        assert sorted(record.cost_nanos > 0 for record in records) == [False, True]
