@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
+import uvloop
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import HttpRequest
@@ -16,6 +18,7 @@ from oneflow_ai.upstream.answer import BUFFERED_BYTES_MOST
 from oneflow_ai.upstream.pool import Pool
 
 LARGE = BUFFERED_BYTES_MOST + 10
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 class Server(asyncio.Protocol):
@@ -23,10 +26,13 @@ class Server(asyncio.Protocol):
 
     answered = 0
     open = 0
+    most = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        # uvloop's transports are not asyncio's by class.
+        self.transport = cast(asyncio.WriteTransport, transport)
         Server.open += 1
+        Server.most = max(Server.most, Server.open)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -36,14 +42,24 @@ class Server(asyncio.Protocol):
         del data
         body = b"x" * (LARGE if Server.answered == 0 else 2)
         Server.answered += 1
-        assert isinstance(self.transport, asyncio.WriteTransport)
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
 
+class Slow(Server):
+    """Takes a moment for each answer."""
+
+    def data_received(self, data: bytes) -> None:
+        asyncio.get_running_loop().call_later(0.02, self._answer, data)
+
+    def _answer(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+
 @asynccontextmanager
-async def _pool(connections_most: int = 4) -> AsyncIterator[tuple[Pool, HttpRequest]]:
-    Server.answered = Server.open = 0
-    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+async def _pool(connections_most: int = 4, server_of: type[Server] = Server) -> AsyncIterator[tuple[Pool, HttpRequest]]:
+    Server.answered = Server.open = Server.most = 0
+    server = await asyncio.get_running_loop().create_server(server_of, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     pool = Pool(Way(connections_most=connections_most))
     try:
@@ -99,3 +115,33 @@ async def test_a_pool_that_is_closed_keeps_no_connection() -> None:
         answer.close()
         assert (pool.busy, pool.kept) == (0, 0)
         await _until(lambda: Server.open == 0)
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS.values(), ids=list(LOOPS))
+def test_callers_who_all_leave_at_once_take_no_turn_with_them(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def call(pool: Pool, request: HttpRequest) -> None:
+        answer = await pool.send(request, _soon(10.0))
+        try:
+            while await answer.read(_soon(10.0)):
+                pass
+        finally:
+            answer.close()
+
+    async def play() -> None:
+        async with _pool(connections_most=2, server_of=Slow) as (pool, request):
+            for waiting in (0, 5, 20, 40):
+                calls = [asyncio.create_task(call(pool, request)) for _ in range(2 + waiting)]
+                await asyncio.sleep(0.01)
+                for one in calls:
+                    one.cancel()
+                await asyncio.gather(*calls, return_exceptions=True)
+                assert (pool.busy, pool._called) == (0, 0)
+            await _until(lambda: Server.open == 0)
+            Server.most = 0
+            await asyncio.gather(*(call(pool, request) for _ in range(20)))
+            assert (Server.most, pool._called) == (2, 0)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(play())

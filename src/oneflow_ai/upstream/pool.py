@@ -183,10 +183,10 @@ class Pool:
         self._called -= 1
 
     def _leave_queue(self, waiter: asyncio.Future[None]) -> None:
-        """It waits no more; a turn that had just come is for the next."""
+        """It waits no more; a turn that had just come is for the next. One that was cancelled is never given a turn."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
-        else:
+        elif not waiter.cancelled():
             self._called -= 1
             self._next()
 
