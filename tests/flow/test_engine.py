@@ -11,7 +11,15 @@ import pytest
 
 from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import Decoder, End, Event, Raw, Usage
-from oneflow_ai.core.failure import UPSTREAM_CLOSED, Failure
+from oneflow_ai.core.failure import (
+    DEADLINE_EXCEEDED,
+    UPSTREAM_CLOSED,
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_TLS_ERROR,
+    UPSTREAM_UNREACHABLE,
+    Failure,
+    Kind,
+)
 from oneflow_ai.core.ports import Adapter, HttpRequest, RateHints
 from oneflow_ai.core.price import free
 from oneflow_ai.core.record import Exchange
@@ -86,7 +94,8 @@ class Office:
         self.upstream = ScriptedUpstream(lambda request: self.answer, self.clock)
         snapshot = Snapshot("1", {}, {}, {}, RetryPolicy(attempts=1))
         ways = Ways(self.clock, self.quota, self.upstream)
-        self.engine = Engine(Desk(snapshot), Routes([self.place]), planner(), Admission([self.limits]), ways, self)
+        self.planner = planner()
+        self.engine = Engine(Desk(snapshot), Routes([self.place]), self.planner, Admission([self.limits]), ways, self)
 
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
@@ -170,5 +179,26 @@ def test_a_call_that_no_turn_comes_for_counts_as_a_request() -> None:
         assert client.failure is not None
         assert (client.failure.code, office.requests_left) == ("queue_timeout", 9)
         await busy
+
+    run_virtual(run)
+
+
+@pytest.mark.parametrize(
+    "kind", [UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UPSTREAM_TLS_ERROR], ids=lambda kind: kind.code
+)
+@pytest.mark.parametrize(("deadline_seconds", "state"), [(1.0, "closed"), (60.0, "open")], ids=["cut", "its own"])
+def test_a_wait_that_the_callers_deadline_cuts_is_held_against_nobody(
+    kind: Kind, deadline_seconds: float, state: str
+) -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, Scripted(wait_seconds=1.0, failure=Failure(kind, "nothing came of it")), place())
+        for _ in range(10):
+            client = ListeningClient()
+            await office.serve(client, deadline_seconds=clock.monotonic() + deadline_seconds)
+            assert client.failure is not None
+            assert client.failure.kind is (DEADLINE_EXCEEDED if state == "closed" else kind)
+            assert client.failure.status == (504 if state == "closed" else kind.status)
+        breakers = {shown.place: str(shown.state) for shown in office.planner.book.shown(clock.monotonic())}
+        assert breakers.get(office.place.place, "closed") == state
 
     run_virtual(run)

@@ -15,6 +15,10 @@ ERROR_BYTES_MOST = 64 << 10
 PENDING_BYTES_MOST = 256 << 10
 
 _NOT_SENT = (kinds.UPSTREAM_UNREACHABLE, kinds.UPSTREAM_TLS_ERROR)
+# How a wait for the provider may end for no other reason than that its time was over.
+_WAITS = (
+    kinds.UPSTREAM_TIMEOUT, kinds.UPSTREAM_IDLE_TIMEOUT, kinds.UPSTREAM_UNREACHABLE, kinds.UPSTREAM_TLS_ERROR,
+)  # fmt: skip
 DEADLINE_SLACK_SECONDS = 0.01
 
 # What a connection's failure is called once something of the answer has reached the client.
@@ -86,10 +90,12 @@ class Attempt:
 
     def _as_deadline(self, failure: Failure) -> Failure:
         """A wait that the caller's own deadline cut says nothing of the provider: nobody is blamed for it."""
-        cut = failure.kind in (kinds.UPSTREAM_TIMEOUT, kinds.UPSTREAM_IDLE_TIMEOUT)
-        if not cut or self._clock.monotonic() < self._call.deadline_seconds - DEADLINE_SLACK_SECONDS:
+        late = self._clock.monotonic() >= self._call.deadline_seconds - DEADLINE_SLACK_SECONDS
+        if not late or failure.kind not in _WAITS:
             return failure
-        return Failure(kinds.DEADLINE_EXCEEDED, failure.message, code=failure.code)
+        # What was told as a timeout still is.
+        code = failure.code if failure.status == kinds.DEADLINE_EXCEEDED.status else None
+        return Failure(kinds.DEADLINE_EXCEEDED, failure.message, code=code)
 
     def _let_go(self) -> None:
         if not self.sent:
