@@ -16,6 +16,11 @@ BEFORE_CONTENT = (
 WITHIN_CONTENT = tuple(
     f"{fault}@event:{index}" for fault in ("F13", "F14", "F18") for index in (1, 2, 3, 4, 5, 8, 13, 21)
 )
+# What a provider may send and then stall: an error whose body does not end, half of a whole answer.
+STALLED = {
+    "error": b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+    "half": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id": "x"',
+}
 FINAL = ("F25", "F25;status=413", "F25;status=422")
 
 
@@ -60,6 +65,27 @@ async def test_after_the_first_content_nobody_else_is_asked(tmp_path: Path) -> N
             assert reply.headers["x-oneflow-attempts"] == "1", fault
         assert gateway.wire_attempts("gpt-6-luna") == asked
         await gateway.quiet()
+
+
+@pytest.mark.parametrize(("sent", "stream"), [("error", False), ("error", True), ("half", False)])
+async def test_a_body_that_stalls_gives_way_to_the_next_provider(tmp_path: Path, sent: str, stream: bool) -> None:
+    async def stalls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(STALLED[sent])
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(stalls, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        providers = {"a": f'base_url = "http://127.0.0.1:{port}/v1"\nidle_seconds = 1.0', "b": ""}
+        routes = '[retry]\nattempts = 1\n[routes.r]\ntask = "text"\ntargets = ["a/m", "b/gpt-6-luna"]\n'
+        async with running(tmp_path, providers=providers, configuration=routes) as gateway:
+            began = asyncio.get_running_loop().time()
+            reply = await gateway.chat("r", stream=stream, headers={"x-oneflow-timeout-ms": "8000"})
+            assert (reply.status, reply.headers["x-oneflow-provider"]) == (200, "b")
+            assert reply.headers["x-oneflow-attempts"] == "2"
+            assert asyncio.get_running_loop().time() - began < 3.5
+            await gateway.quiet()
 
 
 async def test_a_request_the_provider_refuses_is_not_offered_to_others(tmp_path: Path) -> None:

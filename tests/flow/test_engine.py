@@ -14,6 +14,7 @@ from oneflow_ai.core.events import Decoder, End, Event, Raw, Usage
 from oneflow_ai.core.failure import (
     DEADLINE_EXCEEDED,
     UPSTREAM_CLOSED,
+    UPSTREAM_OVERLOADED,
     UPSTREAM_TIMEOUT,
     UPSTREAM_TLS_ERROR,
     UPSTREAM_UNREACHABLE,
@@ -31,7 +32,15 @@ from oneflow_ai.policy.route import Router
 from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.stores.memory_limits import MemoryLimits
 from oneflow_ai.stores.memory_quota import MemoryQuota
-from oneflow_ai.testing import ListeningClient, Scripted, ScriptedUpstream, SeededChance, VirtualClock, run_virtual
+from oneflow_ai.testing import (
+    NEVER,
+    ListeningClient,
+    Scripted,
+    ScriptedUpstream,
+    SeededChance,
+    VirtualClock,
+    run_virtual,
+)
 from tests.policy.places import planner, target
 from tests.ports.calls import call
 
@@ -66,6 +75,29 @@ class _PlainDecoder:
 
     def close(self) -> list[Event]:
         return [End("stop")]
+
+
+class Whole(Plain):
+    """An adapter whose answers are read to their end before anything of them is told; a failure quotes its body."""
+
+    def decoder(self, call: Call, target: Target) -> Decoder:
+        return _WholeDecoder(self.usage)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        return Failure(UPSTREAM_OVERLOADED, f"{status} {body.decode()}")
+
+
+@dataclass
+class _WholeDecoder:
+    usage: Usage
+    content: bytes = b""
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        self.content += chunk
+        return []
+
+    def close(self) -> list[Event]:
+        return [Raw(self.content, 1), self.usage, End("stop")]
 
 
 class Routes(Router):
@@ -200,5 +232,59 @@ def test_a_wait_that_the_callers_deadline_cuts_is_held_against_nobody(
             assert client.failure.status == (504 if state == "closed" else kind.status)
         breakers = {shown.place: str(shown.state) for shown in office.planner.book.shown(clock.monotonic())}
         assert breakers.get(office.place.place, "closed") == state
+
+    run_virtual(run)
+
+
+def test_a_whole_answer_that_stalls_after_its_first_bytes_times_out() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, Scripted(steps=(100.0, b"hal", 20.0, b"f", NEVER)), place(Whole()))
+        client = ListeningClient()
+        await office.serve(client)
+        assert client.failure is not None
+        assert (client.failure.kind, client.head) == (UPSTREAM_TIMEOUT, None)
+        # The first bytes may take their time; what follows them may pause for 30 s.
+        assert clock.monotonic() == 150.0
+
+    run_virtual(run)
+
+
+def test_a_whole_answer_may_take_its_time_to_begin_and_then_come_slowly() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, Scripted(steps=(500.0, b"a", 29.0, b"b", 29.0, b"c", 29.0)), place(Whole()))
+        client = ListeningClient()
+        await office.serve(client)
+        assert (client.failure, client.events) == (None, [Raw(b"abc", 1)])
+
+    run_virtual(run)
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [((NEVER,), ""), ((b"{", NEVER), "{"), ((b"{", *(0.75, b".") * 100), "{.."), ((1.0, b"{", 0.5, b"}"), "{}")],
+    ids=["silent", "stalled", "dripping", "slow"],
+)
+@pytest.mark.parametrize("deadline_seconds", [600.0, 2.0])
+def test_a_refusal_whose_body_does_not_end_is_known_by_its_status(
+    steps: tuple[bytes | float, ...], told: str, deadline_seconds: float
+) -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, Scripted(503, steps=steps), place(Whole()))
+        client = ListeningClient()
+        await office.serve(client, deadline_seconds=deadline_seconds)
+        assert client.failure is not None
+        assert (client.failure.kind, client.failure.message) == (UPSTREAM_OVERLOADED, f"503 {told}")
+        assert clock.monotonic() <= 2.0
+
+    run_virtual(run)
+
+
+def test_a_refusal_whose_connection_breaks_is_a_broken_connection() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, Scripted(503, steps=(b"{", Failure(UPSTREAM_CLOSED, "gone"))), place(Whole()))
+        client = ListeningClient()
+        await office.serve(client)
+        assert client.failure is not None
+        assert client.failure.kind is UPSTREAM_CLOSED
 
     run_virtual(run)

@@ -12,6 +12,7 @@ from oneflow_ai.flow.bulkhead import Bulkheads
 
 ANSWER_BYTES_MOST = 64 << 20
 ERROR_BYTES_MOST = 64 << 10
+ERROR_SECONDS_MOST = 2.0
 PENDING_BYTES_MOST = 256 << 10
 
 _NOT_SENT = (kinds.UPSTREAM_UNREACHABLE, kinds.UPSTREAM_TLS_ERROR)
@@ -118,9 +119,15 @@ class Attempt:
         await self._relay(answer, until_seconds)
 
     async def _refusal(self, answer: HttpAnswer, until_seconds: float) -> Failure:
+        """What an error answer means: by its status, and by what comes of its body in a moment."""
+        until_seconds = min(until_seconds, self._clock.monotonic() + ERROR_SECONDS_MOST)
         body = b""
-        while len(body) < ERROR_BYTES_MOST and (chunk := await answer.read(until_seconds)):
-            body += chunk
+        try:
+            while len(body) < ERROR_BYTES_MOST and (chunk := await answer.read(until_seconds)):
+                body += chunk
+        except Failure as cut:
+            if cut.kind is not kinds.UPSTREAM_TIMEOUT:
+                raise
         failure = self.target.adapter.failure(answer.status, answer.headers, body)
         busy = failure.kind is kinds.UPSTREAM_OVERLOADED and failure.retry_after_seconds is not None
         if failure.kind is kinds.UPSTREAM_RATE_LIMITED or busy:
@@ -143,8 +150,10 @@ class Attempt:
             if self.bytes_read > ANSWER_BYTES_MOST:
                 raise Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {ANSWER_BYTES_MOST} bytes")
             events = decoder.feed(chunk) if chunk else decoder.close()
-            # Comments, pings and events without content are no progress: only content moves the idle limit.
-            if events and await self._take(events, None) and stream:
+            progress = bool(events) and await self._take(events, None)
+            # Comments, pings and events without content are no progress of a stream: only content moves its idle limit.
+            # Of a whole answer every byte is; it comes at its end, so only what follows its first bytes is so bound.
+            if progress or not stream:
                 idle_seconds = self._clock.monotonic() + self.target.timeouts.idle_seconds
                 until_seconds = min(self._latest_seconds, idle_seconds)
 
