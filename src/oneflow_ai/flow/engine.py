@@ -54,23 +54,23 @@ class Engine:
         try:
             await self._serve(call, client, exchange)
         except Failure as failure:
-            _fail(exchange, failure)
-            exchange.ended_seconds = self._ways.clock.monotonic()
-            await client.fail(failure, exchange)
+            await self._tell(client, exchange, failure)
         except asyncio.CancelledError:
             if not self._stopped:
                 exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
                 raise
-            failure = Failure(DRAINING, "the gateway stopped before the answer was complete")
-            _fail(exchange, failure)
-            exchange.ended_seconds = self._ways.clock.monotonic()
-            await client.fail(failure, exchange)
+            await self._tell(client, exchange, Failure(DRAINING, "the gateway stopped before the answer was complete"))
         finally:
             self.calls_open -= 1
             if exchange.outcome == "open":
                 exchange.outcome, exchange.status = INTERNAL_ERROR.code, INTERNAL_ERROR.status
             exchange.ended_seconds = self._ways.clock.monotonic()
             self._recorder.record(exchange)
+
+    async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
+        exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
+        exchange.ended_seconds = self._ways.clock.monotonic()
+        await client.fail(failure, exchange)
 
     async def _serve(self, call: Call, client: Client, exchange: Exchange) -> None:
         snapshot = self._desk.snapshot
@@ -203,7 +203,3 @@ def _estimate(call: Call, attempt: Attempt) -> Usage:
     output_tokens = attempt.content_events if call.stream else attempt.bytes_read // BYTES_PER_TOKEN
     input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN)
     return Usage(input_tokens=input_tokens, output_tokens=output_tokens, source="estimated")
-
-
-def _fail(exchange: Exchange, failure: Failure) -> None:
-    exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
