@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import cast
 
 import pytest
 import uvloop
 
-from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.failure import UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Timeouts
 from oneflow_ai.upstream import Way
-from oneflow_ai.upstream.answer import BUFFERED_BYTES_MOST
+from oneflow_ai.upstream.answer import BUFFERED_BYTES_MOST, Answer
+from oneflow_ai.upstream.connection import Connection
 from oneflow_ai.upstream.pool import Pool
+from tests.upstreams import failure_of
 
 LARGE = BUFFERED_BYTES_MOST + 10
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -145,3 +148,57 @@ def test_callers_who_all_leave_at_once_take_no_turn_with_them(
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(play())
+
+
+async def test_a_request_that_cannot_be_written_leaves_its_place_to_the_next() -> None:
+    async with _pool(connections_most=1) as (pool, request):
+        broken = replace(request, body=cast(bytes, "no bytes"))
+        refused = asyncio.create_task(pool.send(broken, _soon()))
+        await asyncio.sleep(0)
+        behind = asyncio.create_task(pool.send(request, _soon(1.0)))
+        with pytest.raises(TypeError):
+            await refused
+        (await behind).close()
+        assert pool.busy == 0
+        await _until(lambda: Server.open == pool.kept)
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS.values(), ids=list(LOOPS))
+def test_a_connection_that_is_gone_before_its_request_was_written_is_unreachable(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(Connection):
+        def send(self, head: bytes, body: bytes, write_seconds: float) -> Answer:
+            self.close()
+            return super().send(head, body, write_seconds)
+
+    async def play() -> None:
+        async with _pool(connections_most=1) as (pool, request):
+            failure = await failure_of(lambda: pool.send(request, _soon(1.0)))
+            # Nothing was sent: another may be tried.
+            assert failure.kind is UPSTREAM_UNREACHABLE
+            assert pool.busy == 0
+
+    monkeypatch.setattr("oneflow_ai.upstream.pool.Connection", Gone)
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(play())
+
+
+async def test_who_waits_at_a_pool_that_is_closed_waits_no_longer() -> None:
+    async with _pool(connections_most=1) as (pool, request):
+        answer = await pool.send(request, _soon())
+        waiting = [asyncio.create_task(pool.send(request, _soon())) for _ in range(3)]
+        await asyncio.sleep(0)
+        await pool.close()
+        # One leaves just as it would be told.
+        waiting.pop().cancel()
+        for one in waiting:
+            with pytest.raises(Failure) as caught:
+                await asyncio.wait_for(one, 1.0)
+            assert caught.value.kind is UPSTREAM_UNREACHABLE
+        answer.close()
+        await _until(lambda: Server.open == 0)
+        # A call that began before a reload may still go this way: its connection goes with it.
+        (await pool.send(request, _soon())).close()
+        await _until(lambda: Server.open == 0)
+        assert (pool.busy, pool.kept) == (0, 0)

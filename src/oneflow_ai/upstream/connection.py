@@ -9,7 +9,13 @@ from typing import Any, Protocol, cast
 
 import httptools
 
-from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_CLOSED, UPSTREAM_TIMEOUT, Failure
+from oneflow_ai.core.failure import (
+    UPSTREAM_BAD_RESPONSE,
+    UPSTREAM_CLOSED,
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_UNREACHABLE,
+    Failure,
+)
 from oneflow_ai.upstream.address import Address
 from oneflow_ai.upstream.alarm import Alarm
 from oneflow_ai.upstream.answer import Answer
@@ -73,8 +79,9 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, head: bytes, body: bytes, write_seconds: float) -> Answer:
-        """Write a request; the answer is fed as it comes."""
-        assert self._transport is not None
+        """Write a request; the answer is fed as it comes. Raises `Failure` when the connection is gone already."""
+        if self._transport is None or self._transport.is_closing():
+            raise Failure(UPSTREAM_UNREACHABLE, f"{self._host} closed the connection at once")
         if not self.reused:
             self._parser = httptools.HttpResponseParser(self)
         self._headers = []

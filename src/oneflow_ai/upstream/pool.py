@@ -41,7 +41,8 @@ class Pool:
         self._opening = 0
         self._called = 0
         self._idle_count = 0
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        # True is a turn, False the end of the pool.
+        self._waiters: deque[asyncio.Future[bool]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -75,8 +76,12 @@ class Pool:
         return await self._exchange(connection, head, request, until_seconds)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; who waits for one is told so. A call under way may send again: on one of its own."""
         self._closed = True
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(False)
         if self._sweeper is not None:
             self._sweeper.cancel()
         if self._loop is not None:
@@ -103,8 +108,13 @@ class Pool:
         self, connection: Connection, head: bytes, request: HttpRequest, until_seconds: float
     ) -> Answer:
         assert self._loop is not None
+        try:
+            answer = connection.send(head, request.body, request.timeouts.write_seconds)
+        except BaseException:
+            connection.close()
+            self._next()
+            raise
         self._busy.add(connection)
-        answer = connection.send(head, request.body, request.timeouts.write_seconds)
         if not connection.reused:
             answer.sent_seconds = self._loop.time()
         try:
@@ -169,24 +179,26 @@ class Pool:
         if not self._waiters and self._room():
             return
         assert self._loop is not None
-        waiter: asyncio.Future[None] = self._loop.create_future()
+        waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiters.append(waiter)
         try:
             async with asyncio.timeout_at(until_seconds):
-                await waiter
+                turn = await waiter
         except BaseException as error:
             self._leave_queue(waiter)
             if not isinstance(error, TimeoutError):
                 raise
             raise Failure(UPSTREAM_TIMEOUT, "no connection to the provider became free in time") from None
+        if not turn:
+            raise Failure(UPSTREAM_UNREACHABLE, "the connections to the provider were closed while this call waited")
         # Its turn has come: it opens or takes a connection before anything else runs.
         self._called -= 1
 
-    def _leave_queue(self, waiter: asyncio.Future[None]) -> None:
+    def _leave_queue(self, waiter: asyncio.Future[bool]) -> None:
         """It waits no more; a turn that had just come is for the next. One that was cancelled is never given a turn."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
-        elif not waiter.cancelled():
+        elif not waiter.cancelled() and waiter.result():
             self._called -= 1
             self._next()
 
@@ -198,7 +210,7 @@ class Pool:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 self._called += 1
-                waiter.set_result(None)
+                waiter.set_result(True)
 
     async def _connect(self, origin: _Origin, request: HttpRequest, until_seconds: float) -> Connection:
         assert self._loop is not None
