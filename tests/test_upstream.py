@@ -180,6 +180,20 @@ async def test_a_head_in_two_pieces_does_not_hurry_the_body(kind: Kind) -> None:
         await done.wait()
 
 
+async def test_a_wait_for_ones_own_limit_of_connections_blames_nobody(kind: Kind) -> None:
+    async with (
+        Simulator(SimulatorOptions(pace=FAST)) as simulator,
+        upstream_of(kind, Way(connections_most=1)) as upstream,
+    ):
+        hung = asyncio.ensure_future(upstream.send(request_to(simulator.base_url, b"sim-F9"), soon(30)))
+        await simulator.record.until(lambda record: record.counts.in_flight == 1)
+        failure = await failure_of(lambda: upstream.send(request_to(simulator.base_url), soon(0.1)))
+        assert failure.kind is kinds.QUEUE_TIMEOUT
+        hung.cancel()
+        await asyncio.gather(hung, return_exceptions=True)
+        assert (await whole(upstream, request_to(simulator.base_url)))[0] == 200
+
+
 async def test_at_the_limit_of_connections_our_pool_keeps_them() -> None:
     async with (
         Simulator(SimulatorOptions(pace=FAST)) as simulator,

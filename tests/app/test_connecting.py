@@ -213,3 +213,21 @@ async def test_the_answer_to_another_request_never_reaches_a_client(tmp_path: Pa
         assert gateway.wire_attempts("sim-F46") == 2
         assert (await gateway.chat("sim/m", stream=stream)).status == 200
         await gateway.quiet()
+
+
+async def test_a_wait_for_ones_own_limit_of_connections_leads_elsewhere_and_holds_nothing_against_it(
+    tmp_path: Path,
+) -> None:
+    providers = {"narrow": "connections_most = 1\n", "wide": ""}
+    targets = '[{ target = "narrow/m", timeout_seconds = 0.3 }, "wide/m"]'
+    route = f'[routes.both]\ntask = "text"\ntargets = {targets}\n'
+    async with running(tmp_path, providers=providers, configuration=RETRY + route) as gateway:
+        hung = asyncio.ensure_future(gateway.chat("narrow/sim-F9"))
+        await gateway.simulator.record.until(lambda record: record.counts.in_flight == 1)
+        replies = await asyncio.gather(*(gateway.chat("both") for _ in range(12)))
+        assert {(reply.status, reply.headers["x-oneflow-provider"]) for reply in replies} == {(200, "wide")}
+        shown = gateway.runtime.books.health.shown(gateway.runtime.clock.monotonic())
+        assert [breaker.place for breaker in shown if breaker.failures or breaker.transitions] == []
+        hung.cancel()
+        await asyncio.gather(hung, return_exceptions=True)
+        await gateway.quiet()

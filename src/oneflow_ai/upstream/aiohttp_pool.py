@@ -14,6 +14,7 @@ from aiohttp import http_exceptions
 from yarl import URL
 
 from oneflow_ai.core.failure import (
+    QUEUE_TIMEOUT,
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_BLOCKED,
     UPSTREAM_CLOSED,
@@ -73,6 +74,7 @@ class AiohttpUpstream:
         trace = SimpleNamespace(
             reused=False,
             reached=False,
+            queued=False,
             tls=url.scheme == "https",
             connect_seconds=request.timeouts.connect_seconds,
         )
@@ -141,6 +143,8 @@ class AiohttpUpstream:
         context = trust(self.way)
         tracing = aiohttp.TraceConfig()
         tracing.on_connection_reuseconn.append(_note_reuse)
+        tracing.on_connection_queued_start.append(_note_queued)
+        tracing.on_connection_queued_end.append(_note_turn)
         # Behind a proxy the only name that is resolved here is the proxy's, and the operator chose that.
         private = True if self.way.proxy is not None else self.way.private
         names = GuardedNames(self.way.resolver, private, lambda: float(_call.get().connect_seconds))
@@ -150,7 +154,7 @@ class AiohttpUpstream:
         for connector in (pool, once):
             connector._factory = _handlers(self.way.head_seconds, connector._loop)  # type: ignore[assignment] # no public hook
         self._pooled = _session(pool, [tracing])
-        self._fresh = _session(once, [])
+        self._fresh = _session(once, [tracing])
 
     def _url(self, text: str) -> URL:
         url = self._urls.get(text)
@@ -180,6 +184,14 @@ async def _note_reuse(_session: object, trace: SimpleNamespace, _params: object)
     trace.trace_request_ctx.reused = True
 
 
+async def _note_queued(_session: object, trace: SimpleNamespace, _params: object) -> None:
+    trace.trace_request_ctx.queued = True
+
+
+async def _note_turn(_session: object, trace: SimpleNamespace, _params: object) -> None:
+    trace.trace_request_ctx.queued = False
+
+
 def _handlers(head_seconds: float, loop: asyncio.AbstractEventLoop) -> Callable[[], PunctualHandler]:
     def made() -> PunctualHandler:
         # A handler is made once the other side accepted: what times out after that is TLS.
@@ -191,6 +203,9 @@ def _handlers(head_seconds: float, loop: asyncio.AbstractEventLoop) -> Callable[
 
 def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> Failure:
     name = host or "the provider"
+    if trace.queued and isinstance(error, TimeoutError):
+        # The limit is our own: it says nothing of the provider, and nothing was sent.
+        return Failure(QUEUE_TIMEOUT, "no connection to the provider became free in time")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return untrusted(name) if trace.tls and trace.reached else late(name)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

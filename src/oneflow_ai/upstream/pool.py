@@ -9,12 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 
-from oneflow_ai.core.failure import (
-    UPSTREAM_CLOSED,
-    UPSTREAM_TIMEOUT,
-    UPSTREAM_UNREACHABLE,
-    Failure,
-)
+from oneflow_ai.core.failure import QUEUE_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.upstream.address import Address, address_and_head
 from oneflow_ai.upstream.alarm import Alarm
@@ -188,7 +183,8 @@ class Pool:
             self._leave_queue(waiter)
             if not isinstance(error, TimeoutError):
                 raise
-            raise Failure(UPSTREAM_TIMEOUT, "no connection to the provider became free in time") from None
+            # The limit is our own: it says nothing of the provider, and nothing was sent.
+            raise Failure(QUEUE_TIMEOUT, "no connection to the provider became free in time") from None
         if not turn:
             raise Failure(UPSTREAM_UNREACHABLE, "the connections to the provider were closed while this call waited")
         # Its turn has come: it opens or takes a connection before anything else runs.
