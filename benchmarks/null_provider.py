@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.ports import HttpRequest, Mark
 
 
 class NullUpstream:
@@ -14,8 +14,10 @@ class NullUpstream:
         self._pieces = pieces
         self._headers = headers
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> NullAnswer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> NullAnswer:
         """An answer."""
+        if mark is not None:
+            mark.sent = True
         return NullAnswer(self._pieces, self._headers)
 
     async def close(self) -> None:

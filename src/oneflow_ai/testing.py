@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from oneflow_ai.core.events import End, Event
 from oneflow_ai.core.failure import UPSTREAM_TIMEOUT, Failure
-from oneflow_ai.core.ports import Clock, Head, HttpAnswer, HttpRequest, Upstream
+from oneflow_ai.core.ports import Clock, Head, HttpAnswer, HttpRequest, Mark, Upstream
 from oneflow_ai.core.record import Exchange
 
 T = TypeVar("T")
@@ -195,8 +195,8 @@ def _close(loop: VirtualLoop) -> None:
 class Scripted:
     """One answer of a scripted provider.
 
-    Its head comes after `wait_seconds` (`NEVER`: not at all), or `failure` instead of it. `steps` is what follows, in
-    order: bytes arrive, a number is so many seconds of silence, a `Failure` is raised; then the answer is over.
+    The request goes out after `connect_seconds`; its head, or `failure`, comes `wait_seconds` later (`NEVER`: never).
+    `steps` follow: bytes arrive, a number is so many seconds of silence, a `Failure` is raised; then it is over.
     """
 
     status: int = 200
@@ -204,6 +204,7 @@ class Scripted:
     steps: tuple[bytes | float | Failure, ...] = ()
     wait_seconds: float = 0.0
     failure: Failure | None = None
+    connect_seconds: float = 0.0
 
 
 Script = Callable[[HttpRequest], Scripted]
@@ -222,12 +223,15 @@ class ScriptedUpstream:
         self._clock = clock
         self._script = script if callable(script) else _in_order(script)
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
         """Note the request and give its answer's head; raises what the script says, or `upstream_timeout`."""
         if self.closed:
             raise RuntimeError("the upstream is closed")
         self.requests.append(request)
         scripted = self._script(request)
+        await _sleep_until(self._clock.monotonic() + scripted.connect_seconds, until_seconds, self._clock)
+        if mark is not None:
+            mark.sent = True
         head_seconds = self._clock.monotonic() + scripted.wait_seconds
         await _sleep_until(head_seconds, until_seconds, self._clock)
         if scripted.failure is not None:
@@ -247,11 +251,9 @@ class ScriptedAnswer:
         self.status = scripted.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in scripted.headers.items()}
         self.sent_seconds: float | None = None
-        self.released = False
-        self.closed = False
+        self.released = self.closed = False
         self._coming = deque(_arrivals(scripted.steps, head_seconds))
-        self._upstream = upstream
-        self._clock = clock
+        self._upstream, self._clock = upstream, clock
 
     async def read(self, until_seconds: float) -> bytes:
         """Give the next chunk of the script, or nothing at its end; raises what it says, or `upstream_timeout`."""
@@ -301,8 +303,7 @@ def _in_order(script: Iterable[Scripted]) -> Script:
 
 
 async def _sleep_until(due_seconds: float, until_seconds: float, clock: Clock) -> None:
-    now = clock.monotonic()
-    seconds = min(due_seconds, until_seconds) - now
+    seconds = min(due_seconds, until_seconds) - clock.monotonic()
     if seconds > 0:
         await clock.sleep(seconds)
     if due_seconds > until_seconds:
@@ -326,8 +327,7 @@ class ListeningClient:
         self.end: End | None = None
         self.failure: Failure | None = None
         self.exchange: Exchange | None = None
-        self._hang_up_after = hang_up_after
-        self._wait_seconds = wait_seconds
+        self._hang_up_after, self._wait_seconds = hang_up_after, wait_seconds
         self._clock = clock
 
     @property
@@ -390,10 +390,10 @@ class NoRealProviders:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
         """Send a request to this machine; raises `RuntimeError` for any other."""
         loopback_only(request.url)
-        return await self._upstream.send(request, until_seconds)
+        return await self._upstream.send(request, until_seconds, mark)
 
     async def close(self) -> None:
         """Close every connection."""

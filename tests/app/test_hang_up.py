@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
+import pytest
 
 from oneflow_ai.simulator import Pace, SimulatorOptions
 from oneflow_ai.stores.history import Filters
+from oneflow_ai.upstream import Ways
 from tests.app.gateway import KEY, MESSAGES, Gateway, running
 
 GONE_SECONDS = 0.2
@@ -105,3 +108,70 @@ async def test_who_leaves_during_a_wait_pays_nothing(tmp_path: Path) -> None:
         await _until(lambda: gateway.runtime.recorder.waiting == 0, 3.0)
         (record,) = (await gateway.runtime.history.page(Filters())).records
         assert (record.outcome, record.cost_nanos) == ("client_closed", 0)
+
+
+@pytest.mark.parametrize("line", ["base_url", "proxy"])
+async def test_who_leaves_before_a_connection_is_there_pays_nothing(tmp_path: Path, line: str) -> None:
+    async def never(host: str, port: int) -> Sequence[str]:
+        await asyncio.sleep(30.0)
+        return ()
+
+    lines = {"base_url": "http://a.test:9/v1", line: "http://b.test:9"}
+    async with running(tmp_path, providers=_limited(lines), upstream=lambda ways: Ways(ways, never)) as gateway:
+        await _hang_up(gateway, "sim/gpt-6-luna", stream=False, after_bytes=0, seconds=0.3)
+        await gateway.quiet()
+        assert await _charged(gateway) == [("client_closed", 0, False)]
+        assert _used(gateway) == 0
+
+
+@pytest.mark.parametrize("line", ["base_url", "proxy"])
+async def test_who_leaves_the_queue_for_a_connection_pays_nothing(tmp_path: Path, line: str) -> None:
+    async with _deaf() as address:
+        lines = {"base_url": "http://127.0.0.1:9/v1", line: address}
+        providers = _limited(lines, "connections_most = 1\n")
+        async with running(tmp_path, providers=providers) as gateway:
+            first = asyncio.create_task(
+                _hang_up(gateway, "sim/gpt-6-luna", stream=False, after_bytes=0, seconds=1.0),
+            )
+            await asyncio.sleep(0.3)
+            await _hang_up(gateway, "sim/gpt-6-luna", stream=False, after_bytes=0, seconds=0.3)
+            await _until(lambda: gateway.runtime.engine.calls_open == 1, 1.0)
+            assert _used(gateway) == 1
+            await first
+            await gateway.quiet()
+            # The one that the provider has had is paid for, the one that waited is not.
+            had, waited = await _charged(gateway)
+            assert waited == ("client_closed", 0, False)
+            assert had[1] > 0
+            assert had[2]
+            assert _used(gateway) == 1
+
+
+@asynccontextmanager
+async def _deaf() -> AsyncIterator[str]:
+    """The address of a server that takes requests and answers none."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def _limited(lines: dict[str, str], more: str = "") -> dict[str, str]:
+    return {
+        "sim": "".join(f'{name} = "{value}"\n' for name, value in lines.items()) + "requests_per_minute = 5\n" + more
+    }
+
+
+def _used(gateway: Gateway) -> int:
+    state = gateway.runtime.quota.state("sim")
+    return 0 if state is None else state.requests_used
+
+
+async def _charged(gateway: Gateway) -> list[tuple[str, int, bool]]:
+    """Of each call, the oldest first: its outcome, its cost, and whether that is an estimate."""
+    await _until(lambda: gateway.runtime.recorder.waiting == 0, 3.0)
+    records = (await gateway.runtime.history.page(Filters())).records
+    return [(record.outcome, record.cost_nanos, record.estimated) for record in reversed(records)]

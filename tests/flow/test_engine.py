@@ -139,6 +139,12 @@ class Office:
         return 0 if state is None else state.in_flight
 
     @property
+    def requests_used(self) -> int:
+        """What is used of the provider's minute."""
+        state = self.quota.state(self.place.credential.id)
+        return 0 if state is None else state.requests_used
+
+    @property
     def requests_left(self) -> int | None:
         """What is left of the key's requests."""
         standing = self.limits.standing(ACCOUNT)
@@ -148,8 +154,8 @@ class Office:
         await self.engine.serve(call(ACCOUNT, deadline_seconds=deadline_seconds), client)
 
 
-def place(adapter: Plain | None = None, *, concurrency: int = 0) -> Target:
-    limits = ProviderLimits(concurrency=concurrency)
+def place(adapter: Plain | None = None, *, concurrency: int = 0, requests_per_minute: int = 0) -> Target:
+    limits = ProviderLimits(requests_per_minute=requests_per_minute, concurrency=concurrency)
     return replace(target(), adapter=cast(Adapter, adapter or Plain()), price=free(), limits=limits)
 
 
@@ -197,6 +203,21 @@ def test_a_call_given_up_once_it_was_sent_counts(after_seconds: float) -> None:
         with pytest.raises(asyncio.CancelledError):
             await under_way
         assert (office.held, office.requests_left) == (0, 9)
+
+    run_virtual(run)
+
+
+def test_a_call_given_up_before_its_request_went_out_costs_nothing() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, replace(HELLO, connect_seconds=0.5, wait_seconds=30.0), place(requests_per_minute=5))
+        for seconds, left, used in ((0.4, 10, 0), (0.6, 9, 1)):
+            under_way = asyncio.create_task(office.serve(ListeningClient()))
+            await asyncio.sleep(seconds)
+            under_way.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await under_way
+            assert (office.held, office.requests_left, office.requests_used) == (0, left, used)
+        assert [record.served is None for record in office.records] == [True, False]
 
     run_virtual(run)
 

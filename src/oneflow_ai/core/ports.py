@@ -93,11 +93,20 @@ class HttpAnswer(Protocol):
         """Close the connection at once, unless the answer was read to its end or released. Harmless if repeated."""
 
 
+class Mark(Protocol):
+    """Whoever must know whether a request went out, even if it is cancelled midway."""
+
+    sent: bool
+
+
 class Upstream(Protocol):
     """The one way out to providers. It retries nothing and follows no redirect."""
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
-        """Send a request and give the answer once its head is there; raises `Failure`."""
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
+        """Send a request and give the answer once its head is there; raises `Failure`.
+
+        Sets `mark.sent` as the request's bytes go out, not while it waits for a connection or opens one.
+        """
 
     async def close(self) -> None:
         """Close every connection."""

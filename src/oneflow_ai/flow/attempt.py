@@ -74,8 +74,8 @@ class Attempt:
             if call.stream:
                 until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
             request = target.adapter.request(call, target)
+            answer = await self._upstream.send(request, until, self)
             self.sent = True
-            answer = await self._upstream.send(request, until)
             try:
                 await self._read(answer, until)
                 answer.release()

@@ -23,7 +23,7 @@ from oneflow_ai.core.failure import (
     Failure,
     Kind,
 )
-from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.ports import HttpRequest, Mark
 from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, PunctualHandler
 from oneflow_ai.upstream.aiohttp_names import GuardedNames
 from oneflow_ai.upstream.dial import late, trust, untrusted
@@ -65,7 +65,7 @@ class AiohttpUpstream:
         self._fresh: aiohttp.ClientSession | None = None
         self._urls: OrderedDict[str, URL] = OrderedDict()
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> AiohttpAnswer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> AiohttpAnswer:
         """Send a request and give the answer once its head is there; raises `Failure`.
 
         A pooled connection that the provider closed as the request was written is replaced once, at no cost (F8).
@@ -77,6 +77,7 @@ class AiohttpUpstream:
             queued=False,
             tls=url.scheme == "https",
             connect_seconds=request.timeouts.connect_seconds,
+            mark=mark,
         )
         if self._pooled is None:
             self._open()
@@ -92,6 +93,8 @@ class AiohttpUpstream:
         except _NETWORK_ERRORS as error:
             raise _meaning(error, url.host, trace) from None
         trace.reached = False
+        if mark is not None:
+            mark.sent = False
         try:
             return await self._send(self._fresh, request, url, until_seconds, trace)
         except _NETWORK_ERRORS as error:
@@ -145,6 +148,7 @@ class AiohttpUpstream:
         tracing.on_connection_reuseconn.append(_note_reuse)
         tracing.on_connection_queued_start.append(_note_queued)
         tracing.on_connection_queued_end.append(_note_turn)
+        tracing.on_request_headers_sent.append(_note_sent)
         # Behind a proxy the only name that is resolved here is the proxy's, and the operator chose that.
         private = True if self.way.proxy is not None else self.way.private
         names = GuardedNames(self.way.resolver, private, lambda: float(_call.get().connect_seconds))
@@ -190,6 +194,12 @@ async def _note_queued(_session: object, trace: SimpleNamespace, _params: object
 
 async def _note_turn(_session: object, trace: SimpleNamespace, _params: object) -> None:
     trace.trace_request_ctx.queued = False
+
+
+async def _note_sent(_session: object, trace: SimpleNamespace, _params: object) -> None:
+    mark: Mark | None = trace.trace_request_ctx.mark
+    if mark is not None:
+        mark.sent = True
 
 
 def _handlers(head_seconds: float, loop: asyncio.AbstractEventLoop) -> Callable[[], PunctualHandler]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure
-from oneflow_ai.core.ports import HttpAnswer, HttpRequest
+from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark
 from oneflow_ai.upstream.resolve import Resolver, system_resolver
 from oneflow_ai.upstream.way import Way
 from oneflow_ai.upstream.ways import Ways
@@ -29,11 +29,11 @@ class NonceWays(Ways):
         super().__init__(ways, resolver)
         self._alarm = alarm
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
         """Send a request and check whose answer came; raises `Failure`."""
         nonce = secrets.token_hex(_NONCE_BYTES)
         marked = replace(request, headers=(*request.headers, (NONCE_HEADER, nonce)))
-        answer = await super().send(marked, until_seconds)
+        answer = await super().send(marked, until_seconds, mark)
         if answer.headers.get(NONCE_HEADER, nonce) == nonce:
             return answer
         answer.close()

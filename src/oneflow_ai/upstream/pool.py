@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from oneflow_ai.core.failure import QUEUE_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_UNREACHABLE, Failure
-from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.ports import HttpRequest, Mark
 from oneflow_ai.upstream.address import Address, address_and_head
 from oneflow_ai.upstream.alarm import Alarm
 from oneflow_ai.upstream.answer import Answer
@@ -41,7 +41,7 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> Answer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> Answer:
         """Send a request and give the answer once its head is there; raises `Failure`.
 
         A kept connection that the provider closed as the request was written is replaced once, at no cost.
@@ -60,15 +60,17 @@ class Pool:
             connection = await self._obtain(origin, request, until_seconds)
         written_seconds = self._loop.time()
         try:
-            return await self._exchange(connection, head, request, until_seconds)
+            return await self._exchange(connection, head, request, until_seconds, mark)
         except Failure as failure:
             stale = connection.reused and connection.untouched and failure.kind is UPSTREAM_CLOSED
             # Closed later than that, it was closed over this request, which may have run.
             if not stale or self._loop.time() - written_seconds > STALE_SECONDS_MOST:
                 raise
+            if mark is not None:
+                mark.sent = False
         await self._turn(until_seconds)
         connection = await self._open(origin, request, until_seconds)
-        return await self._exchange(connection, head, request, until_seconds)
+        return await self._exchange(connection, head, request, until_seconds, mark)
 
     async def close(self) -> None:
         """Close every connection; who waits for one is told so. A call under way may send again: on one of its own."""
@@ -100,7 +102,7 @@ class Pool:
         return self._idle_count
 
     async def _exchange(
-        self, connection: Connection, head: bytes, request: HttpRequest, until_seconds: float
+        self, connection: Connection, head: bytes, request: HttpRequest, until_seconds: float, mark: Mark | None
     ) -> Answer:
         assert self._loop is not None
         try:
@@ -110,6 +112,8 @@ class Pool:
             self._next()
             raise
         self._busy.add(connection)
+        if mark is not None:
+            mark.sent = True
         if not connection.reused:
             answer.sent_seconds = self._loop.time()
         try:

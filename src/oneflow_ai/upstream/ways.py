@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from oneflow_ai.core.ports import HttpAnswer, HttpRequest
+from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark
 from oneflow_ai.upstream.aiohttp_pool import AiohttpUpstream
 from oneflow_ai.upstream.pool import Pool
 from oneflow_ai.upstream.resolve import Resolver, system_resolver
@@ -17,7 +17,7 @@ from oneflow_ai.upstream.way import Way
 class _Pool(Protocol):
     way: Way
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer: ...
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer: ...
 
     async def close(self) -> None: ...
 
@@ -32,11 +32,11 @@ class Ways:
         self._gone: list[_Pool] = []
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def send(self, request: HttpRequest, until_seconds: float) -> HttpAnswer:
+    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
         """Send a request on its own way; raises `Failure`."""
         # A call that began before a reload may still go the way that it took then.
         pool = self._pools.get(request.way) or self._retired[request.way]
-        return await pool.send(request, until_seconds)
+        return await pool.send(request, until_seconds, mark)
 
     async def close(self) -> None:
         """Close every connection."""
