@@ -22,7 +22,7 @@ from oneflow_ai.core.failure import (
     Kind,
 )
 from oneflow_ai.core.ports import Adapter, HttpRequest, RateHints
-from oneflow_ai.core.price import free
+from oneflow_ai.core.price import UNITS, flat_price, free
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Snapshot, Target
 from oneflow_ai.flow.admission import Admission
@@ -100,6 +100,27 @@ class _WholeDecoder:
         return [Raw(self.content, 1), self.usage, End("stop")]
 
 
+@dataclass
+class Broken(Plain):
+    """An adapter with a fault: its decoder breaks down `within` an answer, or at its end."""
+
+    within: bool = False
+
+    def decoder(self, call: Call, target: Target) -> Decoder:
+        return _BrokenDecoder(self.usage, self.within)
+
+
+@dataclass
+class _BrokenDecoder(_PlainDecoder):
+    within: bool
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        return super().feed(chunk) if self.within else []
+
+    def close(self) -> list[Event]:
+        raise RuntimeError("a fault of ours")
+
+
 class Routes(Router):
     """Leads every call to the same targets."""
 
@@ -159,6 +180,7 @@ def place(adapter: Plain | None = None, *, concurrency: int = 0, requests_per_mi
     return replace(target(), adapter=cast(Adapter, adapter or Plain()), price=free(), limits=limits)
 
 
+PRICED = flat_price(dict.fromkeys(UNITS, 1_000))
 HELLO = Scripted(steps=(b"hello",))
 
 
@@ -171,6 +193,40 @@ def test_a_fault_as_the_cost_is_worked_out_leaves_nothing_held() -> None:
                 await office.serve(ListeningClient())
         assert (office.held, office.requests_left) == (0, 10)
         assert [record.outcome for record in office.records] == ["internal_error"] * 5
+
+    run_virtual(run)
+
+
+def test_a_fault_of_ours_is_paid_by_nobody_unless_its_client_got_something() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        for within in (False, True):
+            office = Office(clock, HELLO, replace(place(Broken(within=within)), price=PRICED))
+            with pytest.raises(RuntimeError):
+                await office.serve(ListeningClient())
+            (record,) = office.records
+            assert (record.outcome, [attempt.outcome for attempt in record.attempts]) == (
+                "internal_error",
+                ["internal_error"],
+            )
+            assert (record.cost_nanos > 0, record.served is not None) == (within, within)
+            assert (office.held, office.requests_left) == (0, 9)
+
+    run_virtual(run)
+
+
+def test_a_fault_of_ours_before_anything_was_sent_costs_its_key_no_request() -> None:
+    class Unable(Plain):
+        """An adapter that cannot even ask."""
+
+        def request(self, call: Call, target: Target) -> HttpRequest:
+            raise RuntimeError("a fault of ours")
+
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, HELLO, place(Unable()))
+        with pytest.raises(RuntimeError):
+            await office.serve(ListeningClient())
+        assert [attempt.outcome for attempt in office.records[0].attempts] == ["internal_error"]
+        assert (office.held, office.requests_left) == (0, 10)
 
     run_virtual(run)
 

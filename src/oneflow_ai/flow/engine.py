@@ -81,6 +81,9 @@ class Engine:
             if run.failure is not None:
                 raise run.failure
             await self._account(run)
+        except asyncio.CancelledError:
+            run.left = True
+            raise
         finally:
             await self._let_go(run)
         attempt = run.attempt
@@ -126,6 +129,9 @@ class Engine:
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
             failure = found.with_traceback(None)
             outcome, message = found.code, found.message
+        except Exception:
+            outcome = INTERNAL_ERROR.code
+            raise
         finally:
             self._ways.bulkheads.leave(provider)
             now = clock.monotonic()
@@ -153,13 +159,13 @@ class Engine:
                 await self._admission.void(run.call)
 
     async def _account_for_less(self, run: _Run) -> None:
-        """A call that failed or was given up: what reached its client is paid for, what did not is not."""
+        """A call that failed or was given up: what reached its client is paid for, and what its client left behind."""
         attempt = run.attempt
-        given_up = run.failure is None and not self._stopped
-        if attempt is not None and (attempt.committed or (given_up and attempt.sent and not attempt.failed)):
+        left = run.left and not self._stopped
+        if attempt is not None and (attempt.committed or (left and attempt.sent and not attempt.failed)):
             usage = attempt.usage or _estimate(run.call, attempt)
             await self._settle(run, attempt, usage)
-        elif attempt is not None and (run.sent or not given_up):
+        elif attempt is not None and (run.sent or run.failure is not None):
             # It ran, so it counts as a request, though its owner pays nothing.
             run.accounted = True
             await self._admission.settle(run.call, Usage(), 0)
@@ -185,7 +191,7 @@ class Engine:
 
 @dataclass(slots=True)
 class _Run:
-    """One call under way."""
+    """One call under way. `left`: its client went away."""
 
     call: Call
     client: Client
@@ -195,6 +201,7 @@ class _Run:
     attempt: Attempt | None = None
     failure: Failure | None = None
     sent: bool = False
+    left: bool = False
     accounted: bool = False
 
 
