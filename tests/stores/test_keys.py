@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete, text
 
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.target import Secret
@@ -19,6 +20,7 @@ from oneflow_ai.stores import StoreRefused
 from oneflow_ai.stores.key_format import ALPHABET, KEY_CHARACTERS, KeyDigest, looks_valid, new_key
 from oneflow_ai.stores.keys import MODELS_MOST, KeyLimits, Keys, keys_were_made
 from oneflow_ai.stores.sqlite import Database
+from oneflow_ai.stores.tables import api_keys
 from oneflow_ai.testing import StepClock
 
 DIGEST = KeyDigest(b"pepper" * 5)
@@ -114,6 +116,38 @@ def test_limits_below_nothing_and_ends_without_a_zone_are_refused() -> None:
 def test_a_model_that_no_call_could_name_is_refused(model: str) -> None:
     with pytest.raises(ValueError, match="without spaces or commas"):
         KeyLimits(models=("text", model))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"models": "{not json"},
+        {"models": "5"},
+        {"models": '"text"'},
+        {"models": '{"text": 1}'},
+        {"models": '["text", 5]'},
+        {"models": b"\xff"},
+        {"concurrency": "many"},
+        {"tokens_per_minute": -1},
+        {"digest": "text"},
+    ],
+    ids=str,
+)
+async def test_a_row_that_cannot_be_read_opens_nothing_and_hides_no_other(
+    broken: dict[str, object], database: Database, keys: Keys
+) -> None:
+    good, bad, gone = [await keys.create(name, KeyLimits(models=("text",))) for name in ("Ann", "Bob", "Cid")]
+    await keys.revoke(gone.row.id)
+    column, value = next(iter(broken.items()))
+    spoil = text(f"UPDATE api_keys SET {column} = :value WHERE id = :id")  # noqa: S608 names of columns, from above
+    await database.write(lambda connection: connection.execute(spoil, {"value": value, "id": bad.row.id}).close())
+    assert await keys.load_all() == {digest(good.key): Account(good.row.id, "Ann", models=("text",))}
+    assert keys.unreadable == (bad.row.id,)
+    await keys.revoke(good.row.id)
+    assert await keys.load_all() == {}
+    await database.write(lambda connection: connection.execute(delete(api_keys)).close())
+    assert await keys.load_all() == {}
+    assert not keys.unreadable
 
 
 def test_a_key_has_a_bounded_number_of_models() -> None:

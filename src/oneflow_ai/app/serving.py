@@ -108,18 +108,22 @@ class Server:
         )
 
     async def _refresh(self, runtime: Runtime, keys: Keys) -> None:
-        """Take up, within a second, keys that others made and revoked; a database that is gone changes nothing."""
+        """Take up, within a second, keys that others made and revoked; a look that fails changes nothing."""
         version, expiry, failing = None, None, False
         while True:
             try:
                 now = await keys.version()
                 if now != version or (expiry is not None and expiry <= runtime.clock.utc()):
                     runtime.admit(await keys.load_all())
+                    if keys.unreadable:
+                        ids = ", ".join(keys.unreadable[:3])
+                        self._log.warning("keys that cannot be read open nothing", key=ids, count=len(keys.unreadable))
                     version, expiry = now, await keys.next_expiry()
                 failing = False
-            except Failure as failure:
+            except Exception as error:  # noqa: BLE001 - whatever one look meets, revoked keys are looked for again
                 if not failing:
-                    self._log.warning("the keys cannot be read anew; those known stay in force", reason=failure.message)
+                    why = {"reason": error.message} if isinstance(error, Failure) else {"error": error}
+                    self._log.warning("the keys cannot be read anew; those known stay in force", **why)
                 failing = True
             await asyncio.sleep(KEYS_CHECK_SECONDS)
 

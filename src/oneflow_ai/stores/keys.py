@@ -11,7 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, func, insert, or_, select, update
+import orjson
+from sqlalchemy import Connection, Row, RowMapping, func, insert, or_, select, type_coerce, update
+from sqlalchemy.types import NullType
 
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.ports import Clock
@@ -30,6 +32,11 @@ MODELS_MOST = 100
 _ID_RANDOM_BYTES = 9
 _ID_CHARACTERS = 13
 _MODEL = re.compile(r"(?=.{1,256}$)[!-)+\--~]*\*?")
+# What an account is made of, not decoded by the database: a value that cannot be would end the whole query.
+_AS_STORED = tuple(
+    type_coerce(api_keys.c[name], NullType()).label(name)
+    for name in ("digest", "id", "name", "requests_per_minute", "tokens_per_minute", "concurrency", "models")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,10 @@ class NewKey:
 
 
 class Keys:
-    """The API keys of one database. `digest` holds the pepper; `entropy` gives that many unpredictable bytes."""
+    """The API keys of one database. `digest` holds the pepper; `entropy` gives that many unpredictable bytes.
+
+    `unreadable` are the ids of the rows that were left out when the keys were last loaded.
+    """
 
     def __init__(
         self, database: Database, digest: KeyDigest, clock: Clock, entropy: Callable[[int], bytes] = os.urandom
@@ -86,6 +96,7 @@ class Keys:
         self._digest = digest
         self._clock = clock
         self._entropy = entropy
+        self.unreadable: tuple[str, ...] = ()
 
     async def create(self, name: str, limits: KeyLimits | None = None) -> NewKey:
         """Make a key. Raises `ValueError` for a name that is empty, unprintable or longer than 100 characters."""
@@ -114,19 +125,21 @@ class Keys:
         return [_key_row(row) for row in rows]
 
     async def load_all(self) -> dict[bytes, Account]:
-        """Every key that may be used at this moment: its digest, and the account that it opens."""
-        columns = api_keys.c
-        usable = select(
-            columns.digest,
-            columns.id,
-            columns.name,
-            columns.requests_per_minute,
-            columns.tokens_per_minute,
-            columns.concurrency,
-            columns.models,
-        ).where(*_usable(self._now()))
+        """Every key that may be used at this moment: its digest, and the account that it opens.
+
+        A row that cannot be read opens nothing and keeps no other from being read.
+        """
+        usable = select(*_AS_STORED).where(*_usable(self._now()))
         rows = await self._database.read(lambda connection: connection.execute(usable).mappings().all())
-        return {row["digest"]: _account(row) for row in rows}
+        accounts: dict[bytes, Account] = {}
+        unreadable: list[str] = []
+        for row in rows:
+            try:
+                accounts[_digest(row)] = _account(row)
+            except (TypeError, ValueError):
+                unreadable.append(str(row["id"]))
+        self.unreadable = tuple(unreadable)
+        return accounts
 
     async def next_expiry(self) -> datetime | None:
         """When the next usable key ends, so that the keys are loaded again then; None when none ends."""
@@ -200,9 +213,21 @@ def _usable(now: int) -> tuple[Any, ...]:
     return api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now)
 
 
+def _digest(row: RowMapping) -> bytes:
+    digest = row["digest"]
+    if not isinstance(digest, bytes):
+        raise TypeError("a digest is bytes")
+    return digest
+
+
 def _account(row: RowMapping) -> Account:
-    limits = row["requests_per_minute"], row["tokens_per_minute"], row["concurrency"]
-    return Account(row["id"], row["name"], *limits, models=tuple(row["models"] or ()))
+    """The account of a row as it is stored; raises `TypeError` or `ValueError` for one that nobody wrote so."""
+    models = None if row["models"] is None else orjson.loads(row["models"])
+    if models is not None and not isinstance(models, list):
+        raise TypeError("a key's models are a list")
+    numbers = row["requests_per_minute"], row["tokens_per_minute"], row["concurrency"]
+    limits = KeyLimits(*numbers, models=tuple(models or ()))
+    return Account(row["id"], row["name"], *numbers, models=limits.models)
 
 
 def _key_row(row: RowMapping) -> KeyRow:
