@@ -118,19 +118,21 @@ class Engine:
         attempt = run.attempt = Attempt(
             run.call, step.target, run.client, self._ways, number=step.number, tokens=run.admitted.tokens
         )
-        outcome, message, failure = CLIENT_CLOSED.code, "", None
+        outcome, message, failure = "ok", "", None
         asked_seconds = attempt.started_seconds
         provider = step.target.provider
         try:
             self._ways.bulkheads.enter(provider)
             await attempt.run()
-            outcome = "ok"
         except Failure as found:
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
             failure = found.with_traceback(None)
             outcome, message = found.code, found.message
         except Exception:
             outcome = INTERNAL_ERROR.code
+            raise
+        except asyncio.CancelledError:
+            outcome = (DRAINING if self._stopped else CLIENT_CLOSED).code
             raise
         finally:
             self._ways.bulkheads.leave(provider)
