@@ -61,8 +61,10 @@ class AiohttpUpstream:
 
     def __init__(self, way: Way) -> None:
         self.way = way
-        self._pooled: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
+        self._context: ssl.SSLContext | None = None
+        # Connections that are kept, and fresh ones.
+        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._closed = False
         self._urls: OrderedDict[str, URL] = OrderedDict()
 
     async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> AiohttpAnswer:
@@ -75,17 +77,15 @@ class AiohttpUpstream:
             reused=False,
             reached=False,
             queued=False,
+            written=False,
             tls=url.scheme == "https",
             connect_seconds=request.timeouts.connect_seconds,
             mark=mark,
         )
-        if self._pooled is None:
-            self._open()
-        assert self._pooled is not None and self._fresh is not None
         loop = asyncio.get_running_loop()
         written_seconds = loop.time()
         try:
-            return await self._send(self._pooled, request, url, until_seconds, trace)
+            return await self._send(request, url, until_seconds, trace)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             late = loop.time() - written_seconds > STALE_SECONDS_MOST
             if late or not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
@@ -96,18 +96,42 @@ class AiohttpUpstream:
         if mark is not None:
             mark.sent = False
         try:
-            return await self._send(self._fresh, request, url, until_seconds, trace)
+            return await self._send(request, url, until_seconds, trace, fresh=True)
         except _NETWORK_ERRORS as error:
             raise _meaning(error, url.host, trace) from None
 
     async def close(self) -> None:
-        """Close every connection."""
-        for session in (self._pooled, self._fresh):
-            if session is not None:
-                await session.close()
-        self._pooled = self._fresh = None
+        """Close every connection; who waits for one is told so. A call under way may send again: on one of its own."""
+        self._closed = True
+        sessions, self._sessions = self._sessions, None
+        for session in sessions or ():
+            await session.close()
 
     async def _send(
+        self, request: HttpRequest, url: URL, until_seconds: float, trace: SimpleNamespace, *, fresh: bool = False
+    ) -> AiohttpAnswer:
+        if self._closed:
+            session = self._session(fresh=True)
+            try:
+                return await self._exchange(session, request, url, until_seconds, trace)
+            finally:
+                # Its one connection is the answer's, and closes with it.
+                session.detach()
+        if self._sessions is None:
+            self._sessions = self._session(), self._session(fresh=True)
+        try:
+            return await self._exchange(self._sessions[fresh], request, url, until_seconds, trace)
+        except asyncio.CancelledError:
+            if self._ended_the_wait(trace):
+                raise _closed_meanwhile() from None
+            raise
+
+    def _ended_the_wait(self, trace: SimpleNamespace) -> bool:
+        """Whether not a call was cancelled, but its wait for a connection, as the way was closed."""
+        task = asyncio.current_task()
+        return self._closed and trace.queued and task is not None and not task.cancelling()
+
+    async def _exchange(
         self,
         session: aiohttp.ClientSession,
         request: HttpRequest,
@@ -142,23 +166,28 @@ class AiohttpUpstream:
                     upload.unwatch()
         return AiohttpAnswer(response, url.host or "the provider")
 
-    def _open(self) -> None:
-        context = trust(self.way)
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_reuseconn.append(_note_reuse)
-        tracing.on_connection_queued_start.append(_note_queued)
-        tracing.on_connection_queued_end.append(_note_turn)
-        tracing.on_request_headers_sent.append(_note_sent)
+    def _session(self, *, fresh: bool = False) -> aiohttp.ClientSession:
+        """Connections that are kept, or fresh ones, each for one request."""
         # Behind a proxy the only name that is resolved here is the proxy's, and the operator chose that.
         private = True if self.way.proxy is not None else self.way.private
-        names = GuardedNames(self.way.resolver, private, lambda: float(_call.get().connect_seconds))
-        most = self.way.connections_most
-        pool = aiohttp.TCPConnector(limit=most, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=context, resolver=names)
-        once = aiohttp.TCPConnector(limit=most, force_close=True, ssl=context, resolver=names)
-        for connector in (pool, once):
-            connector._factory = _handlers(self.way.head_seconds, connector._loop)  # type: ignore[assignment] # no public hook
-        self._pooled = _session(pool, [tracing])
-        self._fresh = _session(once, [tracing])
+        if self._context is None:
+            self._context = trust(self.way)
+        connector = aiohttp.TCPConnector(
+            limit=self.way.connections_most,
+            force_close=fresh,
+            keepalive_timeout=None if fresh else KEEP_ALIVE_SECONDS,
+            ssl=self._context,
+            resolver=GuardedNames(self.way.resolver, private, lambda: float(_call.get().connect_seconds)),
+        )
+        connector._factory = _handlers(self.way.head_seconds, connector._loop)  # type: ignore[assignment] # no public hook
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            trust_env=False,
+            trace_configs=[_tracing()],
+        )
 
     def _url(self, text: str) -> URL:
         url = self._urls.get(text)
@@ -173,15 +202,13 @@ class AiohttpUpstream:
         return url
 
 
-def _session(connector: aiohttp.TCPConnector, tracing: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-        trust_env=False,
-        trace_configs=tracing,
-    )
+def _tracing() -> aiohttp.TraceConfig:
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_reuse)
+    tracing.on_connection_queued_start.append(_note_queued)
+    tracing.on_connection_queued_end.append(_note_turn)
+    tracing.on_request_headers_sent.append(_note_written)
+    return tracing
 
 
 async def _note_reuse(_session: object, trace: SimpleNamespace, _params: object) -> None:
@@ -196,10 +223,15 @@ async def _note_turn(_session: object, trace: SimpleNamespace, _params: object) 
     trace.trace_request_ctx.queued = False
 
 
-async def _note_sent(_session: object, trace: SimpleNamespace, _params: object) -> None:
-    mark: Mark | None = trace.trace_request_ctx.mark
-    if mark is not None:
-        mark.sent = True
+async def _note_written(_session: object, trace: SimpleNamespace, _params: object) -> None:
+    call = trace.trace_request_ctx
+    call.written = True
+    if call.mark is not None:
+        call.mark.sent = True
+
+
+def _closed_meanwhile() -> Failure:
+    return Failure(UPSTREAM_UNREACHABLE, "the connections to the provider were closed while this call waited")
 
 
 def _handlers(head_seconds: float, loop: asyncio.AbstractEventLoop) -> Callable[[], PunctualHandler]:
@@ -216,6 +248,8 @@ def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> 
     if trace.queued and isinstance(error, TimeoutError):
         # The limit is our own: it says nothing of the provider, and nothing was sent.
         return Failure(QUEUE_TIMEOUT, "no connection to the provider became free in time")
+    if type(error) is aiohttp.ClientConnectionError and not trace.written:
+        return _closed_meanwhile()
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return untrusted(name) if trace.tls and trace.reached else late(name)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
