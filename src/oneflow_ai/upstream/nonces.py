@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure
 from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark
-from oneflow_ai.upstream.resolve import Resolver, system_resolver
+from oneflow_ai.upstream.resolve import Resolver
 from oneflow_ai.upstream.way import Way
 from oneflow_ai.upstream.ways import Ways
 
@@ -24,7 +24,7 @@ class NonceWays(Ways):
     """
 
     def __init__(
-        self, ways: Mapping[str, Way], alarm: Callable[[str], object], resolver: Resolver = system_resolver
+        self, ways: Mapping[str, Way], alarm: Callable[[str], object], resolver: Resolver | None = None
     ) -> None:
         super().__init__(ways, resolver)
         self._alarm = alarm

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -14,12 +13,6 @@ Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host for a port, in the order to try them; raises `OSError` or `UnicodeError`."""
 
 ADDRESSES_MOST = 8
-
-
-async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """The machine's own resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(place[4][0]) for place in found))
 
 
 async def addresses_of(resolver: Resolver, host: str, port: int, private: bool | None, seconds: float) -> Sequence[str]:

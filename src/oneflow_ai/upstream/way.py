@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from oneflow_ai.upstream.resolve import Resolver, system_resolver
+from oneflow_ai.upstream.resolve import Resolver
+from oneflow_ai.upstream.system_names import SystemNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +21,4 @@ class Way:
     connections_most: int = 512
     head_seconds: float = 10.0
     private: bool | None = None
-    resolver: Resolver = field(default=system_resolver, compare=False, repr=False)
+    resolver: Resolver = field(default_factory=SystemNames, compare=False, repr=False)

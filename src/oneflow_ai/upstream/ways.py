@@ -10,7 +10,8 @@ from typing import Protocol
 from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark
 from oneflow_ai.upstream.aiohttp_pool import AiohttpUpstream
 from oneflow_ai.upstream.pool import Pool
-from oneflow_ai.upstream.resolve import Resolver, system_resolver
+from oneflow_ai.upstream.resolve import Resolver
+from oneflow_ai.upstream.system_names import SystemNames
 from oneflow_ai.upstream.way import Way
 
 
@@ -23,10 +24,13 @@ class _Pool(Protocol):
 
 
 class Ways:
-    """Implements the `Upstream` port: each request goes out on its own way. `resolver` finds all their hosts."""
+    """Implements the `Upstream` port: each request goes out on its own way.
 
-    def __init__(self, ways: Mapping[str, Way], resolver: Resolver = system_resolver) -> None:
-        self._resolver = resolver
+    `resolver` finds all their hosts; None: the machine's own.
+    """
+
+    def __init__(self, ways: Mapping[str, Way], resolver: Resolver | None = None) -> None:
+        self._resolver = resolver or SystemNames()
         self._pools = {name: self._pool(way) for name, way in ways.items()}
         self._retired: dict[str, _Pool] = {}
         self._gone: list[_Pool] = []
