@@ -189,9 +189,11 @@ async def test_who_waits_at_a_pool_that_is_closed_waits_no_longer() -> None:
         answer = await pool.send(request, _soon())
         waiting = [asyncio.create_task(pool.send(request, _soon())) for _ in range(3)]
         await asyncio.sleep(0)
-        await pool.close()
+        closing = asyncio.create_task(pool.close())
+        await asyncio.sleep(0)
         # One leaves just as it would be told.
         waiting.pop().cancel()
+        await closing
         for one in waiting:
             with pytest.raises(Failure) as caught:
                 await asyncio.wait_for(one, 1.0)
@@ -201,4 +203,4 @@ async def test_who_waits_at_a_pool_that_is_closed_waits_no_longer() -> None:
         # A call that began before a reload may still go this way: its connection goes with it.
         (await pool.send(request, _soon())).close()
         await _until(lambda: Server.open == 0)
-        assert (pool.busy, pool.kept) == (0, 0)
+        assert (pool.busy, pool.kept, pool._called) == (0, 0, 0)
