@@ -229,6 +229,8 @@ class Counted:
 class NullLine:
     """A connection whose client takes everything."""
 
+    slow = False
+
     @property
     def date(self) -> Headers:
         """The headers that every answer has."""

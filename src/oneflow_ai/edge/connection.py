@@ -83,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._deaf = self._half_closed = self._reading_paused = False
         self._since_seconds = self._heard_seconds = 0.0
         self._idle = self._ending = False
+        self.slow = False
 
     # ---- asyncio
 
@@ -126,10 +127,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
+        self.slow = True
         self._outflow.pause(self._turns[0].until_seconds if self._turns else math.inf)
 
     def resume_writing(self) -> None:
         """The client reads again."""
+        self.slow = False
         self._outflow.resume()
 
     # ---- what uvicorn asks of a connection
@@ -161,8 +164,7 @@ class Connection(asyncio.Protocol):
 
     async def drained(self) -> None:
         """Wait while the client reads more slowly than we write."""
-        if self._outflow.paused:
-            await self._outflow.drained()
+        await self._outflow.drained()
 
     def read_on(self) -> None:
         """What was read of the body has been taken."""

@@ -40,11 +40,6 @@ class Outflow:
             if not drain.done():
                 drain.set_result(None)
 
-    @property
-    def paused(self) -> bool:
-        """Whether the client reads more slowly than we write."""
-        return self._drain is not None
-
     async def drained(self) -> None:
         """Wait while the client reads more slowly than we write."""
         if self._drain is not None:

@@ -22,7 +22,9 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 
 
 class Line(Protocol):
-    """The connection of a turn, as far as the turn needs it."""
+    """The connection of a turn, as far as the turn needs it. `slow`: the client reads more slowly than we write."""
+
+    slow: bool
 
     def write(self, content: bytes) -> None:
         """Write."""
@@ -140,7 +142,8 @@ class Turn:
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
-        await self._line.drained()
+        if self._line.slow:
+            await self._line.drained()
         self.say(status, headers, body)
 
     def say(self, status: int, headers: Headers, body: bytes) -> None:
@@ -156,7 +159,8 @@ class Turn:
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces: chunked, unless its headers give its length."""
-        await self._line.drained()
+        if self._line.slow:
+            await self._line.drained()
         if self.gone or self.complete:
             return
         lines = self._head(status, headers)
@@ -169,7 +173,8 @@ class Turn:
 
     async def write(self, piece: bytes) -> None:
         """Give a piece of it."""
-        await self._line.drained()
+        if self._line.slow:
+            await self._line.drained()
         if piece and not self.gone and self.head.method != b"HEAD":
             self._line.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
@@ -182,7 +187,8 @@ class Turn:
 
     async def end(self, piece: bytes) -> None:
         """Give its last piece."""
-        await self._line.drained()
+        if self._line.slow:
+            await self._line.drained()
         if self.gone or self.complete:
             return
         if self._chunked:
