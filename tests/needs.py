@@ -30,6 +30,7 @@ def _program(*names: str) -> Callable[[], Path | None]:
 NEEDS: Mapping[str, Callable[[], Path | None]] = {
     "browser": _program("chromium", "chromium-browser", "google-chrome"),
     "cc": _program("cc", "gcc", "clang"),
+    "curl": _program("curl"),
     "nginx": _program("nginx"),
     "postgres": _program("postgres", "pg_ctl"),
     "redis": _program("valkey-server", "redis-server"),

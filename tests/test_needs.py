@@ -13,7 +13,7 @@ def test_the_variable_lists_needs(value: str, names: set[str]) -> None:
 
 
 def test_an_unknown_need_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(ValueError, match="names ngnix; known are browser, cc, nginx"):
+    with pytest.raises(ValueError, match="names ngnix; known are browser, cc, curl, nginx"):
         needs.required({needs.REQUIRED_VARIABLE: "ngnix"})
 
 

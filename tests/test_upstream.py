@@ -241,6 +241,17 @@ async def test_a_way_that_was_replaced_closes_when_its_longest_call_is_over() ->
         await ways.close()
 
 
+async def test_a_call_that_began_before_two_reloads_finds_its_way() -> None:
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator:
+        ways = Ways({"gone": Way()})
+        request = replace(request_to(simulator.base_url), way="gone")
+        await ways.replace({"gone": Way()}, 60.0)
+        await ways.replace({}, 0.05)
+        await asyncio.sleep(0.2)
+        (await ways.send(request, soon())).close()
+        await ways.close()
+
+
 async def _until_none_open(simulator: Simulator) -> None:
     for _ in range(200):
         if not simulator.record.counts.connections_open:

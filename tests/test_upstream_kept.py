@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -15,7 +15,7 @@ from oneflow_ai.core.failure import QUEUE_TIMEOUT, UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Timeouts
 from oneflow_ai.upstream import Way
-from oneflow_ai.upstream.answer import BUFFERED_BYTES_MOST, Answer
+from oneflow_ai.upstream.answer import BUFFERED_BYTES_MOST
 from oneflow_ai.upstream.connection import Connection
 from oneflow_ai.upstream.pool import Pool
 from tests.upstreams import failure_of
@@ -60,11 +60,13 @@ class Slow(Server):
 
 
 @asynccontextmanager
-async def _pool(connections_most: int = 4, server_of: type[Server] = Server) -> AsyncIterator[tuple[Pool, HttpRequest]]:
+async def _pool(
+    connections_most: int = 4, server_of: type[Server] = Server, kind: type[Pool] = Pool
+) -> AsyncIterator[tuple[Pool, HttpRequest]]:
     Server.answered = Server.open = Server.most = 0
     server = await asyncio.get_running_loop().create_server(server_of, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    pool = Pool(Way(connections_most=connections_most))
+    pool = kind(Way(connections_most=connections_most))
     try:
         yield pool, HttpRequest("POST", url, (("x-a", "b"),), b"{}", Timeouts(), "way")
     finally:
@@ -165,21 +167,23 @@ async def test_a_request_that_cannot_be_written_leaves_its_place_to_the_next() -
 
 @pytest.mark.parametrize("loop_factory", LOOPS.values(), ids=list(LOOPS))
 def test_a_connection_that_is_gone_before_its_request_was_written_is_unreachable(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    class Gone(Connection):
-        def send(self, head: bytes, body: bytes, write_seconds: float) -> Answer:
-            self.close()
-            return super().send(head, body, write_seconds)
+    class Unlucky(Pool):
+        """A pool whose new connections are gone as soon as they are there."""
+
+        async def _connect(self, origin: Any, request: HttpRequest, until_seconds: float) -> Connection:
+            connection = await super()._connect(origin, request, until_seconds)
+            connection.close()
+            return connection
 
     async def play() -> None:
-        async with _pool(connections_most=1) as (pool, request):
+        async with _pool(connections_most=1, kind=Unlucky) as (pool, request):
             failure = await failure_of(lambda: pool.send(request, _soon(1.0)))
             # Nothing was sent: another may be tried.
             assert failure.kind is UPSTREAM_UNREACHABLE
             assert pool.busy == 0
 
-    monkeypatch.setattr("oneflow_ai.upstream.pool.Connection", Gone)
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(play())
 

@@ -22,6 +22,7 @@ from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.reply import AsgiReply
 from oneflow_ai.edge.server import Stages, listen
+from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
@@ -184,7 +185,8 @@ def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits 
         door=Door(digest, keys_needed=True, hosts=loopback_hosts(())),
         control=_nothing,
         limits=limits or EdgeLimits(deadline_seconds=runtime.loaded.settings.retry.deadline_seconds),
-        overload=runtime.overload,
+        # Gateway, provider and clients share a loop here: its lag is not the gateway's.
+        overload=Overload(),
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

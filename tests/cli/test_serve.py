@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import pty
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from oneflow_ai.settings import Loaded, load
 from oneflow_ai.simulator import ThreadedSimulator
 from oneflow_ai.stores.key_format import looks_valid
 from tests.cli.place import SECONDS_MOST, Place, ended, first_line, lines, serving
+from tests.needs import require
 
 SHOWN_BYTES_MOST = 64 * 1024
 
@@ -70,8 +70,7 @@ def test_the_key_is_never_told_to_a_pipe(told: tuple[Place, list[str]]) -> None:
 
 
 def test_the_line_for_a_shell_answers(told: tuple[Place, list[str]]) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("needs curl, which is not here")
+    require("curl")
     place, said = told
     done = subprocess.run(
         ["sh", "-c", line_of(said, "curl ")],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,7 @@ import pytest
 
 from oneflow_ai.cli.configured import compiled, load_settings
 from tests.cli.place import SECONDS_MOST, Place, serving
+from tests.needs import require
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
@@ -51,8 +51,8 @@ def pasted(world: tuple[Place, Mapping[str, str], str], *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on the path")
 def test_the_first_answer_comes_by_curl(world: tuple[Place, Mapping[str, str], str]) -> None:
+    require("curl")
     assert "haiku about AI" in pasted(world, "sh", "-c", block("sh", "curl"))
 
 

@@ -57,8 +57,8 @@ def _policy(code: str, status: int, type: str, *, other: bool = False) -> Kind:
     return _row(Kind(code, status, type, "policy", other=other))
 
 
-def _gateway(code: str, status: int) -> Kind:
-    return _row(Kind(code, status, "server_error", "gateway"))
+def _gateway(code: str, status: int, *, other: bool = False) -> Kind:
+    return _row(Kind(code, status, "server_error", "gateway", other=other))
 
 
 def _upstream(
@@ -136,7 +136,7 @@ QUEUE_TIMEOUT = _policy("queue_timeout", 429, "rate_limit_error", other=True)
 PROVIDER_NOT_CONFIGURED = _policy("provider_not_configured", 503, "server_error", other=True)
 
 # The gateway's own state.
-OVERLOADED = _gateway("overloaded", 503)
+OVERLOADED = _gateway("overloaded", 503, other=True)
 DRAINING = _gateway("draining", 503)
 STORAGE_UNAVAILABLE = _gateway("storage_unavailable", 503)
 INTERNAL_ERROR = _gateway("internal_error", 500)

@@ -130,14 +130,17 @@ class Edge:
     def busy(self, path: bytes) -> Failure | None:
         """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
         engine, limits, overload = self._engine, self._limits, self._overload
-        full = engine.calls_open + self._arriving >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
+        calls_open = engine.calls_open + self._arriving
+        full = calls_open >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
         if path not in _CALLS:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
-        words = "too many calls are in flight; try again" if full else overload.refuses(self._chance.random())
+        words = (
+            "too many calls are in flight; try again" if full else overload.refuses(calls_open, self._chance.random())
+        )
         return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
     def refusal(

@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
         """The client is gone: the call that serves it is told at once."""
         self._deaf = True
         self._state.connections.discard(self)
-        self.resume_writing()
+        self._outflow.resume()
         if self._task is not None and self._turns and self._turns[0].cancels:
             self._task.cancel()
         for turn in self._turns:
@@ -131,9 +131,14 @@ class Connection(asyncio.Protocol):
         self._outflow.pause(self._turns[0].until_seconds if self._turns else math.inf)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """The client reads again: those who wait for that go on, and what was refused meanwhile is told."""
         self.slow = False
         self._outflow.resume()
+        self._advance()
+        if self._unread and not self._deaf:
+            self._read(b"")
+            self._advance()
+        self._listen()
 
     # ---- what uvicorn asks of a connection
 
@@ -213,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self) -> None:
         self._ending, self._since_seconds = True, self._loop.time()
-        self._outflow.mark()
+        self._outflow.end()
 
     # ---- time
 
@@ -253,19 +258,25 @@ class Connection(asyncio.Protocol):
     # ---- reading
 
     def _read(self, data: bytes) -> None:
-        """Read on as long as few enough requests wait for their turn; then listen no more for now."""
+        """Read on as long as few enough requests wait for their turn; then listen no more for now.
+
+        A client that does not read its answers has no more of its requests read.
+        """
         reader = self._reader
-        if not self._unread and len(data) <= SLICE_BYTES and len(self._turns) <= TURNS_WAITING_MOST:
+        if not self._unread and len(data) <= SLICE_BYTES and not self._full():
             self._feed(data)
             return
         self._unread += data
         while self._unread and not self._deaf:
-            if len(self._turns) > TURNS_WAITING_MOST:
+            if self._full():
                 self._stop_listening()
                 return
             size = reader.size_bytes(len(self._unread))
             piece, self._unread = self._unread[:size], self._unread[size:]
             self._feed(piece)
+
+    def _full(self) -> bool:
+        return len(self._turns) > TURNS_WAITING_MOST or (self.slow and len(self._turns) > 0)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -322,6 +333,9 @@ class Connection(asyncio.Protocol):
         while self._turns and not (turn := self._turns[0]).complete:
             if turn.failure is None:
                 self._begin(turn)
+                return
+            if self.slow:
+                # What is refused waits too, or its answers would pile up.
                 return
             turn.say(*self._served.refusal(turn.failure, turn.headers))
 

@@ -45,6 +45,13 @@ class Outflow:
         if self._drain is not None:
             await asyncio.shield(self._drain)
 
+    def end(self) -> None:
+        """Nothing more is written: what is unread is for whoever closes the connection to look at, from now on."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        self.mark()
+
     def mark(self) -> None:
         """Remember how many bytes the client has not taken."""
         self._unread_bytes = self._transport.get_write_buffer_size()

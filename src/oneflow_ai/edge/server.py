@@ -17,6 +17,7 @@ import uvicorn
 from oneflow_ai.edge.connection import Connection, ConnectionLimits, Served
 
 SWEEP_SECONDS = 0.5
+LAST_WORDS_SECONDS = 0.5
 BACKLOG = 4_096
 
 
@@ -60,13 +61,19 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let calls finish for as long as the configuration says, then cut them."""
         # Before uvicorn does: who is cut is to be told why.
-        seconds = self.config.timeout_graceful_shutdown or 0
-        over = asyncio.get_running_loop().call_later(seconds, self._cut)
-        if not seconds:
-            self._cut()
+        over = asyncio.get_running_loop().call_later(self.config.timeout_graceful_shutdown or 0, self._cut_calls)
         await super().shutdown(sockets)
         over.cancel()
+        # A second SIGINT waits for nobody.
+        self._cut_calls()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=LAST_WORDS_SECONDS)
         for task in self._tasks:
+            task.cancel()
+
+    def _cut_calls(self) -> None:
+        self._cut()
+        for task in self.server_state.tasks:
             task.cancel()
 
     @contextlib.contextmanager

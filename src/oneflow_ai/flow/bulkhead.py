@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from oneflow_ai.core.failure import QUEUE_TIMEOUT, Failure
+from oneflow_ai.core.failure import OVERLOADED, Failure
 
 SHARE = 0.8
 """The part of all calls in flight that may be at one provider, where there are several."""
+RETRY_SECONDS = 1.0
 
 
 class Bulkheads:
@@ -24,14 +25,14 @@ class Bulkheads:
         self.most = max(int(calls_most * SHARE), 1) if providers > 1 else None
 
     def enter(self, provider: str) -> None:
-        """One more call at a provider, until it leaves; raises `Failure` (`queue_timeout`) when that is too many.
+        """One more call at a provider, until it leaves; raises `Failure` (`overloaded`) when that is too many.
 
         It must leave even then.
         """
         self._open[provider] += 1
         if self.most is not None and self._open[provider] > self.most:
             words = f"{provider} holds {self.most} calls already, all that one provider may; ask again later"
-            raise Failure(QUEUE_TIMEOUT, words)
+            raise Failure(OVERLOADED, words, retry_after_seconds=RETRY_SECONDS)
 
     def leave(self, provider: str) -> None:
         """One that came is over."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from oneflow_ai.core import record
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
-from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, Failure
+from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, OVERLOADED, Failure
 from oneflow_ai.core.ports import Client, Recorder
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
@@ -118,19 +118,17 @@ class Engine:
         attempt = run.attempt = Attempt(
             run.call, step.target, run.client, self._ways, number=step.number, tokens=run.admitted.tokens
         )
-        outcome, message, failure = "ok", "", None
+        outcome, message, failure = INTERNAL_ERROR.code, "", None
         asked_seconds = attempt.started_seconds
         provider = step.target.provider
         try:
             self._ways.bulkheads.enter(provider)
             await attempt.run()
+            outcome = "ok"
         except Failure as found:
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
             failure = found.with_traceback(None)
             outcome, message = found.code, found.message
-        except Exception:
-            outcome = INTERNAL_ERROR.code
-            raise
         except asyncio.CancelledError:
             outcome = (DRAINING if self._stopped else CLIENT_CLOSED).code
             raise
@@ -167,7 +165,7 @@ class Engine:
         if attempt is not None and (attempt.committed or (left and attempt.sent and not attempt.failed)):
             usage = attempt.usage or _estimate(run.call, attempt)
             await self._settle(run, attempt, usage)
-        elif attempt is not None and (run.sent or run.failure is not None):
+        elif attempt is not None and (run.sent or (run.failure is not None and run.failure.kind is not OVERLOADED)):
             # It ran, so it counts as a request, though its owner pays nothing.
             run.accounted = True
             await self._admission.settle(run.call, Usage(), 0)

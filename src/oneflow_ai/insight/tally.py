@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from oneflow_ai.core.failure import CLIENT_CLOSED, KINDS, in_own_words
+from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, KINDS, OVERLOADED, in_own_words
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.record import Attempt, Exchange
 
@@ -51,12 +51,16 @@ class Counts:
         )
 
 
+_NOT_THE_PROVIDERS = frozenset(kind.code for kind in (CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, OVERLOADED))
+
+
 class ProviderTally:
     """Counts calls by provider; a watcher of finished exchanges.
 
-    A call counts once at each provider that it tried: as a success where it was answered, else as a failure. Calls that
-    their client gave up on count nowhere. Simulated answers count only where `simulated` is True: in demo mode.
-    At most `PROVIDERS_MOST` providers are remembered; the one without a call for the longest is forgotten first.
+    A call counts once at each provider that it tried: as a success where it was answered, else as a failure. What its
+    client or the gateway itself brought about counts nowhere. Simulated answers count only where `simulated` is True:
+    in demo mode. At most `PROVIDERS_MOST` providers are remembered; the one without a call for the longest is forgotten
+    first.
     """
 
     def __init__(self, *, simulated: bool) -> None:
@@ -69,7 +73,7 @@ class ProviderTally:
         attempts = exchange.attempts
         for attempt in attempts if len(attempts) == 1 else _last(attempts):
             target = attempt.target
-            if attempt.outcome != CLIENT_CLOSED.code and (self._simulated or not target.simulated):
+            if attempt.outcome not in _NOT_THE_PROVIDERS and (self._simulated or not target.simulated):
                 _count(self._room_for(target.provider), attempt)
         served = exchange.served
         if served is not None and exchange.cost_nanos and (self._simulated or not served.simulated):

@@ -10,6 +10,8 @@ SHARE_MOST = 0.95
 MEMORY_SHARE_MOST = 0.85
 BODIES_MEMORY_SHARE = 0.25
 """The part of the memory that the bodies of calls under way may take."""
+CALLS_LEAST = 16
+"""So many calls at once are served even when the memory is nearly used up: it may never be given back."""
 
 
 class Overload:
@@ -35,7 +37,7 @@ class Overload:
             return
         if self._lagging_since_seconds is None:
             self._lagging_since_seconds = now_seconds - lag_seconds
-        if now_seconds - self._lagging_since_seconds >= LAGGING_SECONDS_LEAST:
+        elif now_seconds - self._lagging_since_seconds >= LAGGING_SECONDS_LEAST:
             self.share = min(self.share + RISE, SHARE_MOST)
 
     def note_memory(self, used_share: float) -> None:
@@ -47,8 +49,8 @@ class Overload:
         """Whether every call is let in."""
         return not (self.share or self._memory_full)
 
-    def refuses(self, chance: float) -> str | None:
+    def refuses(self, calls_open: int, chance: float) -> str | None:
         """Why the next call is turned away, or None; `chance` (0 up to 1) decides which are."""
-        if self._memory_full:
+        if self._memory_full and calls_open >= CALLS_LEAST:
             return "the gateway is short of memory; try again"
         return "the gateway is busy; try again" if chance < self.share else None

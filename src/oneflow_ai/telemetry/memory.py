@@ -24,8 +24,9 @@ def memory_most_bytes(limits: tuple[Path, ...] = _LIMITS) -> int:
     most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for file in limits:
         try:
-            most = min(most, int(file.read_text()))
+            limit = int(file.read_text())
         except (OSError, ValueError):
             # No such file, or `max`: no limit.
             continue
+        most = min(most, limit) if limit > 0 else most
     return most

@@ -34,6 +34,7 @@ class Ways:
         self._pools = {name: self._pool(way) for name, way in ways.items()}
         self._retired: dict[str, _Pool] = {}
         self._gone: list[_Pool] = []
+        self._last_call_ends_seconds = 0.0
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
@@ -50,8 +51,11 @@ class Ways:
     async def replace(self, ways: Mapping[str, Way], longest_seconds: float) -> None:
         """Open the ways of a new configuration; those that changed or are gone close once their calls have ended.
 
-        No call under way lasts longer than `longest_seconds` from now.
+        No call that began since the last time lasts longer than `longest_seconds` from now.
         """
+        loop = asyncio.get_running_loop()
+        # A call may outlast two reloads.
+        self._last_call_ends_seconds = max(self._last_call_ends_seconds, loop.time() + longest_seconds)
         kept = {name: pool for name, pool in self._pools.items() if ways.get(name) == pool.way}
         gone = {name: pool for name, pool in self._pools.items() if name not in kept}
         # Of two that went by one name, a call still under way may be on either.
@@ -59,7 +63,7 @@ class Ways:
         self._gone += gone.values()
         self._pools = {name: kept.get(name) or self._pool(way) for name, way in ways.items()}
         for pool in gone.values():
-            asyncio.get_running_loop().call_later(longest_seconds, self._retire, pool)
+            loop.call_at(self._last_call_ends_seconds, self._retire, pool)
 
     async def renew(self, name: str) -> None:
         """Close a way at once, with every call on it, and open it anew."""

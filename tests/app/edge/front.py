@@ -18,6 +18,7 @@ from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.server import Stages, listen
+from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
@@ -161,7 +162,8 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
             ControlPorts(runtime, keys, lambda headers: door.account(headers, runtime.desk.snapshot))
         ),
         limits=limits,
-        overload=runtime.overload,
+        # Gateway, provider and clients share a loop here: its lag is not the gateway's.
+        overload=Overload(),
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import uvloop
 
-from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.failure import OVERLOADED, Failure
 from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
 from oneflow_ai.edge.connection import Connection, ConnectionLimits
 from oneflow_ai.edge.outflow import READ_BYTES_LEAST
@@ -72,6 +75,7 @@ class Served:
 
     answer: Callable[[Turn], Awaitable[None]] | None = None
     refuses: bool = True
+    full: bool = False
     bodies: list[bytes] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -91,7 +95,7 @@ class Served:
         await turn.respond(200, [], b"served")
 
     def busy(self, path: bytes) -> Failure | None:
-        return None
+        return Failure(OVERLOADED, "busy") if self.full else None
 
     def refusal(self, failure: Failure, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
         if not self.refuses:
@@ -229,3 +233,65 @@ async def test_a_turn_leaves_no_cycle_behind() -> None:
         assert sum(isinstance(one, Turn) for one in gc.get_objects()) <= 1
     finally:
         gc.enable()
+
+
+async def test_refusals_wait_for_a_client_that_does_not_read_them() -> None:
+    connection, link = connected(Served(full=True))
+    connection.data_received(GET)
+    assert link.written.count(b"HTTP/1.1 503 ") == 1
+    link.unread_bytes = MEGABYTE
+    connection.pause_writing()
+    for _ in range(50):
+        connection.data_received(GET * 400)
+    assert link.written.count(b"HTTP/1.1 503 ") == 1
+    assert link.paused
+    assert len(connection._turns) < 600
+    link.unread_bytes = 0
+    connection.resume_writing()
+    await turns_of_the_loop()
+    assert link.written.count(b"HTTP/1.1 503 ") == 20_001
+    assert not link.paused
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_client_that_never_reads_its_refusals_is_held_back(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        made: list[Connection] = []
+
+        def make() -> Connection:
+            made.append(Connection(Served(full=True), ConnectionLimits(), State(), loop))
+            return made[-1]
+
+        server = await loop.create_server(make, "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()) as client:
+            client.setblocking(False)
+            sent = 0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2.0):
+                    while sent < 64 * MEGABYTE:
+                        await loop.sock_sendall(client, GET * 1_000)
+                        sent += len(GET) * 1_000
+            unread_bytes = made[0]._transport.get_write_buffer_size()
+        made[0].abort()
+        server.close()
+        await asyncio.sleep(0.05)
+        assert unread_bytes < MEGABYTE
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(play())
+
+
+async def test_a_closing_connection_has_one_watch_over_its_reader() -> None:
+    """It fell behind before the end: a timer of that time would find that the sweep had just looked."""
+    connection, link = connected(Served())
+    link.unread_bytes = 4 * MEGABYTE
+    connection.pause_writing()
+    connection._close()
+    for _ in range(6):
+        await asyncio.sleep(WRITE_SECONDS / 2)
+        link.unread_bytes -= READ_BYTES_LEAST
+        connection.sweep(asyncio.get_running_loop().time())
+    assert not link.aborted
