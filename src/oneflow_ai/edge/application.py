@@ -43,6 +43,7 @@ ROUTES = (
 )
 _TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 OVERLOADED_SECONDS = (1.0, 5.0)
+_TOO_MANY = "too many calls are in flight; try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,7 @@ class Edge:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
-        words = (
-            "too many calls are in flight; try again" if full else overload.refuses(calls_open, self._chance.random())
-        )
+        words = _TOO_MANY if full else overload.refuses(calls_open, self._chance.random())
         return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
     def refusal(
@@ -169,7 +168,7 @@ class Edge:
         account = self._door.account(headers, self._desk.snapshot)
         # Others may have come since this one was let in.
         if self._engine.calls_open + self._arriving >= self._limits.calls_most:
-            raise self._turned_away(kinds.OVERLOADED, "too many calls are in flight; try again")
+            raise self._turned_away(kinds.OVERLOADED, _TOO_MANY)
         _check_content(headers)
         body = await self._body(receive, turn)
         if body is None:

@@ -134,6 +134,8 @@ class Connection(asyncio.Protocol):
         """The client reads again: those who wait for that go on, and what was refused meanwhile is told."""
         self.slow = False
         self._outflow.resume()
+        if self._ending:
+            return
         self._advance()
         if self._unread and not self._deaf:
             self._read(b"")

@@ -32,9 +32,7 @@ class Outflow:
 
     def resume(self) -> None:
         """The client reads again."""
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+        self._stop()
         if self._drain is not None:
             drain, self._drain = self._drain, None
             if not drain.done():
@@ -47,9 +45,7 @@ class Outflow:
 
     def end(self) -> None:
         """Nothing more is written: what is unread is for whoever closes the connection to look at, from now on."""
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+        self._stop()
         self.mark()
 
     def mark(self) -> None:
@@ -59,6 +55,11 @@ class Outflow:
     def moves(self) -> bool:
         """Whether the client has taken enough since the mark."""
         return bool(self._transport.get_write_buffer_size() <= self._unread_bytes - READ_BYTES_LEAST)
+
+    def _stop(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _expect_some(self) -> None:
         self.mark()

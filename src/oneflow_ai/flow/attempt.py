@@ -15,7 +15,6 @@ ERROR_BYTES_MOST = 64 << 10
 ERROR_SECONDS_MOST = 2.0
 PENDING_BYTES_MOST = 256 << 10
 
-_NOT_SENT = (kinds.UPSTREAM_UNREACHABLE, kinds.UPSTREAM_TLS_ERROR)
 # How a wait for the provider may end for no other reason than that its time was over.
 _WAITS = (
     kinds.UPSTREAM_TIMEOUT, kinds.UPSTREAM_IDLE_TIMEOUT, kinds.UPSTREAM_UNREACHABLE, kinds.UPSTREAM_TLS_ERROR,
@@ -75,7 +74,6 @@ class Attempt:
                 until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
             request = target.adapter.request(call, target)
             answer = await self._upstream.send(request, until, self)
-            self.sent = True
             try:
                 await self._read(answer, until)
                 answer.release()
@@ -83,8 +81,6 @@ class Attempt:
                 answer.close()
         except Failure as failure:
             self.failed = True
-            # No request went out: nothing of a limit is used.
-            self.sent = self.sent and failure.kind not in _NOT_SENT
             raise self._as_deadline(failure) from None
         finally:
             self._let_go()
