@@ -38,7 +38,8 @@ FAULTS = [
     (kinds.UPSTREAM_REDIRECT_REFUSED, 502, False, True, False, "target", False),  # F41
 ]
 
-ELSEWHERE = {"model_not_priced", "queue_timeout", "provider_not_configured"}
+# `overloaded`: one provider holds all the calls that it may; another may have room.
+ELSEWHERE = {"model_not_priced", "overloaded", "queue_timeout", "provider_not_configured"}
 
 
 @pytest.mark.parametrize(("kind", "status", "same", "other", "hurry", "blame", "ran"), FAULTS)
