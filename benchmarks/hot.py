@@ -31,6 +31,7 @@ from oneflow_ai.core.ports import Head
 from oneflow_ai.core.record import Attempt, Exchange
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import openai
+from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge.answer import ReplyClient
 from oneflow_ai.edge.asgi import Headers, Message, Receive, Scope, Send
@@ -304,9 +305,9 @@ async def _best_write(at: Bench, calls: int, repeats: int) -> float:
     return best
 
 
-def _envelope(runtime: Runtime, account: Account) -> openai.Envelope:
+def _envelope(runtime: Runtime, account: Account) -> Envelope:
     now = runtime.clock.monotonic()
-    return openai.Envelope(runtime.new_id("req"), account, Operation.CHAT, runtime.clock.utc(), now, now + 600.0)
+    return Envelope(runtime.new_id("req"), account, Operation.CHAT, runtime.clock.utc(), now, now + 600.0)
 
 
 def _call(at: Bench, number: int) -> Call:

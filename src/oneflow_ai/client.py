@@ -17,7 +17,7 @@ from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.events import Delta, Event
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.dialects import plain
-from oneflow_ai.dialects.openai import Envelope
+from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.loop_thread import LoopThread
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load

@@ -39,7 +39,14 @@ FAULTS = [
 ]
 
 # `overloaded`: one provider holds all the calls that it may; another may have room.
-ELSEWHERE = {"model_not_priced", "overloaded", "queue_timeout", "provider_not_configured"}
+ELSEWHERE = {
+    "unsupported_parameter",
+    "unsupported_operation",
+    "model_not_priced",
+    "overloaded",
+    "queue_timeout",
+    "provider_not_configured",
+}
 
 
 @pytest.mark.parametrize(("kind", "status", "same", "other", "hurry", "blame", "ran"), FAULTS)

@@ -9,9 +9,11 @@ import pytest
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.events import End, Usage
 from oneflow_ai.core.failure import KINDS, Failure
-from oneflow_ai.dialects.openai import DONE, failure_body, models_body, stream_end, stream_failure
+from oneflow_ai.dialects.openai import DONE, Encoder, failure_body, models_body, stream_end
+from tests.wire.requests import call_of
 
 CHUNK = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "gpt-6-luna"}
+REQUEST = {"model": "text", "messages": [{"role": "user", "content": "hi"}], "stream": True}
 GIVEN = {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21, "prompt_tokens_details": {"cached_tokens": 4}}
 
 
@@ -88,7 +90,7 @@ def test_an_error_keeps_the_providers_own_code() -> None:
 
 def test_a_broken_stream_ends_with_an_error_event_and_no_mark() -> None:
     failure = Failure(kinds.UPSTREAM_STREAM_INTERRUPTED, "cut")
-    content = stream_failure(failure)
+    content = Encoder(call_of(REQUEST)).failure(failure)
     assert content == b"data: " + failure_body(failure) + b"\n\n"
     assert b"[DONE]" not in content
 

@@ -8,7 +8,8 @@ import orjson
 from oneflow_ai.core.call import Account, Call, Operation, Task
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import RetryPolicy, Secret, Target
-from oneflow_ai.dialects.openai import Envelope, parse
+from oneflow_ai.dialects.envelope import Envelope
+from oneflow_ai.dialects.openai import parse
 from oneflow_ai.policy.compile import ProviderRow, Rows, compile_snapshot
 from oneflow_ai.providers.table import TABLE
 

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from oneflow_ai.core.call import Account, Operation
-from oneflow_ai.dialects.openai import Envelope
+from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.plain import text_call
 from oneflow_ai.providers.table import TABLE
 from tests.wire.requests import KEY, MODEL, call_of, envelope, request_of, sent, target_of

@@ -22,7 +22,7 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.dialects import plain
-from oneflow_ai.dialects.openai import Envelope
+from oneflow_ai.dialects.envelope import Envelope
 
 OVERLOADED_SECONDS = 2.0
 # What the plain form says in its own way, or not at all.

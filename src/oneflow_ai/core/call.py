@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.value import value
 
 
@@ -27,11 +29,23 @@ class Operation(StrEnum):
 
     CHAT = "chat"
     COMPLETION = "completion"
+    COUNT_TOKENS = "count_tokens"
+    EMBEDDING = "embedding"
+    MODERATION = "moderation"
 
     @property
     def task(self) -> Task:
         """The task that this operation serves."""
-        return Task.TEXT
+        return _TASKS.get(self, Task.TEXT)
+
+    @property
+    def free(self) -> bool:
+        """Whether providers answer it without charge."""
+        return self in _FREE
+
+
+_TASKS = {Operation.EMBEDDING: Task.EMBEDDING, Operation.MODERATION: Task.MODERATION}
+_FREE = frozenset({Operation.COUNT_TOKENS, Operation.MODERATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +77,12 @@ def is_among(model: str, patterns: Iterable[str]) -> bool:
 class Call:
     """One request of one client.
 
-    `dialect` is the wire the client speaks (`openai`, or `plain` for the library, which wants the middle form).
-    `body` is the request in that dialect, key order kept; it never prints. `received` is UTC. `started_seconds` and
+    `dialect` is the wire the client speaks (`openai`, …; `plain` for the library, which wants the middle form).
+    `body` is the request in that dialect, key order kept; it never prints. `wire` is the one that `body` may be sent on
+    as it is, empty where none is; `read` gives the middle form of it. `received` is UTC. `started_seconds` and
     `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
     encoded request. `client_id` is the id that the client gave its request, empty without one; no two calls share `id`.
+    `output_most_tokens` bounds each of its `answers`; None where the client does not say.
     """
 
     id: str
@@ -84,3 +100,15 @@ class Call:
     user: str = ""
     tags: tuple[str, ...] = ()
     client_id: str = ""
+    wire: str = ""
+    output_most_tokens: int | None = None
+    answers: int = 1
+    read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
+
+    def prompt(self) -> Prompt:
+        """The middle form of a chat; raises `Failure` for what has none."""
+        if self.read is None:
+            raise Failure(
+                UNSUPPORTED_OPERATION, f"{self.operation.value} is answered by providers of its own wire only"
+            )
+        return self.read(self.body)

@@ -12,9 +12,16 @@ from oneflow_ai.core.value import value
 class Delta:
     """A piece of an answer in the middle form, for a client that does not speak the provider's wire.
 
-    `kind` is `text`, `reasoning`, `refusal`, `tool_call` or `tool_arguments`; `index` is the choice it belongs to.
-    For `tool_call`, `text` is the tool's name and `tool_id` its id; for `tool_arguments`, `text` is a piece of JSON and
-    `tool_index` tells which call it continues.
+    `index` is the choice it belongs to. `kind` says what `text` is:
+
+    - `text`, `reasoning`, `refusal`: a piece of it;
+    - `tool_call`: the tool's name, with the call's id in `tool_id`; `tool_arguments`: a piece of JSON for the call at
+      `tool_index`; `tool_signature`: the seal of that call, for the wire named in `wire`;
+    - `signature`: the seal that ends the reasoning before it; `sealed`: reasoning that only its own wire can read,
+      whole; both for the wire named in `wire`;
+    - `citation`: an object in JSON: `url`, `title`, `text` (what is quoted), `start`, `end` (characters of the answer),
+      those that are known;
+    - `logprobs`: a list in JSON, as OpenAI's chat has it in `logprobs.content`.
     """
 
     kind: str
@@ -22,6 +29,7 @@ class Delta:
     index: int = 0
     tool_index: int = 0
     tool_id: str = ""
+    wire: str = ""
 
 
 @value
@@ -85,17 +93,34 @@ class Usage:
 class End:
     """The end of an answer: its finish reason, or the failure that cut it.
 
+    In the middle form `reason` is `stop`, `length`, `tool_calls`, `content_filter`, `refusal`, `pause` or
+    `context_length`, and `stop_sequence` the one that ended it; `Raw` answers have their own wire's word.
     `chunk` holds the fields that a closing event of the same wire repeats (id, model, created, raw usage), so that the
-    client's encoder can write one.
+    client's encoder can write one. `answer_id` is the provider's id of the answer.
     """
 
     reason: str | None = None
     failure: Failure | None = None
     model: str | None = None
     chunk: dict[str, Any] | None = None
+    stop_sequence: str = ""
+    answer_id: str = ""
 
 
 Event: TypeAlias = Delta | Blob | Vector | Raw | Usage | End
+
+
+class Encoder(Protocol):
+    """Turns the events of one answer into the bytes of the client's wire, streamed or whole. Used for one answer."""
+
+    def feed(self, event: Event) -> bytes:
+        """Give the bytes that this event brings; empty where they must wait for more, or for the end."""
+
+    def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
+        """Give the last bytes, with what the answer used and cost (nano-USD)."""
+
+    def failure(self, failure: Failure) -> bytes:
+        """Give the last bytes of a stream that broke: they say so, and nothing that follows a whole answer."""
 
 
 class Decoder(Protocol):

@@ -49,8 +49,8 @@ def _row(kind: Kind) -> Kind:
     return kind
 
 
-def _client(code: str, status: int = 400, type: str = "invalid_request_error") -> Kind:
-    return _row(Kind(code, status, type, "client"))
+def _client(code: str, status: int = 400, type: str = "invalid_request_error", *, other: bool = False) -> Kind:
+    return _row(Kind(code, status, type, "client", other=other))
 
 
 def _policy(code: str, status: int, type: str, *, other: bool = False) -> Kind:
@@ -120,7 +120,9 @@ TOO_DEEP = _client("too_deep")
 TOO_MANY_ITEMS = _client("too_many_items")
 MISSING_REQUIRED_PARAMETER = _client("missing_required_parameter")
 FORBIDDEN_PARAMETER = _client("forbidden_parameter")
-UNSUPPORTED_PARAMETER = _client("unsupported_parameter")
+# Another target may be able to do what one is not.
+UNSUPPORTED_PARAMETER = _client("unsupported_parameter", other=True)
+UNSUPPORTED_OPERATION = _client("unsupported_operation", other=True)
 AMBIGUOUS_MODEL = _client("ambiguous_model")
 MODEL_NOT_FOUND = _client("model_not_found", 404)
 MODEL_RETIRED = _client("model_retired", 404)

@@ -39,7 +39,10 @@ class Chance(Protocol):
 
 @value
 class HttpRequest:
-    """One request to a provider, whole; key and prompt never print. `way` names its provider's pool of connections."""
+    """One request to a provider, whole; key and prompt never print. `way` names its provider's pool of connections.
+
+    `dropped` are the client's own names of what was asked and could not be sent, where that changes little.
+    """
 
     method: str
     url: str
@@ -47,6 +50,7 @@ class HttpRequest:
     body: bytes = field(repr=False)
     timeouts: Timeouts
     way: str
+    dropped: tuple[str, ...] = ()
 
 
 @value
@@ -130,10 +134,11 @@ class Adapter(Protocol):
 
 @value
 class Head:
-    """What the client may be told when its answer begins: who serves it, and at which attempt."""
+    """What the client may be told when its answer begins: who serves it, at which attempt, and what was left out."""
 
     target: Target
     attempts: int
+    dropped: tuple[str, ...] = ()
 
 
 class Client(Protocol):

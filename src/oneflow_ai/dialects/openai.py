@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.call import Account, Call, Operation
-from oneflow_ai.core.events import End, Usage
+from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.events import End, Event, Raw, Usage
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
     INVALID_VALUE,
@@ -18,16 +17,15 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.core.money import usd_float
-from oneflow_ai.core.value import value
+from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks
+from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_messages import check_messages
 
 DIALECT = "openai"
+ID_HEADER = b"x-request-id"
 TOOLS_MOST = 4_096
-MODEL_CHARACTERS_MOST = 256
-USER_CHARACTERS_MOST = 256
-TAGS_MOST = 32
 DONE = b"data: [DONE]\n\n"
 
 _BOOL = checks.of_type("true or false", bool)
@@ -106,20 +104,6 @@ _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
 }
 
 
-@value
-class Envelope:
-    """What is known of a request before its body is read."""
-
-    id: str
-    account: Account
-    operation: Operation
-    received: datetime
-    started_seconds: float
-    deadline_seconds: float
-    tags: tuple[str, ...] = ()
-    client_id: str = ""
-
-
 def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found = read_object(body)
@@ -142,6 +126,9 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         user=user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
+        wire=DIALECT,
+        output_most_tokens=found.get("max_completion_tokens") or found.get("max_tokens"),
+        answers=found.get("n") or 1,
     )
 
 
@@ -166,6 +153,33 @@ def user_of(body: Mapping[str, Any]) -> str:
     return user[:USER_CHARACTERS_MOST] if isinstance(user, str) else ""
 
 
+class Encoder:
+    """Writes one answer of text: the provider's own bytes where it speaks this wire."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def feed(self, event: Event) -> bytes:
+        """Pass the provider's bytes on."""
+        return event.content if type(event) is Raw else b""
+
+    def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
+        """The end of a stream; a whole answer has had all its bytes."""
+        return stream_end(end, usage, cost_nanos, self._call.include_usage) if self._call.stream else b""
+
+    def failure(self, failure: Failure) -> bytes:
+        """The event that ends a stream that broke: no `[DONE]` follows it."""
+        return b"data: " + failure_body(failure) + b"\n\n"
+
+
+def encoder(call: Call, target: Target) -> Encoder:
+    """What writes one answer to this call."""
+    del target
+    return Encoder(call)
+
+
 def stream_end(end: End, usage: Usage, cost_nanos: int, include_usage: bool) -> bytes:
     """The last bytes of a stream: the usage chunk with `usage.cost` where the client asked for it, and `[DONE]`."""
     if not include_usage or end.chunk is None:
@@ -175,13 +189,9 @@ def stream_end(end: End, usage: Usage, cost_nanos: int, include_usage: bool) -> 
     return b"data: " + orjson.dumps(chunk) + b"\n\n" + DONE
 
 
-def stream_failure(failure: Failure) -> bytes:
-    """The event that ends a stream that broke: no `[DONE]` follows it."""
-    return b"data: " + failure_body(failure) + b"\n\n"
-
-
-def failure_body(failure: Failure) -> bytes:
-    """The body of an error answer."""
+def failure_body(failure: Failure, request_id: str = "") -> bytes:
+    """The body of an error answer; this wire tells the id in a header only."""
+    del request_id
     error = {"message": failure.message, "type": failure.kind.type, "param": failure.param, "code": failure.code}
     return orjson.dumps({"error": error})
 

@@ -10,6 +10,7 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.failure import INVALID_TYPE, MISSING_REQUIRED_PARAMETER, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.dialects import openai
+from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
 
 DIALECT = "plain"
@@ -22,9 +23,7 @@ _NO_OPTIONS = ("model", "messages", "prompt", "stream", "stream_options")
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
-def text_call(
-    prompt: Prompt, options: Mapping[str, Any], envelope: openai.Envelope, *, model: str, stream: bool
-) -> Call:
+def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *, model: str, stream: bool) -> Call:
     """The call for a prompt: a text, or messages as in a chat. `options` are the chat's parameters, and `system`.
 
     Raises `Failure` for bad input.
@@ -55,6 +54,9 @@ def text_call(
         prompt_bytes=len(encoded),
         user=openai.user_of(body),
         tags=envelope.tags,
+        wire=openai.DIALECT,
+        output_most_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        answers=body.get("n") or 1,
     )
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from oneflow_ai.core.call import Account, Call
-from oneflow_ai.core.events import End, Event, Raw, Usage
+from oneflow_ai.core.events import Encoder, End, Event, Usage
 from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.core.money import usd_text
 from oneflow_ai.core.ports import Head, RateHints
 from oneflow_ai.core.record import Exchange
-from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import openai
+from oneflow_ai.dialects.table import DIALECTS, Dialect
 from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.reply import Reply
 
@@ -27,16 +26,18 @@ TARGETS_REMEMBERED = 1_024
 
 
 class ReplyClient:
-    """Implements the `Client` port for one HTTP request in OpenAI's dialect.
+    """Implements the `Client` port for one HTTP request in the dialect of its call.
 
     A stream's head goes out when the answer commits; a whole answer waits for its end, so that its headers can tell
     what it cost. `begun` says whether anything went out. `standing` tells what is left of the key's limits.
     """
 
-    __slots__ = ("_call", "_head", "_parts", "_reply", "_standing", "begun")
+    __slots__ = ("_call", "_dialect", "_encoder", "_head", "_parts", "_reply", "_standing", "begun")
 
     def __init__(self, call: Call, reply: Reply, standing: Callable[[Account], RateHints | None]) -> None:
         self._call = call
+        self._dialect = DIALECTS[call.dialect]
+        self._encoder: Encoder | None = None
         self._standing = standing
         self._reply = reply
         self._head: Head | None = None
@@ -46,64 +47,84 @@ class ReplyClient:
     async def begin(self, head: Head) -> None:
         """Commit to this target."""
         self._head = head
+        self._encoder = self._dialect.encoder(self._call, head.target)
         if self._call.stream:
             self.begun = True
-            await self._reply.begin(200, [_EVENTS, _NO_STORE, *self._told(head.target, head.attempts)])
+            await self._reply.begin(200, [_EVENTS, _NO_STORE, *self._told(head, head.attempts)])
 
     async def send(self, event: Event) -> None:
         """Pass one event on."""
-        if isinstance(event, Raw):
+        assert self._encoder is not None
+        piece = self._encoder.feed(event)
+        if piece:
             if self.begun:
-                await self._reply.write(event.content)
+                await self._reply.write(piece)
             else:
-                self._parts.append(event.content)
+                self._parts.append(piece)
 
     async def finish(self, end: End, exchange: Exchange) -> None:
         """Release the last bytes."""
+        head, encoder = self._head, self._encoder
+        assert head is not None and encoder is not None
+        last = encoder.end(end, exchange.usage or _NO_USAGE, exchange.cost_nanos)
         if self.begun:
-            usage = exchange.usage or _NO_USAGE
-            await self._reply.end(openai.stream_end(end, usage, exchange.cost_nanos, self._call.include_usage))
+            await self._reply.end(last)
             return
-        assert self._head is not None
-        target = self._head.target
-        headers = [_JSON, *self._told(target, self._head.attempts)]
+        headers = [_JSON, *self._told(head, head.attempts)]
         headers.append((b"x-oneflow-cost-usd", usd_text(exchange.cost_nanos).encode()))
         if exchange.estimated:
             headers.append((b"x-oneflow-estimated", b"true"))
-        if end.model is not None and end.model != target.model:
+        if end.model is not None and end.model != head.target.model:
             headers.append((b"x-oneflow-model-actual", header_value(end.model)))
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        await self._reply.respond(200, headers, body)
+        parts = [*self._parts, last] if last else self._parts
+        await self._reply.respond(200, headers, parts[0] if len(parts) == 1 else b"".join(parts))
 
     async def fail(self, failure: Failure, exchange: Exchange) -> None:
         """Tell the failure: as the answer, or as the last event of a stream that has begun."""
         if self.begun:
-            await self._reply.cut(openai.stream_failure(failure))
+            await self._cut(failure)
             return
         headers = self._told(None, len(exchange.attempts))
         if exchange.attempts:
             headers.append((b"x-oneflow-cost-usd", usd_text(exchange.cost_nanos).encode()))
-        await self._reply.respond(*failure_reply(failure, headers))
+        await self._reply.respond(*failure_reply(failure, headers, self._dialect, self._id))
 
     async def fault(self, failure: Failure) -> None:
         """Tell a fault of the gateway itself, if the client can still be told anything."""
         if self.begun:
-            await self._reply.cut(openai.stream_failure(failure))
+            await self._cut(failure)
         else:
-            await self._reply.respond(*failure_reply(failure, self._told(None, 0)))
+            await self._reply.respond(*failure_reply(failure, self._told(None, 0), self._dialect, self._id))
 
-    def _told(self, target: Target | None, attempts: int) -> Headers:
+    async def _cut(self, failure: Failure) -> None:
+        # A fault of the encoder itself leaves none.
+        encoder = self._encoder
+        await self._reply.cut(encoder.failure(failure) if encoder is not None else b"")
+
+    @property
+    def _id(self) -> str:
+        return self._call.client_id or self._call.id
+
+    def _told(self, head: Head | None, attempts: int) -> Headers:
         call = self._call
-        told_id = (call.client_id or call.id).encode()
-        headers = [(b"x-request-id", told_id), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
-        if target is not None:
+        headers = [*id_headers(self._id, self._dialect), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
+        if head is not None:
+            target = head.target
             headers += _of_target(target.provider, target.model, simulated=target.simulated)
+            if head.dropped:
+                headers.append((b"x-oneflow-dropped", header_value(",".join(head.dropped))))
         left = self._standing(call.account)
         return headers if left is None else headers + _rate_limits(left)
 
 
-def failure_reply(failure: Failure, headers: Headers) -> tuple[int, Headers, bytes]:
-    """A failure in OpenAI's shape; a client's own retries are stopped where ours have been made or cannot help."""
+def id_headers(request_id: str, dialect: Dialect) -> Headers:
+    """The headers that tell a request's id: the field's usual one, and the one that this dialect's clients read."""
+    told = request_id.encode()
+    return [(name, told) for name in dict.fromkeys((b"x-request-id", dialect.ID_HEADER))]
+
+
+def failure_reply(failure: Failure, headers: Headers, dialect: Dialect, request_id: str) -> tuple[int, Headers, bytes]:
+    """A failure in a dialect's shape; a client's own retries are stopped where ours have been made or cannot help."""
     out: Headers = [_JSON, *headers]
     if failure.retry_after_seconds is not None:
         seconds = max(failure.retry_after_seconds, 0.0)
@@ -113,7 +134,7 @@ def failure_reply(failure: Failure, headers: Headers) -> tuple[int, Headers, byt
         out.append((b"www-authenticate", b"Bearer"))
     if failure.kind.cause == "upstream" or failure.kind in (INSUFFICIENT_QUOTA, DEADLINE_EXCEEDED):
         out.append(_NO_RETRY)
-    return failure.status, out, openai.failure_body(failure)
+    return failure.status, out, dialect.failure_body(failure, request_id)
 
 
 def _rate_limits(left: RateHints) -> Headers:

@@ -15,7 +15,9 @@ from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import openai
-from oneflow_ai.edge.answer import ReplyClient, failure_reply
+from oneflow_ai.dialects.envelope import TAGS_MOST, Envelope
+from oneflow_ai.dialects.table import PATHS, Dialect
+from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
 from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.reply import AsgiReply, Reply
@@ -26,16 +28,11 @@ from oneflow_ai.telemetry.log import Log
 
 TAG_CHARACTERS_MOST = 64
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_CALLS: Mapping[bytes, Operation] = {
-    b"/v1/chat/completions": Operation.CHAT,
-    b"/v1/completions": Operation.COMPLETION,
-}
 _MODELS = b"/v1/models"
 _DATA_PLANE = b"/v1/"
 _PROBES = (b"/health/live", b"/health/ready")
 ROUTES = (
-    ("POST", "/v1/chat/completions"),
-    ("POST", "/v1/completions"),
+    *(("POST", path.decode()) for path in PATHS),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{id}"),
     ("GET", "/health/live"),
@@ -115,9 +112,9 @@ class Edge:
                     raise failure
             if turn is None or not turn.whole:
                 self._check_length(dict(scope["headers"]))
-            operation = _CALLS.get(path)
-            if operation is not None:
-                await self._call(operation, scope, receive, turn, reply)
+            spoken = PATHS.get(path)
+            if spoken is not None:
+                await self._call(*spoken, scope, receive, turn, reply)
             elif path in _PROBES:
                 await self._probe(path, scope, reply)
             elif path.startswith(_DATA_PLANE):
@@ -135,7 +132,7 @@ class Edge:
         full = calls_open >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
-        if path not in _CALLS:
+        if path not in PATHS:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
@@ -147,19 +144,27 @@ class Edge:
     ) -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
-        told: Headers = [(b"x-request-id", client_id(headers) or self._id(self._clock.utc()).encode())]
+        dialect = PATHS[path][0] if path in PATHS else openai
+        request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
+        told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
-            told.append((b"allow", b"POST" if path in _CALLS else b"GET"))
+            told.append((b"allow", b"POST" if path in PATHS else b"GET"))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT, kinds.DRAINING):
             told.append((b"connection", b"close"))
-        return failure_reply(failure, told)
+        return failure_reply(failure, told, dialect, request_id)
 
     def failed(self, error: Exception) -> None:
         """A fault of the gateway outside of any call."""
         self._log.error("a request failed by a fault of the gateway", error=error)
 
     async def _call(
-        self, operation: Operation, scope: Scope, receive: Receive, turn: Turn | None, reply: Reply
+        self,
+        dialect: Dialect,
+        operation: Operation,
+        scope: Scope,
+        receive: Receive,
+        turn: Turn | None,
+        reply: Reply,
     ) -> None:
         started = self._clock.monotonic()
         headers = dict(scope["headers"]) if turn is None else turn.headers
@@ -175,21 +180,18 @@ class Edge:
             return
         self._bodies_bytes += len(body)
         try:
-            call = self._parsed(operation, account, headers, body, started)
+            call = dialect.parse(body, self._envelope(operation, account, headers, started))
             await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
         finally:
             self._bodies_bytes -= len(body)
 
-    def _parsed(
-        self, operation: Operation, account: Account, headers: Mapping[bytes, bytes], body: bytes, started: float
-    ) -> Call:
+    def _envelope(
+        self, operation: Operation, account: Account, headers: Mapping[bytes, bytes], started: float
+    ) -> Envelope:
         received = self._clock.utc()
         until = started + self._seconds(headers)
         told = client_id(headers) or b""
-        envelope = openai.Envelope(
-            self._id(received), account, operation, received, started, until, _tags(headers), told.decode()
-        )
-        return openai.parse(body, envelope)
+        return Envelope(self._id(received), account, operation, received, started, until, _tags(headers), told.decode())
 
     async def _serve(self, call: Call, turn: Turn | None, receive: Receive, client: ReplyClient) -> None:
         try:
@@ -281,7 +283,7 @@ class Edge:
 
     def _models(self, account: Account) -> dict[str, str]:
         snapshot = self._desk.snapshot
-        served = {operation.task for operation in _CALLS.values()}
+        served = {operation.task for _, operation in PATHS.values()}
         routes = snapshot.routes.items()
         models = {name: "oneflow" for name, route in routes if route.targets and route.task in served}
         for provider in snapshot.providers.values():
@@ -319,7 +321,7 @@ def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
     if text is None:
         return ()
     found = [tag.strip()[:TAG_CHARACTERS_MOST] for tag in text.decode("ascii", "replace").split(",")]
-    return tuple(tag for tag in found if tag)[: openai.TAGS_MOST]
+    return tuple(tag for tag in found if tag)[:TAGS_MOST]
 
 
 async def _watched(serving: Coroutine[Any, Any, None], receive: Receive) -> None:

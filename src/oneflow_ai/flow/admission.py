@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from oneflow_ai.core.call import Call
+from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import MODEL_NOT_PRICED, Failure
 from oneflow_ai.core.ports import Meter
@@ -77,16 +77,17 @@ class Admission:
 
     def _bound(self, call: Call, targets: Sequence[Target]) -> Admitted:
         """The targets that have a price, and the most that the dearest of them takes and costs."""
-        body = call.body
-        asked = body.get("max_completion_tokens") or body.get("max_tokens")
-        answers = body.get("n") or 1
+        if call.operation.free:
+            return Admitted(targets, 0, 0)
+        asked, answers = call.output_most_tokens, call.answers
+        embeds = call.operation is Operation.EMBEDDING
         input_tokens = input_tokens_bound(call.prompt_bytes)
         priced: list[Target] = []
         tokens = nanos = 0
         for target in targets:
             if target.price is not None:
                 priced.append(target)
-                output_tokens = (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
+                output_tokens = 0 if embeds else (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
                 tokens = max(tokens, input_tokens + output_tokens)
                 nanos = max(nanos, most_of(self._tops_of(target.price, call), input_tokens, output_tokens))
         if not priced:

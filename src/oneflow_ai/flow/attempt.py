@@ -34,9 +34,9 @@ class Attempt:
     """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
 
     __slots__ = (
-        "_call", "_client", "_clock", "_latest_seconds", "_number", "_pending", "_pending_bytes", "_quota", "_tokens",
-        "_upstream", "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent",
-        "started_seconds", "status", "target", "usage",
+        "_call", "_client", "_clock", "_dropped", "_latest_seconds", "_number", "_pending", "_pending_bytes", "_quota",
+        "_tokens", "_upstream", "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds",
+        "sent", "started_seconds", "status", "target", "usage",
     )  # fmt: skip
 
     def __init__(self, call: Call, target: Target, client: Client, ways: Ways, *, number: int, tokens: int) -> None:
@@ -49,6 +49,7 @@ class Attempt:
         self._tokens = tokens
         self._pending: list[Event] = []
         self._pending_bytes = 0
+        self._dropped: tuple[str, ...] = ()
         self._latest_seconds = 0.0
         self.target = target
         self.started_seconds = ways.clock.monotonic()
@@ -65,6 +66,9 @@ class Attempt:
     async def run(self) -> None:
         """Push the whole answer but for its end, which waits for the accounts; raises `Failure`."""
         call, target = self._call, self.target
+        # First what may be refused at once, for what it asks.
+        request = target.adapter.request(call, target)
+        self._dropped = request.dropped
         await self._quota.hold(call, target, self._tokens)
         try:
             self.started_seconds = self._clock.monotonic()
@@ -72,7 +76,6 @@ class Attempt:
             until = self._latest_seconds
             if call.stream:
                 until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
-            request = target.adapter.request(call, target)
             answer = await self._upstream.send(request, until, self)
             try:
                 await self._read(answer, until)
@@ -184,7 +187,7 @@ class Attempt:
     async def _commit(self) -> None:
         self.committed = True
         self.first_event_seconds = self._clock.monotonic()
-        await self._client.begin(Head(self.target, self._number))
+        await self._client.begin(Head(self.target, self._number, self._dropped))
         for event in self._pending:
             await self._client.send(event)
         self._pending.clear()

@@ -175,14 +175,16 @@ class Engine:
 
     async def _settle(self, run: _Run, attempt: Attempt, usage: Usage) -> None:
         target, exchange, end = attempt.target, run.exchange, attempt.end
-        assert target.price is not None
-        cost_nanos = price.used(target.price, usage, run.call.received)
+        cost_nanos = 0
+        if not run.call.operation.free:
+            assert target.price is not None
+            cost_nanos = price.used(target.price, usage, run.call.received)
+            exchange.price_version = target.price.version
         if cost_nanos > run.admitted.nanos:
             # Nobody is charged above the hold, whatever a provider reports.
             cost_nanos, usage = run.admitted.nanos, replace(usage, source="capped")
         exchange.usage, exchange.cost_nanos, exchange.served = usage, cost_nanos, target
         exchange.estimated = usage.source != "provider"
-        exchange.price_version = target.price.version
         exchange.first_event_seconds = attempt.first_event_seconds
         exchange.model_actual = end.model if end is not None else None
         run.accounted = True

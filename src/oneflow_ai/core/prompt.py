@@ -1,0 +1,170 @@
+"""The middle form of a text request: what every text wire can be read into and written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any, Literal, TypeAlias
+
+from oneflow_ai.core.value import value
+
+Role = Literal["system", "user", "assistant"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+@value
+class Text:
+    """Text. `cache` is how long the client wants everything up to here kept in the provider's cache: `5m`, `1h`."""
+
+    text: str
+    cache: str = ""
+
+
+@value
+class Image:
+    """A picture: by `url`, or as base64 `data` with its `media_type`. `detail` is OpenAI's `low`, `high` or `auto`."""
+
+    url: str = ""
+    data: str = ""
+    media_type: str = ""
+    detail: str = ""
+    cache: str = ""
+
+
+@value
+class Document:
+    """A file to read: by `url`, as base64 `data` with its `media_type`, or as plain `text`."""
+
+    url: str = ""
+    data: str = ""
+    media_type: str = ""
+    text: str = ""
+    name: str = ""
+    cache: str = ""
+    citations: bool = False
+
+
+@value
+class Audio:
+    """Sound as base64; `format` is `wav` or `mp3`."""
+
+    data: str
+    format: str
+
+
+@value
+class ToolCall:
+    """A call of a tool that the model made; `arguments` is JSON text. `signature` is its wire's own seal, if any."""
+
+    id: str
+    name: str
+    arguments: str
+    signature: str = ""
+    cache: str = ""
+
+
+@value
+class ToolResult:
+    """What a tool answered to the call with this id: texts, images and documents."""
+
+    id: str
+    parts: tuple[Text | Image | Document, ...]
+    failed: bool = False
+    cache: str = ""
+
+
+@value
+class Reasoning:
+    """What the model thought before it answered, to be given back to it.
+
+    `signature` is the seal of the wire that made it and `sealed` its content where only that wire can read it; both are
+    worth nothing to another. `wire` names it; empty when the client's own wire did.
+    """
+
+    text: str = ""
+    signature: str = ""
+    sealed: str = ""
+    wire: str = ""
+
+
+@value
+class Refusal:
+    """The model's own word that it will not answer."""
+
+    text: str
+
+
+Part: TypeAlias = Text | Image | Document | Audio | ToolCall | ToolResult | Reasoning | Refusal
+
+
+@value
+class Message:
+    """One turn of a conversation. Results of tools stand in a `user` message, whatever the wire."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str = ""
+
+
+@value
+class Tool:
+    """A function that the model may call; `schema` is the JSON Schema of its arguments, None where none was given."""
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] | None = None
+    strict: bool | None = None
+    cache: str = ""
+
+
+@value
+class Format:
+    """The form that the answer must have: any JSON object, or JSON by a `schema`."""
+
+    schema: Mapping[str, Any] | None = None
+    name: str = ""
+    description: str = ""
+    strict: bool | None = None
+
+
+@value
+class Prompt:
+    """A text request that knows no wire. None, empty or False: the client did not say.
+
+    `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens` is
+    the budget of tokens for reasoning, 0 for none. `further` are fields with a meaning that no other wire has.
+    `params` maps a name used here to the client's own name of it, where the two differ.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Literal["", "auto", "none", "required", "tool"] = ""
+    tool_name: str = ""
+    parallel_tool_calls: bool | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    n: int = 1
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: Mapping[str, float] | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    format: Format | None = None
+    effort: Effort | None = None
+    thinking_tokens: int | None = None
+    show_reasoning: bool = False
+    verbosity: str = ""
+    service_tier: str = ""
+    user: str = ""
+    metadata: Mapping[str, Any] | None = None
+    cache_key: str = ""
+    further: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def param(self, name: str) -> str:
+        """The client's own name of a field."""
+        return self.params.get(name, name)

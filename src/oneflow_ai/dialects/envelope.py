@@ -1,0 +1,26 @@
+"""What is known of a request before its body is read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from oneflow_ai.core.call import Account, Operation
+from oneflow_ai.core.value import value
+
+MODEL_CHARACTERS_MOST = 256
+USER_CHARACTERS_MOST = 256
+TAGS_MOST = 32
+
+
+@value
+class Envelope:
+    """Who asks, for which operation, since when and until when; times as in `Call`."""
+
+    id: str
+    account: Account
+    operation: Operation
+    received: datetime
+    started_seconds: float
+    deadline_seconds: float
+    tags: tuple[str, ...] = ()
+    client_id: str = ""

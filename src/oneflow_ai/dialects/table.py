@@ -1,0 +1,44 @@
+"""The wires that our clients speak, and the addresses at which they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.events import Encoder
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.target import Target
+from oneflow_ai.dialects import openai
+from oneflow_ai.dialects.envelope import Envelope
+
+
+class Dialect(Protocol):
+    """One wire of our clients: a module of pure functions.
+
+    `DIALECT` is its name, `ID_HEADER` the header in which its clients look for the request's id, beside `x-request-id`.
+    """
+
+    DIALECT: str
+    ID_HEADER: bytes
+
+    def parse(self, body: bytes, envelope: Envelope) -> Call:
+        """The call that a request body asks for; raises `Failure` for bad input."""
+
+    def encoder(self, call: Call, target: Target) -> Encoder:
+        """What writes one answer to this call, given by this target."""
+
+    def failure_body(self, failure: Failure, request_id: str = "") -> bytes:
+        """The body of an error answer."""
+
+
+_ALL: tuple[Dialect, ...] = (openai,)
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
+# Each address with what speaks there.
+PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
+    {
+        b"/v1/chat/completions": (openai, Operation.CHAT),
+        b"/v1/completions": (openai, Operation.COMPLETION),
+    }
+)
