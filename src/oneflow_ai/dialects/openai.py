@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.events import End, Event, Raw, Usage
+from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
+from oneflow_ai.core.events import Encoder as AnyEncoder
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
     INVALID_VALUE,
@@ -18,15 +19,18 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import checks
+from oneflow_ai.dialects import checks, openai_embeddings, openai_moderations
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
+from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
 from oneflow_ai.dialects.openai_messages import check_messages
+from oneflow_ai.dialects.openai_prompt import read
+from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter
+from oneflow_ai.dialects.seal import HINT
 
 DIALECT = "openai"
 ID_HEADER = b"x-request-id"
 TOOLS_MOST = 4_096
-DONE = b"data: [DONE]\n\n"
 
 _BOOL = checks.of_type("true or false", bool)
 _OBJECT = checks.of_type("an object", dict)
@@ -58,8 +62,16 @@ def _stream_options(name: str, value: Any) -> None:
         _BOOL(f"{name}.include_usage", value["include_usage"])
 
 
-_SHARED: Mapping[str, checks.Check] = {
+_ALWAYS: Mapping[str, checks.Check] = {
     "model": _TEXT,
+    "user": _TEXT,
+    "metadata": _metadata,
+    **dict.fromkeys(
+        ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
+    ),
+}
+_SHARED: Mapping[str, checks.Check] = {
+    **_ALWAYS,
     "temperature": checks.number(0, 2),
     "top_p": checks.number(0, 1),
     "n": checks.integer(1, 128),
@@ -72,11 +84,6 @@ _SHARED: Mapping[str, checks.Check] = {
     "seed": checks.integer(-(1 << 63), (1 << 63) - 1),
     "stop": checks.of_type("a text or a list of texts", str, list),
     "logit_bias": _OBJECT,
-    "user": _TEXT,
-    "metadata": _metadata,
-    **dict.fromkeys(
-        ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
-    ),
 }
 CHAT: Mapping[str, checks.Check] = {
     **_SHARED,
@@ -98,23 +105,30 @@ _COMPLETION: Mapping[str, checks.Check] = {
     "logprobs": checks.integer(0, 5),
     "suffix": _TEXT,
 }
+# What may stand in each sort of request, and which of its fields it is about.
 _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.CHAT: (CHAT, "messages"),
     Operation.COMPLETION: (_COMPLETION, "prompt"),
+    Operation.EMBEDDING: ({**_ALWAYS, **openai_embeddings.CHECKS}, "input"),
+    Operation.MODERATION: ({**_ALWAYS, **openai_moderations.CHECKS}, "input"),
 }
+_STREAMS = frozenset({Operation.CHAT, Operation.COMPLETION})
 
 
 def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
-    found = read_object(body)
-    check(found, envelope.operation)
+    found, operation = read_object(body), envelope.operation
+    if operation is Operation.MODERATION and found.get("model") is None:
+        found["model"] = openai_moderations.ROUTE
+    check(found, operation)
+    chat, text = operation is Operation.CHAT, operation in _STREAMS
     stream = found.get("stream") is True
     options = found.get("stream_options")
     return Call(
         id=envelope.id,
         account=envelope.account,
         dialect=DIALECT,
-        operation=envelope.operation,
+        operation=operation,
         model=found["model"],
         body=found,
         stream=stream,
@@ -126,10 +140,16 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         user=user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
-        wire=DIALECT,
-        output_most_tokens=found.get("max_completion_tokens") or found.get("max_tokens"),
-        answers=found.get("n") or 1,
+        wire=wire_of(found, body) if chat else DIALECT,
+        output_most_tokens=(found.get("max_completion_tokens") or found.get("max_tokens")) if text else None,
+        answers=(found.get("n") or 1) if text else 1,
+        read=read if chat else None,
     )
+
+
+def wire_of(body: Mapping[str, Any], encoded: bytes) -> str:
+    """The wire that a request may be sent on as it is: none where it gives back what another wire sealed."""
+    return "" if HINT in encoded and holds_wrapped_seals(body) else DIALECT
 
 
 def check(body: Mapping[str, Any], operation: Operation) -> None:
@@ -139,6 +159,8 @@ def check(body: Mapping[str, Any], operation: Operation) -> None:
         if body.get(name) is None:
             raise Failure(MISSING_REQUIRED_PARAMETER, f"{name} is missing", param=name)
     checks.run(table, body)
+    if operation not in _STREAMS and body.get("stream"):
+        raise Failure(INVALID_VALUE, f"{operation.value}s are not streamed", param="stream")
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
     if subject == "messages":
@@ -154,30 +176,75 @@ def user_of(body: Mapping[str, Any]) -> str:
 
 
 class Encoder:
-    """Writes one answer of text: the provider's own bytes where it speaks this wire."""
+    """Writes one stream of text: the provider's own bytes where it speaks this wire, else chunks of our making."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_call", "_target", "_writer")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._call = call
+        self._target = target
+        self._writer: ChunkWriter | None = None
 
     def feed(self, event: Event) -> bytes:
-        """Pass the provider's bytes on."""
-        return event.content if type(event) is Raw else b""
+        """Pass the provider's bytes on, or write what another wire's answer brings."""
+        if type(event) is Raw:
+            return event.content
+        return self._made().feed(event) if type(event) is Delta else b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The end of a stream; a whole answer has had all its bytes."""
-        return stream_end(end, usage, cost_nanos, self._call.include_usage) if self._call.stream else b""
+        """The end of the stream."""
+        if self._writer is None and end.chunk is not None:
+            return stream_end(end, usage, cost_nanos, self._call.include_usage)
+        return self._made().end(end, usage, cost_nanos)
 
     def failure(self, failure: Failure) -> bytes:
         """The event that ends a stream that broke: no `[DONE]` follows it."""
         return b"data: " + failure_body(failure) + b"\n\n"
 
+    def _made(self) -> ChunkWriter:
+        if self._writer is None:
+            self._writer = ChunkWriter(self._call, self._target)
+        return self._writer
 
-def encoder(call: Call, target: Target) -> Encoder:
+
+class WholeEncoder:
+    """Writes one whole answer of text: the provider's own bytes where it speaks this wire, else of our making."""
+
+    __slots__ = ("_call", "_raw", "_target", "_writer")
+
+    def __init__(self, call: Call, target: Target) -> None:
+        self._call = call
+        self._target = target
+        self._raw = False
+        self._writer: WholeWriter | None = None
+
+    def feed(self, event: Event) -> bytes:
+        """Pass the provider's bytes on; keep what another wire's answer brings until the end."""
+        if type(event) is Raw:
+            self._raw = True
+            return event.content
+        return self._made().feed(event) if type(event) is Delta else b""
+
+    def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
+        """The answer, unless its bytes were passed on."""
+        return b"" if self._raw else self._made().end(end, usage, cost_nanos)
+
+    def failure(self, failure: Failure) -> bytes:
+        """Nothing: a whole answer is not begun before its end, so that a failure is never told within one."""
+        del failure
+        return b""
+
+    def _made(self) -> WholeWriter:
+        if self._writer is None:
+            self._writer = WholeWriter(self._call, self._target)
+        return self._writer
+
+
+def encoder(call: Call, target: Target) -> AnyEncoder:
     """What writes one answer to this call."""
-    del target
-    return Encoder(call)
+    if call.operation is Operation.EMBEDDING:
+        return openai_embeddings.Encoder(call, target)
+    return Encoder(call, target) if call.stream else WholeEncoder(call, target)
 
 
 def stream_end(end: End, usage: Usage, cost_nanos: int, include_usage: bool) -> bytes:

@@ -113,24 +113,45 @@ def _check_parts(parts: list[Any], place: int) -> None:
         if part["type"] == "image_url":
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, dict) else image
-            _check_image(url, param + ".image_url")
+            check_image(url, param + ".image_url")
+        elif part["type"] == "file":
+            _check_file(part.get("file"), param + ".file")
 
 
-def _check_image(url: Any, param: str) -> None:
+def _check_file(file: Any, param: str) -> None:
+    """A file by its address, which some servers of this wire take, is as public as an image is."""
+    content = file.get("file_data") if isinstance(file, dict) else None
+    if not isinstance(content, str) or not content[:8].lower().startswith(("http://", "https://")):
+        return
+    host = _host(content)
+    if host is None or _is_private(host):
+        raise Failure(INVALID_MESSAGES, "a file's address is public", param=f"{param}.file_data")
+
+
+def check_image(url: Any, param: str) -> None:
+    """Raise `Failure` for what is neither a public http(s) address nor a picture as a `data:` URL."""
     if type(url) is not str:
         raise Failure(INVALID_IMAGE_URL, "an image_url has a url", param=param)
     if url[:5].lower() == "data:":
         _check_data(url, param)
         return
+    host = _host(url)
+    if host is None:
+        raise Failure(INVALID_IMAGE_URL, "an image is an http(s) address or a data: URL", param=param)
+    if _is_private(host):
+        raise Failure(INVALID_IMAGE_URL, "an image's address is public", param=param)
+
+
+def _host(url: str) -> str | None:
+    """The host of an http(s) address; None for anything else."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        host = None
+        return None
     if not host or parts.scheme not in ("http", "https") or any(map(str.isspace, url)):
-        raise Failure(INVALID_IMAGE_URL, "an image is an http(s) address or a data: URL", param=param)
-    if _is_private(host.rstrip(".")):
-        raise Failure(INVALID_IMAGE_URL, "an image's address is public", param=param)
+        return None
+    return host.rstrip(".")
 
 
 def _check_data(url: str, param: str) -> None:

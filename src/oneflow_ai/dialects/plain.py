@@ -12,6 +12,7 @@ from oneflow_ai.core.failure import INVALID_TYPE, MISSING_REQUIRED_PARAMETER, UN
 from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
+from oneflow_ai.dialects.openai_prompt import read
 
 DIALECT = "plain"
 
@@ -54,9 +55,10 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         prompt_bytes=len(encoded),
         user=openai.user_of(body),
         tags=envelope.tags,
-        wire=openai.DIALECT,
+        wire=openai.wire_of(body, encoded),
         output_most_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         answers=body.get("n") or 1,
+        read=read,
     )
 
 

@@ -40,5 +40,7 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
     {
         b"/v1/chat/completions": (openai, Operation.CHAT),
         b"/v1/completions": (openai, Operation.COMPLETION),
+        b"/v1/embeddings": (openai, Operation.EMBEDDING),
+        b"/v1/moderations": (openai, Operation.MODERATION),
     }
 )

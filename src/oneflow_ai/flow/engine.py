@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from oneflow_ai.core import record
-from oneflow_ai.core.call import Call
+from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, OVERLOADED, Failure
 from oneflow_ai.core.ports import Client, Recorder
@@ -210,5 +210,8 @@ class _Run:
 def _estimate(call: Call, attempt: Attempt) -> Usage:
     """Usage of an answer whose provider did not tell: about four bytes a token, one token a content event."""
     output_tokens = attempt.content_events if call.stream else attempt.bytes_read // BYTES_PER_TOKEN
+    if call.operation is Operation.EMBEDDING:
+        # Its answer is numbers: nothing was written.
+        output_tokens = 0
     input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN)
     return Usage(input_tokens=input_tokens, output_tokens=output_tokens, source="estimated")

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
-from oneflow_ai.providers.openai_stream import StreamDecoder, WholeDecoder, text_decoder
+from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_prompt import body_of
+from oneflow_ai.providers.openai_stream import text_decoder
+from oneflow_ai.providers.openai_vectors import EmbeddingDecoder, ModerationDecoder
 
 DIALECT = "openai"
 PATHS: Mapping[Operation, str] = {
     Operation.CHAT: "/chat/completions",
     Operation.COMPLETION: "/completions",
+    Operation.EMBEDDING: "/embeddings",
+    Operation.MODERATION: "/moderations",
 }
+# Dialects whose own wire this is: what they call their own seal was made here.
+_OWN_DIALECTS = frozenset({DIALECT, "plain"})
+_OWN_SEALS = frozenset({DIALECT})
 # Ours alone: never sent on.
 _OWN_FIELDS = ("models", "fallbacks")
 
@@ -28,21 +38,35 @@ class OpenAIAdapter:
     """Requests and answers on OpenAI's wire.
 
     `stream_usage` is False where `stream_options` is refused: usage then comes unasked. `renamed` maps a field's name
-    to the older one that a provider knows it by. `deployments` puts the model into the path, as Azure has it.
+    to the one that a provider knows it by. `deployments` puts the model into the path, as Azure has it. `idiom` is how
+    a prompt of another wire is written for it.
     """
 
     def __init__(
-        self, *, stream_usage: bool = True, deployments: bool = False, renamed: Mapping[str, str] | None = None
+        self,
+        *,
+        stream_usage: bool = True,
+        deployments: bool = False,
+        renamed: Mapping[str, str] | None = None,
+        idiom: Idiom | None = None,
     ) -> None:
         self._stream_usage = stream_usage
         self._deployments = deployments
         self._renamed = renamed or {}
+        self._idiom = idiom or Idiom()
 
     def request(self, call: Call, target: Target) -> HttpRequest:
-        """The call's own body with the target's model in its place; unknown fields are kept, in their order."""
-        body = {**call.body, "model": target.model}
-        for name in _OWN_FIELDS:
-            body.pop(name, None)
+        """The call's own body with the target's model in its place; unknown fields are kept, in their order.
+
+        A call of another wire is written anew; raises `Failure` for what this one cannot be asked for.
+        """
+        dropped: tuple[str, ...] = ()
+        if call.wire == DIALECT:
+            body = {**call.body, "model": target.model}
+            for name in _OWN_FIELDS:
+                body.pop(name, None)
+        else:
+            body, dropped = self._written(call, target)
         if call.stream:
             body["stream"] = True
             if self._stream_usage:
@@ -52,11 +76,16 @@ class OpenAIAdapter:
         if not self._renamed.keys().isdisjoint(body):
             body = {self._renamed.get(name, name): value for name, value in body.items() if value is not None}
         url = self._url(target, PATHS[call.operation])
-        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way)
+        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
 
-    def decoder(self, call: Call, target: Target) -> StreamDecoder | WholeDecoder:
+    def decoder(self, call: Call, target: Target) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
-        return text_decoder(stream=call.stream, raw=call.dialect == DIALECT, include_usage=call.include_usage)
+        raw = call.dialect == DIALECT
+        if call.operation is Operation.EMBEDDING:
+            return EmbeddingDecoder(raw=raw)
+        if call.operation is Operation.MODERATION:
+            return ModerationDecoder()
+        return text_decoder(stream=call.stream, raw=raw, include_usage=call.include_usage)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What an unsuccessful answer means."""
@@ -65,6 +94,11 @@ class OpenAIAdapter:
     def hints(self, headers: Mapping[str, str]) -> RateHints | None:
         """The `x-ratelimit-*` headers."""
         return openai_hints(headers)
+
+    def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+        seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
+        body, dropped = body_of(call.prompt(), self._idiom, target.model, seals)
+        return {"model": target.model, **body}, dropped
 
     def _url(self, target: Target, path: str) -> str:
         if self._deployments and not target.base_url.endswith("/openai/v1"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.events import Delta
+from oneflow_ai.core.events import Delta, End
+from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure
 
 # What of a delta is text: the field's name and the middle form's kind of it.
 _TEXT_FIELDS = (
@@ -15,6 +18,25 @@ _TEXT_FIELDS = (
     ("reasoning", "reasoning"),
     ("refusal", "refusal"),
 )
+
+
+# This wire's finish reasons in the middle form's words: OpenAI's, and `model_length` of Mistral's. What no one knows is
+# a stop: the answer is whole.
+REASONS: Mapping[str, str] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+# An answer that was broken off by its server: DeepSeek's word (api-docs.deepseek.com), OpenRouter's and vLLM's.
+_BROKEN = frozenset({"insufficient_system_resource", "error", "abort"})
+# The field that can be read in a block of reasoning, by its type (openrouter.ai/docs, reasoning tokens, 2026-11-26).
+_READABLE = {"reasoning.text": "text", "reasoning.summary": "summary"}
+# What a citation tells: the middle form's name, and this wire's.
+_CITED = (("url", "url"), ("title", "title"), ("text", "content"), ("start", "start_index"), ("end", "end_index"))
+WIRE = "openai"
 
 
 def delta_of(choice: dict[str, Any]) -> dict[str, Any]:
@@ -41,21 +63,54 @@ def has_content(delta: dict[str, Any]) -> bool:
 
 
 class Deltas:
-    """Turns the deltas of one answer into the middle form; it remembers which tool calls have begun."""
+    """Turns the choices of one answer into the middle form; it remembers which tool calls have begun, and who refused."""
 
-    __slots__ = ("_choices",)
+    __slots__ = ("_choices", "_refused", "_stop_sequence")
 
     def __init__(self) -> None:
         self._choices: dict[int, _Tools] = {}
+        self._refused = False
+        self._stop_sequence = ""
 
-    def of(self, delta: dict[str, Any], choice_index: Any, *, whole: bool = False) -> list[Delta]:
-        """Give what one delta of the choice at that index brings; in a `whole` message each tool call is its own."""
-        index = choice_index if type(choice_index) is int else 0
-        found: list[Delta] = []
+    def of(self, choice: dict[str, Any], *, whole: bool = False) -> list[Delta]:
+        """Give what one choice brings, in a chunk or as a whole; in a `whole` message each tool call is its own."""
+        delta, index = delta_of(choice), choice.get("index")
+        index = index if type(index) is int else 0
+        found = _thoughts(delta, index) if "reasoning_details" in delta else []
         for field, kind in _TEXT_FIELDS:
             value = delta.get(field)
-            if value and not (field == "reasoning" and delta.get("reasoning_content")):
+            if value and not (kind == "reasoning" and _is_told_already(field, delta, found)):
                 found += [Delta(name, text, index) for name, text in _texts(value, kind)]
+        if delta.get("tool_calls") or delta.get("function_call"):
+            found += self._calls(delta, index, whole=whole)
+        if delta.get("annotations"):
+            found += _citations(delta["annotations"], index)
+        if choice.get("logprobs"):
+            found += _logprobs(choice["logprobs"], index)
+        self._note(delta, choice)
+        return found
+
+    def ended(self, end: End) -> End:
+        """The end in the middle form's words, the wire's own finish reason given."""
+        word = end.reason
+        if word in _BROKEN and end.failure is None:
+            words = f"the provider stopped before the answer was finished ({word})"
+            return replace(end, reason=None, failure=Failure(UPSTREAM_STREAM_INTERRUPTED, words))
+        reason = None if word is None else REASONS.get(word, "stop")
+        if reason == "stop" and self._refused:
+            reason = "refusal"
+        return replace(end, reason=reason, stop_sequence=self._stop_sequence if reason == "stop" else "")
+
+    def _note(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
+        if delta.get("refusal"):
+            self._refused = True
+        # What ended the text, as vLLM tells it (docs.vllm.ai, OpenAI-compatible server, 2026-11-26).
+        stop = choice.get("stop_reason")
+        if isinstance(stop, str) and choice.get("finish_reason") == "stop":
+            self._stop_sequence = stop
+
+    def _calls(self, delta: dict[str, Any], index: int, *, whole: bool) -> list[Delta]:
+        found: list[Delta] = []
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
             for order, call in enumerate(calls):
@@ -122,6 +177,53 @@ class _Tools:
         return bool(known and tool_id) and tool_id != known
 
 
+def _is_told_already(field: str, delta: dict[str, Any], found: list[Delta]) -> bool:
+    """Whether reasoning stands in another field too: servers write it under both names, or in blocks beside it."""
+    if field == "reasoning" and delta.get("reasoning_content"):
+        return True
+    return any(delta.kind == "reasoning" for delta in found)
+
+
+def _thoughts(delta: dict[str, Any], index: int) -> list[Delta]:
+    """The blocks of `reasoning_details`: what can be read, and seals. A seal is all of its block but the text."""
+    details = delta.get("reasoning_details")
+    found: list[Delta] = []
+    for detail in details if isinstance(details, list) else ():
+        if not isinstance(detail, dict):
+            continue
+        kind = detail.get("type")
+        if kind == "reasoning.encrypted":
+            if detail.get("data"):
+                found.append(Delta("sealed", _encoded(detail), index, wire=WIRE))
+            continue
+        field = _READABLE.get(kind) if isinstance(kind, str) else None
+        text = detail.get(field) if field is not None else None
+        if isinstance(text, str) and text:
+            found.append(Delta("reasoning", text, index))
+        if detail.get("signature"):
+            rest = {name: value for name, value in detail.items() if name != field}
+            found.append(Delta("signature", _encoded(rest), index, wire=WIRE))
+    return found
+
+
+def _citations(annotations: Any, index: int) -> list[Delta]:
+    found = []
+    for annotation in annotations if isinstance(annotations, list) else ():
+        cited = annotation.get("url_citation") if isinstance(annotation, dict) else None
+        if isinstance(cited, dict):
+            told = {name: cited[given] for name, given in _CITED if cited.get(given) is not None}
+            text = _encoded(told) if told else ""
+            if text:
+                found.append(Delta("citation", text, index))
+    return found
+
+
+def _logprobs(logprobs: Any, index: int) -> list[Delta]:
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    text = _encoded(content) if isinstance(content, list) and content else ""
+    return [Delta("logprobs", text, index)] if text else []
+
+
 def _texts(value: Any, kind: str) -> list[tuple[str, str]]:
     """The kind and text of a field: a text, or a list of parts where a reasoning model of Mistral's sends one."""
     if isinstance(value, str):
@@ -137,7 +239,7 @@ def _texts(value: Any, kind: str) -> list[tuple[str, str]]:
     return found
 
 
-def _encoded(value: dict[str, Any]) -> str:
+def _encoded(value: dict[str, Any] | list[Any]) -> str:
     """Its JSON; nothing of what is nested deeper than the encoder goes."""
     try:
         return orjson.dumps(value).decode()

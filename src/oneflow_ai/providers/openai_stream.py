@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.events import Delta, End, Event, Raw
+from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import (
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_STREAM_INTERRUPTED,
@@ -20,13 +17,12 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.providers.openai_delta import Deltas, delta_of, has_content
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
 
 _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint", "provider")
 _SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
 _PREFACE_BYTES_MOST = 1 << 16
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class StreamDecoder:
@@ -87,7 +83,7 @@ class StreamDecoder:
         # Some servers end without the last blank line: an event that is whole JSON counts, a cut one does not.
         rest = (self._events.close() or b"").strip()
         done = rest == _DONE
-        if not done and _is_json(rest):
+        if not done and is_json(rest):
             failure = self._take(rest, out)
         if failure is None:
             failure = self._done() if done else self._cut()
@@ -97,7 +93,7 @@ class StreamDecoder:
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError:
-            data, chunk = _mended(data)
+            data, chunk = mended(data)
         if type(chunk) is not dict:
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
         self._seen = True
@@ -171,9 +167,9 @@ class StreamDecoder:
         usage = read_usage(self._usage, chunk.get("service_tier"))
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
-        model = chunk.get("model")
-        end = End(self._reason, failure, model if isinstance(model, str) else None, chunk)
-        return [end] if usage is None else [usage, end]
+        model, answer_id = _word(chunk.get("model")), _word(chunk.get("id")) or ""
+        end = End(self._reason, failure, model, chunk, answer_id=answer_id)
+        return [*_known(usage), end if self._deltas is None else self._deltas.ended(end)]
 
     def _closing(self) -> dict[str, Any]:
         """The fields of the closing chunk: all of the provider's own one, else those that every chunk repeats."""
@@ -202,25 +198,21 @@ class WholeDecoder:
 
     def close(self) -> list[Event]:
         """The whole answer as events, or the failure that its bytes stand for."""
-        body = b"".join(self._chunks)
-        try:
-            found = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            body, found = _mended(body)
-        failure = _whole_failure(found)
+        body, found = read_whole(self._chunks)
+        failure = whole_failure(found, "choices")
         if failure is not None:
             return [End(failure=failure)]
         choices = [choice for choice in found["choices"] if type(choice) is dict]
         reasons = [choice["finish_reason"] for choice in choices if type(choice.get("finish_reason")) is str]
-        events: list[Event] = [Raw(body, 1)] if self._raw else []
-        if not self._raw:
-            deltas = Deltas()
-            for choice in choices:
-                events += deltas.of(delta_of(choice), choice.get("index"), whole=True)
-        model, usage = found.get("model"), read_usage(found.get("usage"), found.get("service_tier"))
-        if usage is not None:
-            events.append(usage)
-        return [*events, End(reasons[-1] if reasons else None, None, model if isinstance(model, str) else None)]
+        usage = read_usage(found.get("usage"), found.get("service_tier"))
+        end = End(
+            reasons[-1] if reasons else None, model=_word(found.get("model")), answer_id=_word(found.get("id")) or ""
+        )
+        if self._raw:
+            return [Raw(body, 1), *_known(usage), end]
+        deltas = Deltas()
+        events: list[Event] = [delta for choice in choices for delta in deltas.of(choice, whole=True)]
+        return [*events, *_known(usage), deltas.ended(end)]
 
 
 def text_decoder(*, stream: bool, raw: bool, include_usage: bool) -> StreamDecoder | WholeDecoder:
@@ -243,7 +235,7 @@ class _Batch:
     def choice(self, choice: dict[str, Any]) -> None:
         """Read one choice of the event to come."""
         if self._deltas is not None:
-            self._found += self._deltas.of(delta_of(choice), choice.get("index"))
+            self._found += self._deltas.of(choice)
         elif not self._content:
             self._content = has_content(delta_of(choice))
 
@@ -263,46 +255,36 @@ class _Batch:
         return [*self._found]
 
 
-def _whole_failure(found: Any) -> Failure | None:
+def read_whole(chunks: list[bytes]) -> tuple[bytes, Any]:
+    """The bytes of a whole answer, mended where they are no sound JSON, and what they hold; None for no JSON at all."""
+    body = b"".join(chunks)
+    try:
+        return body, orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return mended(body)
+
+
+def whole_failure(found: Any, field: str) -> Failure | None:
+    """What is wrong with a whole answer: it has no list in this field, or is an error in the guise of a success."""
     if type(found) is not dict:
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer is not a JSON object")
-    error = error_in(found) if found.get("error") or type(found.get("choices")) is not list else None
+    error = error_in(found) if found.get("error") or type(found.get(field)) is not list else None
     if error is not None:
         words = stream_failure(error).message
         return Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent an error as success: {words}")
-    if type(found.get("choices")) is not list:
-        return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer has no choices")
+    if type(found.get(field)) is not list:
+        return Failure(UPSTREAM_BAD_RESPONSE, f"the provider's answer has no {field}")
     return None
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _known(usage: Usage | None) -> list[Usage]:
+    return [] if usage is None else [usage]
 
 
 def _repeated(chunk: dict[str, Any]) -> dict[str, Any]:
     return {name: chunk[name] for name in _CLOSING_FIELDS if type(chunk.get(name, ...)) in _SCALARS}
 
-
-def _is_json(data: bytes) -> bool:
-    try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def _mended(data: bytes) -> tuple[bytes, Any]:
-    """Parse JSON that is not sound: what is no Unicode or no finite number is replaced, in the bytes too."""
-    try:
-        found = json.loads(
-            data.decode("utf-8-sig", "replace"), strict=False, parse_constant=_nothing, parse_float=_finite
-        )
-        mended = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", json.dumps(found, ensure_ascii=False)).encode()
-        return mended, orjson.loads(mended)
-    except (ValueError, RecursionError):
-        return data, None
-
-
-def _nothing(constant: str) -> None:
-    """NaN and Infinity, which some servers write where there is no number."""
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None

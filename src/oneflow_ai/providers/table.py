@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.ports import Adapter
-from oneflow_ai.providers.openai import OpenAIAdapter
+from oneflow_ai.providers import openai_kin
 
-_OPENAI = OpenAIAdapter()
 _TEXT = frozenset({Task.TEXT})
+_TEXT_AND_VECTORS = frozenset({Task.TEXT, Task.EMBEDDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +34,44 @@ class Row:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-# Addresses and keys: each provider's own API reference, 2026-11-23.
+# Addresses, keys, and whether there is an address for embeddings: each provider's own API reference, 2026-11-23 and
+# 2026-11-26. OpenAI alone answers moderations in the shape of its wire: Mistral's say nothing of `flagged`.
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
-        "openai": Row(_OPENAI, "https://api.openai.com/v1", "OPENAI_API_KEY", requests_per_minute=60),
-        "groq": Row(_OPENAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        # Mistral sends usage in its last chunk unasked and refuses what it does not know, these among it (422
-        # extra_forbidden: github.com/avante-corp/avante.nvim/issues/2347, editor-code-assistant/eca/issues/231,
-        # 2026-11-24).
-        "mistral": Row(
-            OpenAIAdapter(stream_usage=False, renamed=MappingProxyType({"max_completion_tokens": "max_tokens"})),
-            "https://api.mistral.ai/v1",
-            "MISTRAL_API_KEY",
+        "openai": Row(
+            openai_kin.OPENAI,
+            "https://api.openai.com/v1",
+            "OPENAI_API_KEY",
+            tasks=_TEXT_AND_VECTORS | {Task.MODERATION},
+            requests_per_minute=60,
         ),
-        "deepseek": Row(_OPENAI, "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
-        "xai": Row(_OPENAI, "https://api.x.ai/v1", "XAI_API_KEY"),
-        "openrouter": Row(_OPENAI, "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-        "together": Row(_OPENAI, "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-        "ollama": Row(_OPENAI, "http://127.0.0.1:11434/v1", "OLLAMA_API_KEY", key_required=False),
-        "vllm": Row(_OPENAI, None, "VLLM_API_KEY", key_required=False),
+        "groq": Row(openai_kin.GROQ, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+        "mistral": Row(
+            openai_kin.MISTRAL, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", tasks=_TEXT_AND_VECTORS
+        ),
+        "deepseek": Row(openai_kin.DEEPSEEK, "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
+        "xai": Row(openai_kin.XAI, "https://api.x.ai/v1", "XAI_API_KEY"),
+        "openrouter": Row(
+            openai_kin.OPENROUTER, "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", tasks=_TEXT_AND_VECTORS
+        ),
+        "together": Row(
+            openai_kin.TOGETHER, "https://api.together.xyz/v1", "TOGETHER_API_KEY", tasks=_TEXT_AND_VECTORS
+        ),
+        "ollama": Row(
+            openai_kin.OLLAMA,
+            "http://127.0.0.1:11434/v1",
+            "OLLAMA_API_KEY",
+            key_required=False,
+            tasks=_TEXT_AND_VECTORS,
+        ),
+        "vllm": Row(openai_kin.VLLM, None, "VLLM_API_KEY", key_required=False, tasks=_TEXT_AND_VECTORS),
         "azure": Row(
-            OpenAIAdapter(deployments=True),
+            openai_kin.AZURE,
             None,
             "AZURE_OPENAI_API_KEY",
             key_header="api-key",
             key_prefix="",
+            tasks=_TEXT_AND_VECTORS,
             options=MappingProxyType({"api_version": "2024-10-21"}),
         ),
     }

@@ -1,0 +1,117 @@
+"""What a server of OpenAI's chat wire can be asked for, and how it wants that written: OpenAI's own way, unless told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities
+
+# OpenAI's own chat wire (its specification and client, 2026-11-23).
+ABILITIES: Abilities = MappingProxyType(
+    {
+        "system prompt": SENT,
+        "image by address": SENT,
+        "image as base64": SENT,
+        "document": SENT,
+        "document by address": REFUSED,
+        "audio": SENT,
+        # In a message of the user's that follows: a tool's own message holds texts alone.
+        "image in a tool's result": SENT,
+        "reasoning given back": DROPPED,
+        "prompt cache marks": SENT,
+        "prompt cache key": SENT,
+        "citations": REFUSED,
+        "tools": SENT,
+        "strict tools": SENT,
+        "tool choice none": SENT,
+        "tool choice required": SENT,
+        "tool choice by name": SENT,
+        "parallel tools off": SENT,
+        "JSON object": SENT,
+        "JSON by schema": SENT,
+        "reasoning effort": SENT,
+        # As the effort that comes nearest.
+        "reasoning budget": SENT,
+        "reasoning shown": DROPPED,
+        "max_tokens": SENT,
+        "temperature": SENT,
+        "top_p": SENT,
+        "top_k": DROPPED,
+        "stop": SENT,
+        "seed": SENT,
+        "n": SENT,
+        "presence_penalty": SENT,
+        "frequency_penalty": SENT,
+        "logit_bias": SENT,
+        "logprobs": SENT,
+        "verbosity": SENT,
+        "service_tier": SENT,
+        "user": SENT,
+        # Taken only of requests that are to be stored there ("only allowed when 'store' is enabled", 400:
+        # github.com/tmc/langchaingo/issues/1484, 2026-11-26). It is recorded here all the same.
+        "metadata": DROPPED,
+    }
+)
+# What other servers of this wire do not know: the wire's newest fields, and files and sound.
+PLAIN: Abilities = MappingProxyType(
+    {
+        **ABILITIES,
+        **dict.fromkeys(("document", "audio"), REFUSED),
+        **dict.fromkeys(("prompt cache marks", "prompt cache key", "verbosity", "service_tier"), DROPPED),
+        # They show what a model thinks without being asked.
+        "reasoning shown": SENT,
+    }
+)
+
+Thoughts = Literal["", "reasoning_content", "reasoning", "reasoning_details"]
+CacheMark = Literal["prompt_cache_breakpoint", "cache_control"]
+
+
+@dataclass(frozen=True, slots=True)
+class Idiom:
+    """How one server of this wire wants a prompt written.
+
+    `tokens_field` bounds an answer. `thoughts` is the field of a message that gives reasoning back; empty: none.
+    `efforts` maps an effort to the server's own word, where that is another; `effort_object` says that effort and budget
+    stand in `reasoning`; `thinking_switch` that `thinking` turns reasoning on and off. `cache_mark` is the field of a
+    part that ends what is cached. `joins_texts`: a content is one text, not parts. `tool_id_characters`: ids of tool
+    calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
+    `reasoning_models` tells the models that take an effort by their names, `marking_models` those that take cache marks;
+    None: all, or the server sees to it.
+    """
+
+    abilities: Abilities = ABILITIES
+    tokens_field: str = "max_completion_tokens"
+    thoughts: Thoughts = ""
+    efforts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    effort_object: bool = False
+    thinking_switch: bool = False
+    cache_mark: CacheMark = "prompt_cache_breakpoint"
+    joins_texts: bool = False
+    tool_id_characters: int = 0
+    stops_most: int = 4
+    tiers: frozenset[str] = frozenset({"default", "flex", "scale", "priority", "fast"})
+    reasoning_models: re.Pattern[str] | None = None
+    marking_models: re.Pattern[str] | None = None
+
+    def at(self, model: str) -> Idiom:
+        """What of it holds for one model."""
+        if self.marking_models is None or self.marking_models.match(model):
+            return self
+        return replace(self, abilities=plain(dropped=("prompt cache marks",), base=self.abilities))
+
+    def takes_effort(self, model: str) -> bool:
+        """Whether a model can be told how much to reason."""
+        return self.reasoning_models is None or self.reasoning_models.match(model) is not None
+
+
+def plain(
+    *, sent: Iterable[str] = (), dropped: Iterable[str] = (), refused: Iterable[str] = (), base: Abilities = PLAIN
+) -> Abilities:
+    """The abilities of a server that differs from `base` in these features."""
+    changes = ((SENT, sent), (DROPPED, dropped), (REFUSED, refused))
+    return MappingProxyType({**base, **{feature: ability for ability, found in changes for feature in found}})

@@ -1,0 +1,117 @@
+"""The servers of OpenAI's wire, each with what its own documentation says of it (checked 2026-11-26)."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+
+from oneflow_ai.providers.openai import OpenAIAdapter
+from oneflow_ai.providers.openai_idiom import ABILITIES, Idiom, plain
+
+# Models that reason: the o series, and all from GPT-5 on but those made for chat (OpenAI's client, 3.54.0).
+_OPENAI_REASONING = re.compile(r"o[1-9]|gpt-[5-9](?!.*-chat)|gpt-oss")
+# Models whose cache is told where to end: from GPT-5.6 on (OpenAI's specification, prompt_cache_options, 2026-11-23).
+# Others keep what they have seen without being told.
+_OPENAI_MARKING = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
+_MAX_TOKENS = "max_tokens"
+_NO_TIERS: frozenset[str] = frozenset()
+
+OPENAI = OpenAIAdapter(idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING))
+
+# A deployment has any name: it does not tell whether its model takes marks.
+AZURE = OpenAIAdapter(deployments=True, idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES)))
+
+# console.groq.com/docs/openai: these are answered with 400.
+GROQ = OpenAIAdapter(
+    idiom=Idiom(
+        plain(sent=("service_tier",), refused=("logprobs", "logit_bias", "n")), tiers=frozenset({"flex"})
+    )
+)
+
+# Mistral sends usage in its last chunk unasked and refuses what it does not know, `max_completion_tokens` among it
+# (422 extra_forbidden: github.com/avante-corp/avante.nvim/issues/2347, editor-code-assistant/eca/issues/231). Its seed
+# has another name (docs.mistral.ai/api), its ids of tool calls have nine letters or digits (400, code 3280:
+# editor-code-assistant/eca/issues/233), and it reasons much or not at all (docs.mistral.ai, adjustable reasoning).
+MISTRAL = OpenAIAdapter(
+    stream_usage=False,
+    renamed=MappingProxyType({"max_completion_tokens": "max_tokens", "seed": "random_seed"}),
+    idiom=Idiom(
+        plain(refused=("logprobs", "logit_bias"), dropped=("user",)),
+        tokens_field=_MAX_TOKENS,
+        efforts=MappingProxyType(
+            {"minimal": "none", "low": "high", "medium": "high", "xhigh": "high", "max": "high"}
+        ),
+        tool_id_characters=9,
+        tiers=_NO_TIERS,
+    ),
+)
+
+# A content is a text (400 "invalid type: sequence": github.com/QwenLM/qwen-code/pull/2320), so nothing is seen or heard.
+# What was thought comes back with each turn that called a tool, be it empty (400 otherwise: api-docs.deepseek.com,
+# thinking mode; anomalyco/opencode/issues/24722, deepseek-harness/discussions/739). JSON without a schema; a seed, more
+# than one choice, biases and calls one by one are not among its parameters (api-docs.deepseek.com/api).
+DEEPSEEK = OpenAIAdapter(
+    idiom=Idiom(
+        plain(
+            sent=("reasoning given back",),
+            refused=(
+                "image by address", "image as base64", "image in a tool's result", "JSON by schema", "logit_bias", "n",
+                "parallel tools off",
+            ),
+            dropped=("seed", "strict tools", "user"),
+        ),
+        tokens_field=_MAX_TOKENS,
+        thoughts="reasoning_content",
+        thinking_switch=True,
+        joins_texts=True,
+        stops_most=16,
+        tiers=_NO_TIERS,
+    )
+)  # fmt: skip
+
+XAI = OpenAIAdapter(idiom=Idiom(plain(), tiers=_NO_TIERS))
+
+# openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters.
+OPENROUTER = OpenAIAdapter(
+    idiom=Idiom(
+        plain(
+            sent=(
+                "document", "document by address", "audio", "reasoning given back", "prompt cache marks", "top_k",
+                "verbosity",
+            ),
+        ),
+        tokens_field=_MAX_TOKENS,
+        thoughts="reasoning_details",
+        effort_object=True,
+        efforts=MappingProxyType({"max": "xhigh"}),
+        cache_mark="cache_control",
+        tiers=_NO_TIERS,
+    )
+)  # fmt: skip
+
+# docs.together.ai/reference/chat-completions: log probabilities are asked for by a number there.
+TOGETHER = OpenAIAdapter(
+    idiom=Idiom(
+        plain(sent=("top_k",), refused=("logprobs",), dropped=("user",)), tokens_field=_MAX_TOKENS, tiers=_NO_TIERS
+    )
+)
+
+# docs.ollama.com/api/openai-compatibility lists what it takes; the rest it does not even refuse.
+OLLAMA = OpenAIAdapter(
+    idiom=Idiom(
+        plain(
+            refused=(
+                "logit_bias", "n", "parallel tools off", "tool choice none", "tool choice required",
+                "tool choice by name",
+            ),
+            dropped=("strict tools", "user"),
+        ),
+        tokens_field=_MAX_TOKENS,
+        tiers=_NO_TIERS,
+    )
+)  # fmt: skip
+
+# docs.vllm.ai: extra parameters, and the field in which reasoning goes both ways (vllm-project/vllm/issues/38488).
+VLLM = OpenAIAdapter(
+    idiom=Idiom(plain(sent=("audio", "reasoning given back", "top_k")), thoughts="reasoning", tiers=_NO_TIERS)
+)

@@ -1,0 +1,143 @@
+"""A prompt of the middle form as the body of a chat on OpenAI's wire: for clients of other wires."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oneflow_ai.core.abilities import SENT, fit
+from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool
+from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_turns import Turns, cache_mark
+
+WIRE = "openai"
+# A schema has a name on this wire.
+FORMAT_NAME = "answer"
+# Up to how many tokens of thinking each effort stands for; more is a high one. The least budget of Anthropic's wire is
+# 1,024 (its specification, 2026-11-23).
+_BUDGETS: tuple[tuple[int, Effort], ...] = ((0, "none"), (2_048, "low"), (8_192, "medium"))
+# What is sent as it is, where the server takes it: the field of the prompt, the wire's name of it, and the feature.
+_FIELDS = (
+    ("temperature", "temperature", "temperature"),
+    ("top_p", "top_p", "top_p"),
+    ("top_k", "top_k", "top_k"),
+    ("seed", "seed", "seed"),
+    ("presence_penalty", "presence_penalty", "presence_penalty"),
+    ("frequency_penalty", "frequency_penalty", "frequency_penalty"),
+    ("logit_bias", "logit_bias", "logit_bias"),
+    ("verbosity", "verbosity", "verbosity"),
+    ("user", "user", "user"),
+    ("cache_key", "prompt_cache_key", "prompt cache key"),
+)
+
+
+def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body, but for the model's name, and the client's own names of what was left out of it.
+
+    `seals` are the names of wires whose sealed reasoning is the server's own. Raises `Failure` (400) that names what
+    the server cannot be asked for.
+    """
+    idiom = idiom.at(model)
+    dropped = dict.fromkeys(fit(prompt, idiom.abilities, WIRE))
+    if len(prompt.stop) > idiom.stops_most:
+        words = f"the target's wire ({WIRE}) takes at most {idiom.stops_most} of them"
+        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
+    body: dict[str, Any] = {"messages": Turns(idiom, seals).of(prompt.messages)}
+    body |= _tools(prompt, idiom)
+    if prompt.format is not None:
+        body["response_format"] = _format(prompt.format)
+    if prompt.max_tokens is not None:
+        body[idiom.tokens_field] = prompt.max_tokens
+    for field, name, feature in _FIELDS:
+        value = getattr(prompt, field)
+        if value not in (None, "") and idiom.abilities[feature] is SENT:
+            body[name] = value
+    body |= _choices(prompt)
+    if idiom.takes_effort(model):
+        body |= _effort(prompt, idiom)
+    else:
+        dropped.update(dict.fromkeys(_asked(prompt)))
+    if prompt.service_tier in idiom.tiers:
+        body["service_tier"] = prompt.service_tier
+    elif prompt.service_tier:
+        dropped[prompt.param("service_tier")] = None
+    return body, tuple(dropped)
+
+
+def _tools(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
+    """Tools, and how they may be called; without any the wire refuses to be told of the latter."""
+    if not prompt.tools:
+        return {}
+    found: dict[str, Any] = {"tools": [_tool(tool, idiom) for tool in prompt.tools]}
+    if prompt.tool_choice == "tool":
+        found["tool_choice"] = {"type": "function", "function": {"name": prompt.tool_name}}
+    elif prompt.tool_choice:
+        found["tool_choice"] = prompt.tool_choice
+    parallel = prompt.parallel_tool_calls
+    if parallel is not None and idiom.abilities["parallel tools off"] is SENT:
+        found["parallel_tool_calls"] = parallel
+    return found
+
+
+def _tool(tool: Tool, idiom: Idiom) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.schema is not None:
+        function["parameters"] = tool.schema
+    if tool.strict is not None and idiom.abilities["strict tools"] is SENT:
+        function["strict"] = tool.strict
+    mark = cache_mark(tool.cache, idiom) if idiom.cache_mark == "cache_control" else {}
+    return {"type": "function", "function": function, **mark}
+
+
+def _format(wanted: Format) -> dict[str, Any]:
+    if wanted.schema is None:
+        return {"type": "json_object"}
+    schema: dict[str, Any] = {"name": wanted.name or FORMAT_NAME, "schema": wanted.schema}
+    if wanted.description:
+        schema["description"] = wanted.description
+    if wanted.strict is not None:
+        schema["strict"] = wanted.strict
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _choices(prompt: Prompt) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if prompt.stop:
+        found["stop"] = list(prompt.stop)
+    if prompt.n > 1:
+        found["n"] = prompt.n
+    if prompt.logprobs:
+        found["logprobs"] = True
+        if prompt.top_logprobs is not None:
+            found["top_logprobs"] = prompt.top_logprobs
+    return found
+
+
+def _effort(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
+    effort, tokens = prompt.effort, prompt.thinking_tokens
+    if effort is None and tokens is not None:
+        if tokens and idiom.effort_object:
+            return {"reasoning": {"max_tokens": tokens}}
+        effort = next((effort for most, effort in _BUDGETS if tokens <= most), "high")
+    if effort is None or idiom.abilities["reasoning effort"] is not SENT:
+        return {}
+    word = idiom.efforts.get(effort, effort)
+    if idiom.effort_object:
+        return {"reasoning": {"effort": word}}
+    if not idiom.thinking_switch:
+        return {"reasoning_effort": word}
+    if effort == "none":
+        return {"thinking": {"type": "disabled"}}
+    return {"thinking": {"type": "enabled"}, "reasoning_effort": word}
+
+
+def _asked(prompt: Prompt) -> list[str]:
+    """The client's names of the reasoning that it asks for; not to reason is what such a model does anyway."""
+    found = []
+    if prompt.effort not in (None, "none"):
+        found.append(prompt.param("effort"))
+    if prompt.thinking_tokens:
+        found.append(prompt.param("thinking_tokens"))
+    return found
