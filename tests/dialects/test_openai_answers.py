@@ -9,8 +9,9 @@ import pytest
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.events import End, Usage
 from oneflow_ai.core.failure import KINDS, Failure
-from oneflow_ai.dialects.openai import DONE, Encoder, failure_body, models_body, stream_end
-from tests.wire.requests import call_of
+from oneflow_ai.dialects.openai import Encoder, failure_body, models_body, stream_end
+from oneflow_ai.dialects.openai_writer import DONE
+from tests.wire.requests import call_of, target_of
 
 CHUNK = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "gpt-6-luna"}
 REQUEST = {"model": "text", "messages": [{"role": "user", "content": "hi"}], "stream": True}
@@ -90,7 +91,7 @@ def test_an_error_keeps_the_providers_own_code() -> None:
 
 def test_a_broken_stream_ends_with_an_error_event_and_no_mark() -> None:
     failure = Failure(kinds.UPSTREAM_STREAM_INTERRUPTED, "cut")
-    content = Encoder(call_of(REQUEST)).failure(failure)
+    content = Encoder(call_of(REQUEST), target_of("openai")).failure(failure)
     assert content == b"data: " + failure_body(failure) + b"\n\n"
     assert b"[DONE]" not in content
 

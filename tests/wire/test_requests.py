@@ -1,6 +1,7 @@
 """What is sent to a provider: valid by OpenAI's own specification, the client's fields kept, nothing of ours in it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,18 @@ COMPLETIONS: dict[str, dict[str, Any]] = {
 }
 
 
+EMBEDDINGS: dict[str, dict[str, Any]] = {
+    "plain": {"input": "a"},
+    "options": {"input": ["a", "b"], "dimensions": 256, "encoding_format": "base64", "user": "u-1"},
+    "tokens": {"input": [[1, 2], [3]]},
+}
+MODERATIONS: dict[str, dict[str, Any]] = {
+    "text": {"input": "a"},
+    "texts": {"input": ["a", "b"], "model": "moderation"},
+    "picture": {"input": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": PNG}}]},
+}
+
+
 @pytest.fixture(scope="module")
 def specification(shared_folder: Path) -> dict[str, Any]:
     """OpenAI's own specification, read once: it is large."""
@@ -103,6 +116,24 @@ def test_completions_are_valid(specification: dict[str, Any]) -> None:
     for name, body in COMPLETIONS.items():
         found = sent({"model": "text", **body}, operation=Operation.COMPLETION)
         assert list(mistakes(specification, "CreateCompletionRequest", found)) == [], name
+
+
+def test_embeddings_and_moderations_are_valid(specification: dict[str, Any]) -> None:
+    for name, body in EMBEDDINGS.items():
+        found = sent({"model": "embedding", **body}, operation=Operation.EMBEDDING)
+        assert list(mistakes(specification, "CreateEmbeddingRequest", found)) == [], name
+    for name, body in MODERATIONS.items():
+        found = sent(body, operation=Operation.MODERATION)
+        assert list(mistakes(specification, "CreateModerationRequest", found)) == [], name
+
+
+def test_chats_that_were_written_anew_are_valid(specification: dict[str, Any]) -> None:
+    """The same chats, as if a client of another wire had asked."""
+    for name, body in CHATS.items():
+        call = call_of({"model": "text", **body})
+        target = target_of("openai")
+        found = orjson.loads(target.adapter.request(replace(call, wire=""), target).body)
+        assert list(mistakes(specification, "CreateChatCompletionRequest", found)) == [], name
 
 
 def test_the_specification_finds_mistakes(specification: dict[str, Any]) -> None:
@@ -186,11 +217,17 @@ def test_headers_are_the_targets_own(kind: str) -> None:
             "https://r.openai.azure.com/openai/deployments/d/completions?api-version=2024-10-21",
         ),
         ("azure", "https://r.openai.azure.com/openai/v1", "d", "chat", "https://r.openai.azure.com/openai/v1/chat/completions"),
+        ("openai", None, "m", "embedding", "https://api.openai.com/v1/embeddings"),
+        ("openai", None, "m", "moderation", "https://api.openai.com/v1/moderations"),
+        (
+            "azure", "https://r.openai.azure.com", "d", "embedding",
+            "https://r.openai.azure.com/openai/deployments/d/embeddings?api-version=2024-10-21",
+        ),
     ],
 )  # fmt: skip
 def test_addresses(kind: str, base_url: str | None, model: str, operation: str, url: str) -> None:
     target = target_of(kind, model=model, base_url=base_url)
-    body: dict[str, Any] = {"model": "text", "messages": [USER], "prompt": "x"}
+    body: dict[str, Any] = {"model": "text", "messages": [USER], "prompt": "x", "input": "x"}
     request = target.adapter.request(call_of(body, Operation(operation)), target)
     assert request.url == url
     assert orjson.loads(request.body)["model"] == model

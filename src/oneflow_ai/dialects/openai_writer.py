@@ -84,11 +84,10 @@ class ChunkWriter:
 
     def feed(self, delta: Delta) -> bytes:
         """The chunks that one delta brings."""
-        begun = b""
         place = self._choices.get(delta.index)
+        begun = b""
         if place is None:
-            place = self._choices[delta.index] = _Place()
-            begun = self._chunk(delta.index, {"role": "assistant", "content": ""})
+            begun, place = self._begin(delta.index)
         kind = delta.kind
         if kind == "text":
             place.characters += len(delta.text)
@@ -102,7 +101,7 @@ class ChunkWriter:
         """The finish reason of each choice, usage with its cost where it was asked for, and the mark of the end."""
         pieces = []
         if not self._choices:
-            pieces.append(self.feed(Delta("text", "")))
+            pieces.append(self._begin(0)[0])
         for index, place in sorted(self._choices.items()):
             reason = orjson.dumps(_reason(end.reason, refused=place.refused))
             choice = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":%b}' % (index, reason)
@@ -111,6 +110,10 @@ class ChunkWriter:
             told = orjson.dumps({**usage_object(usage), "cost": usd_float(cost_nanos)})
             pieces.append(self._head + b'],"usage":' + told + _tier(usage) + b"}\n\n")
         return b"".join((*pieces, DONE))
+
+    def _begin(self, index: int) -> tuple[bytes, _Place]:
+        place = self._choices[index] = _Place()
+        return self._chunk(index, {"role": "assistant", "content": ""}), place
 
     def _chunk(self, index: int, fields: Mapping[str, Any], logprobs: Any = None) -> bytes:
         return b'%b{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":null}%b' % (

@@ -39,7 +39,7 @@ class OpenAIAdapter:
 
     `stream_usage` is False where `stream_options` is refused: usage then comes unasked. `renamed` maps a field's name
     to the one that a provider knows it by. `deployments` puts the model into the path, as Azure has it. `idiom` is how
-    a prompt of another wire is written for it.
+    a prompt of another wire is written for it; the table of translations shows its abilities.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class OpenAIAdapter:
         self._stream_usage = stream_usage
         self._deployments = deployments
         self._renamed = renamed or {}
-        self._idiom = idiom or Idiom()
+        self.idiom = idiom or Idiom()
 
     def request(self, call: Call, target: Target) -> HttpRequest:
         """The call's own body with the target's model in its place; unknown fields are kept, in their order.
@@ -97,7 +97,7 @@ class OpenAIAdapter:
 
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
-        body, dropped = body_of(call.prompt(), self._idiom, target.model, seals)
+        body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
         return {"model": target.model, **body}, dropped
 
     def _url(self, target: Target, path: str) -> str:
