@@ -1,4 +1,4 @@
-"""Embeddings and moderations through the whole gateway: what reaches the provider, and what the client gets and pays."""
+"""Embeddings and moderations through the whole gateway: what reaches the provider, what the client gets and pays."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ async def test_embeddings_pass_as_they_are_and_cost_their_input(tmp_path: Path) 
         reply = await gateway.post("/v1/embeddings", orjson.dumps(body))
         assert (reply.status, reply.json) == (200, EMBEDDINGS)
         assert float(reply.headers["x-oneflow-cost-usd"]) == 7 / 1_000_000
-        assert (reply.headers["x-oneflow-provider"], reply.headers["x-oneflow-model"]) == ("sim", "text-embedding-3-small")
+        assert (reply.headers["x-oneflow-provider"], reply.headers["x-oneflow-model"]) == (
+            "sim",
+            "text-embedding-3-small",
+        )
         assert "x-oneflow-estimated" not in reply.headers
         await gateway.quiet()
     (request,) = requests

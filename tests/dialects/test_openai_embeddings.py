@@ -21,6 +21,9 @@ from tests.wire.requests import MODEL, call_of, target_of
 FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=8)
 
 
+USED, ENDED = Usage(7), End()
+
+
 def embed(**fields: Any) -> Call:
     return call_of({"model": "embedding", "input": "a", **fields}, Operation.EMBEDDING)
 
@@ -29,7 +32,7 @@ def moderate(**fields: Any) -> Call:
     return call_of({"input": "a", **fields}, Operation.MODERATION)
 
 
-def answer(call: Call, *vectors: Vector, usage: Usage = Usage(7), end: End = End()) -> dict[str, Any]:
+def answer(call: Call, *vectors: Vector, usage: Usage = USED, end: End = ENDED) -> dict[str, Any]:
     writer = encoder(call, target_of("openai"))
     assert b"".join(map(writer.feed, vectors)) == b""
     found: dict[str, Any] = json.loads(writer.end(end, usage, 5))
@@ -118,10 +121,13 @@ PIXEL = (
 @pytest.mark.parametrize(
     "given",
     [
-        "a", "", ["a", "b"], [{"type": "text", "text": "a"}],
+        "a",
+        "",
+        ["a", "b"],
+        [{"type": "text", "text": "a"}],
         [{"type": "image_url", "image_url": {"url": PIXEL}}, {"type": "text", "text": ""}],
     ],
-)  # fmt: skip
+)
 def test_moderations_are_accepted_as_they_are(given: Any) -> None:
     call = moderate(input=given, model="openai/omni-moderation-latest")
     assert (call.body["input"], call.operation, call.wire) == (given, Operation.MODERATION, "openai")
@@ -141,12 +147,16 @@ def test_a_moderation_without_a_model_takes_the_route() -> None:
         ({"input": [{"type": "text"}]}, "invalid_type", "input[0]"),
         ({"input": [{"type": "video"}]}, "invalid_type", "input[0]"),
         ({"input": [{"type": "image_url"}]}, "invalid_image_url", "input[0].image_url"),
-        ({"input": [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/a"}}]}, "invalid_image_url", "input[0].image_url"),
+        (
+            {"input": [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/a"}}]},
+            "invalid_image_url",
+            "input[0].image_url",
+        ),
         ({"input": ["a"] * 2049}, "too_many_items", "input"),
         ({"model": 7}, "invalid_type", "model"),
         ({"stream": True}, "invalid_value", "stream"),
     ],
-)  # fmt: skip
+)
 def test_bad_moderations_are_refused(fields: dict[str, Any], code: str, param: str) -> None:
     with pytest.raises(Failure) as caught:
         moderate(**fields)

@@ -1,4 +1,4 @@
-"""Answers of other wires as OpenAI's clients get them: each chunk and the whole, to the letter and to their own models."""
+"""Answers of other wires as OpenAI's clients get them, chunk by chunk and whole: to the letter, and valid to them."""
 
 import json
 from dataclasses import replace
@@ -26,6 +26,7 @@ TOLD = {
     "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 2, "audio_tokens": 0},
     "completion_tokens_details": {"reasoning_tokens": 7, "audio_tokens": 0},
 }
+STOP = End("stop")
 ROLE = {"role": "assistant", "content": ""}
 TOOLS = (
     Delta("tool_call", "f", tool_index=3, tool_id="toolu_1"),
@@ -45,7 +46,7 @@ SEALED = {"extra_content": {"google": {"thought_signature": "of:gemini:s"}}}
 
 
 def streamed(
-    *events: Event, end: End = End("stop"), usage: Usage = USAGE, cost_nanos: int = 0, **fields: Any
+    *events: Event, end: End = STOP, usage: Usage = USAGE, cost_nanos: int = 0, **fields: Any
 ) -> list[dict[str, Any]]:
     """The chunks of a stream that these events make; it asserts that it ends with the mark, and that they are valid."""
     call = call_of({**ASKED, "stream": True, **fields})
@@ -61,13 +62,13 @@ def streamed(
     return chunks
 
 
-def choices(*events: Event, end: End = End("stop"), **fields: Any) -> list[dict[str, Any]]:
+def choices(*events: Event, end: End = STOP, **fields: Any) -> list[dict[str, Any]]:
     """The choices that chunks bring, without what says nothing."""
     found = [chunk["choices"][0] for chunk in streamed(*events, end=end, **fields)]
     return [{name: value for name, value in choice.items() if value not in (None, 0)} for choice in found]
 
 
-def whole(*events: Event, end: End = End("stop"), usage: Usage = USAGE, **fields: Any) -> dict[str, Any]:
+def whole(*events: Event, end: End = STOP, usage: Usage = USAGE, **fields: Any) -> dict[str, Any]:
     """The whole answer that these events make; it asserts that it is valid."""
     writer = encoder(call_of({**ASKED, **fields}), target_of("openai"))
     assert b"".join(map(writer.feed, events)) == b""
@@ -76,7 +77,7 @@ def whole(*events: Event, end: End = End("stop"), usage: Usage = USAGE, **fields
     return found
 
 
-def message(*events: Event, end: End = End("stop"), **fields: Any) -> dict[str, Any]:
+def message(*events: Event, end: End = STOP, **fields: Any) -> dict[str, Any]:
     (choice,) = whole(*events, end=end, **fields)["choices"]
     return {name: value for name, value in choice["message"].items() if value is not None}
 
@@ -114,7 +115,7 @@ def test_a_whole_text() -> None:
 
 
 def test_usage_is_told_in_a_stream_where_it_was_asked_for() -> None:
-    asked = {"stream_options": {"include_usage": True}}
+    asked: dict[str, Any] = {"stream_options": {"include_usage": True}}
     chunks = streamed(Delta("text", "a"), cost_nanos=1_234_000, **asked)
     assert [chunk["usage"] for chunk in chunks[:-1]] == [None, None, None]
     assert chunks[-1]["choices"] == []
@@ -125,7 +126,7 @@ def test_usage_is_told_in_a_stream_where_it_was_asked_for() -> None:
 
 def test_a_tier_that_the_wire_does_not_know_is_not_told() -> None:
     assert "service_tier" not in whole(usage=replace(USAGE, service_tier="standard"))
-    asked = {"stream_options": {"include_usage": True}}
+    asked: dict[str, Any] = {"stream_options": {"include_usage": True}}
     assert "service_tier" not in streamed(usage=replace(USAGE, service_tier=None), **asked)[-1]
 
 

@@ -73,7 +73,9 @@ def test_log_probabilities() -> None:
     assert (text, told.kind, told.index, json.loads(told.text)) == (Delta("text", "a", 1), "logprobs", 1, tokens)
 
 
-@pytest.mark.parametrize("logprobs", [{}, {"content": None}, {"content": []}, {"tokens": ["a"]}, [], 7, {"content": DEEP}])
+@pytest.mark.parametrize(
+    "logprobs", [{}, {"content": None}, {"content": []}, {"tokens": ["a"]}, [], 7, {"content": DEEP}]
+)
 def test_odd_log_probabilities_are_none(logprobs: Any) -> None:
     assert of({}, logprobs=logprobs) == []
 

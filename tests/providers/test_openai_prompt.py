@@ -114,7 +114,9 @@ def test_a_round_of_tools() -> None:
         ToolResult("toolu_3", (Text("see"), Document(data="AAAA", media_type="application/pdf"))),
         ToolResult("toolu_4", ()),
     )
-    assert messages_of(Message("assistant", (Text("Hm"), call, ToolCall("toolu_2", "g", ""))), Message("user", results)) == [
+    assert messages_of(
+        Message("assistant", (Text("Hm"), call, ToolCall("toolu_2", "g", ""))), Message("user", results)
+    ) == [
         {
             "role": "assistant",
             "content": "Hm",
@@ -143,8 +145,14 @@ def test_a_round_of_tools() -> None:
 @pytest.mark.parametrize(
     ("part", "written"),
     [
-        (Image(url="https://a/b.png", detail="low"), {"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": "low"}}),
-        (Image(data="AAAA", media_type="image/png"), {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}),
+        (
+            Image(url="https://a/b.png", detail="low"),
+            {"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": "low"}},
+        ),
+        (
+            Image(data="AAAA", media_type="image/png"),
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        ),
         (Audio("AAAA", "wav"), {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}),
         (
             Document(data="AAAA", media_type="application/pdf", name="a.pdf"),
@@ -153,7 +161,7 @@ def test_a_round_of_tools() -> None:
         (Document(text="words", name="a.txt"), {"type": "text", "text": "a.txt\n\nwords"}),
         (Text("a", "1h"), {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}),
     ],
-)  # fmt: skip
+)
 def test_parts(part: Part, written: dict[str, Any]) -> None:
     assert content_of(Text("see"), part) == [{"type": "text", "text": "see"}, written]
 
@@ -250,10 +258,13 @@ def test_a_budget_is_the_effort_that_comes_nearest(tokens: int, effort: str) -> 
     [
         (Prompt((HI,), thinking_tokens=0), ()),
         (Prompt((HI,), effort="none"), ()),
-        (Prompt((HI,), thinking_tokens=5000, params={"thinking_tokens": "thinking.budget_tokens"}), ("thinking.budget_tokens",)),
+        (
+            Prompt((HI,), thinking_tokens=5000, params={"thinking_tokens": "thinking.budget_tokens"}),
+            ("thinking.budget_tokens",),
+        ),
         (Prompt((HI,), effort="low"), ("effort",)),
     ],
-)  # fmt: skip
+)
 def test_a_model_that_does_not_reason_is_not_told_to(prompt: Prompt, dropped: tuple[str, ...]) -> None:
     assert sent(prompt, model="gpt-4.1") == sent(Prompt((HI,)))
     assert request_of(prompt, model="gpt-4.1").dropped == dropped

@@ -60,10 +60,17 @@ def test_usage_with_what_there_never_is() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"<html>", b"[]", b"{}", b'{"data":{}}', b'{"error":{"message":"no"}}', b'{"error":{"message":"no"},"data":[]}',
-        b'{"detail":"no"}', b'{"data":[',
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"data":{}}',
+        b'{"error":{"message":"no"}}',
+        b'{"error":{"message":"no"},"data":[]}',
+        b'{"detail":"no"}',
+        b'{"data":[',
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("raw", [True, False])
 def test_what_is_no_answer_is_a_failure(body: bytes, raw: bool) -> None:
     (end,) = decode(body, raw=raw)
@@ -72,9 +79,20 @@ def test_what_is_no_answer_is_a_failure(body: bytes, raw: bool) -> None:
 
 @pytest.mark.parametrize(
     "item",
-    [None, 7, [], {}, {"embedding": None}, {"embedding": ["x"]}, {"embedding": [None]}, {"embedding": "AA=A"},
-     {"embedding": "AAA="}, {"embedding": "ü"}, {"embedding": [True]}],
-)  # fmt: skip
+    [
+        None,
+        7,
+        [],
+        {},
+        {"embedding": None},
+        {"embedding": ["x"]},
+        {"embedding": [None]},
+        {"embedding": "AA=A"},
+        {"embedding": "AAA="},
+        {"embedding": "ü"},
+        {"embedding": [True]},
+    ],
+)
 def test_an_odd_vector_is_a_failure(item: Any) -> None:
     (end,) = decode(encoded(data=[item]))
     assert isinstance(end, End) and end.failure is not None

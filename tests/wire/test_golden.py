@@ -28,12 +28,13 @@ def body_of(file: dict[str, Any]) -> bytes:
 def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
     """The events that the file expects, of the raw or of the middle form."""
     expected = file["expected"]
+    reason = expected["end"]["reason"] if raw else expected.get("middle_reason", expected["end"]["reason"])
     return {
         "raw": "".join(expected["raw"]).encode() if raw else b"",
         "content_events": expected["content_events"] if raw else 0,
         "deltas": [] if raw else [Delta(*delta) for delta in expected["deltas"]],
         "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
-        "end": expected["end"],
+        "end": expected["end"] | {"reason": reason},
     }
 
 

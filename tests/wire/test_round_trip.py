@@ -36,7 +36,7 @@ from tests.wire.test_recordings import answers, is_stream
 
 HI = {"role": "user", "content": "Hi"}
 MODEL = "gpt-6-luna"
-WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 SAID = WORDS.filter(bool)
 NAMES = st.text("abcXYZ_09", min_size=1, max_size=8)
 FLAGS = st.none() | st.booleans()
@@ -52,7 +52,9 @@ def parts(marks: Sequence[str], *, by_address: bool) -> st.SearchStrategy[Part]:
     found: list[st.SearchStrategy[Part]] = [
         st.builds(Text, WORDS, cache),
         st.builds(Image, url=st.just("https://example.com/a.png?b=c"), detail=details, cache=cache),
-        st.builds(Image, data=BASE64, media_type=st.sampled_from(["image/png", "image/jpeg"]), detail=details, cache=cache),
+        st.builds(
+            Image, data=BASE64, media_type=st.sampled_from(["image/png", "image/jpeg"]), detail=details, cache=cache
+        ),
         st.builds(Audio, BASE64, st.sampled_from(["wav", "mp3"])),
         st.builds(Document, data=BASE64, media_type=st.just("application/pdf"), name=SAID, cache=cache),
     ]
@@ -72,7 +74,9 @@ def conversations(draw: st.DrawFn, marks: Sequence[str], *, sealed: bool) -> tup
                 texts = draw(st.lists(st.builds(Text, WORDS, st.sampled_from(["", *marks])), min_size=1, max_size=3))
                 turns.append(Message("system", tuple(texts)))
             case "user":
-                turns.append(Message("user", tuple(draw(st.lists(said, min_size=1, max_size=3))), draw(st.just("") | NAMES)))
+                turns.append(
+                    Message("user", tuple(draw(st.lists(said, min_size=1, max_size=3))), draw(st.just("") | NAMES))
+                )
             case "assistant":
                 turns.append(Message("assistant", (*draw(thoughts(sealed)), *draw(answer_texts()))))
             case _:
@@ -96,7 +100,7 @@ def answer_texts() -> st.SearchStrategy[tuple[Part, ...]]:
 
 
 def thoughts(sealed: bool) -> st.SearchStrategy[tuple[Part, ...]]:
-    """Blocks of reasoning that a server of this wire sealed; none for OpenAI itself, whose wire has no place for them."""
+    """Blocks of reasoning that a server of this wire sealed; OpenAI's own wire has no place for them."""
     if not sealed:
         return st.just(())
     block = st.builds(_block, SAID, st.booleans(), NAMES, st.integers(0, 5))
@@ -140,7 +144,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
         cache_key=draw(WORDS),
     )
     if draw(st.booleans()):
-        choice = draw(st.sampled_from(["", "auto", "none", "required", "tool"]))
+        choice: Any = draw(st.sampled_from(["", "auto", "none", "required", "tool"]))
         tools = draw(TOOLS)
         named = tools[0].name if choice == "tool" else ""
         prompt = replace(prompt, tools=tools, tool_choice=choice, tool_name=named, parallel_tool_calls=draw(FLAGS))
@@ -206,7 +210,9 @@ def answers_of(draw: st.DrawFn) -> list[Delta]:
     calls = draw(st.lists(st.integers(0, 9), unique=True, max_size=3))
     found += [Delta("tool_call", draw(NAMES), tool_index=call, tool_id=f"toolu_{call}") for call in calls]
     if calls:
-        found += draw(st.lists(st.builds(Delta, st.just("tool_arguments"), SAID, tool_index=st.sampled_from(calls)), max_size=5))
+        found += draw(
+            st.lists(st.builds(Delta, st.just("tool_arguments"), SAID, tool_index=st.sampled_from(calls)), max_size=5)
+        )
     return found
 
 

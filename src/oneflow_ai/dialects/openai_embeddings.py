@@ -102,9 +102,7 @@ class Encoder:
             for vector in sorted(self._vectors, key=lambda vector: vector.index)
         ]
         told = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens + usage.output_tokens}
-        return orjson.dumps(
-            {"object": "list", "data": data, "model": end.model or self._target.model, "usage": told}
-        )
+        return orjson.dumps({"object": "list", "data": data, "model": end.model or self._target.model, "usage": told})
 
     def failure(self, failure: Failure) -> bytes:
         """Nothing: these answers are whole, so that a failure is never told within one."""

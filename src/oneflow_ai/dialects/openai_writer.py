@@ -75,9 +75,10 @@ class ChunkWriter:
         self._hides = hides_reasoning(call.body)
         self._include_usage = call.include_usage
         self._choices: dict[int, _Place] = {}
-        self._head = (
-            b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":['
-            % (orjson.dumps(frame.id), frame.created, orjson.dumps(frame.model))
+        self._head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":[' % (
+            orjson.dumps(frame.id),
+            frame.created,
+            orjson.dumps(frame.model),
         )
         # As OpenAI's own: where usage is asked for, every chunk before the last has none.
         self._tail = b'],"usage":null}\n\n' if call.include_usage else b"]}\n\n"

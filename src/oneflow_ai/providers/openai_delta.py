@@ -63,7 +63,7 @@ def has_content(delta: dict[str, Any]) -> bool:
 
 
 class Deltas:
-    """Turns the choices of one answer into the middle form; it remembers which tool calls have begun, and who refused."""
+    """Turns the choices of one answer into the middle form; remembers which tool calls have begun, and a refusal."""
 
     __slots__ = ("_choices", "_refused", "_stop_sequence")
 

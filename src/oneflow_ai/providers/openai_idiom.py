@@ -1,4 +1,4 @@
-"""What a server of OpenAI's chat wire can be asked for, and how it wants that written: OpenAI's own way, unless told."""
+"""What a server of OpenAI's chat wire can be asked for, and how it wants that written."""
 
 from __future__ import annotations
 
@@ -76,15 +76,15 @@ class Idiom:
     """How one server of this wire wants a prompt written.
 
     `tokens_field` bounds an answer. `thoughts` is the field of a message that gives reasoning back; empty: none.
-    `efforts` maps an effort to the server's own word, where that is another; `effort_object` says that effort and budget
-    stand in `reasoning`; `thinking_switch` that `thinking` turns reasoning on and off. `cache_mark` is the field of a
-    part that ends what is cached. `joins_texts`: a content is one text, not parts. `tool_id_characters`: ids of tool
-    calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
-    `reasoning_models` tells the models that take an effort by their names, `marking_models` those that take cache marks;
-    None: all, or the server sees to it.
+    `efforts` maps an effort to the server's own word, where that is another; `effort_object` says that effort and
+    budget stand in `reasoning`; `thinking_switch` that `thinking` turns reasoning on and off. `cache_mark` is the field
+    of a part that ends what is cached. `joins_texts`: a content is one text, not parts. `tool_id_characters`: ids of
+    tool calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
+    `reasoning_models` tells by their names the models that take an effort, `marking_models` those that take cache
+    marks; None: all, or the server sees to it.
     """
 
-    abilities: Abilities = ABILITIES
+    abilities: Abilities = field(default_factory=lambda: ABILITIES)
     tokens_field: str = "max_completion_tokens"
     thoughts: Thoughts = ""
     efforts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

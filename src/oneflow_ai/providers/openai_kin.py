@@ -23,9 +23,7 @@ AZURE = OpenAIAdapter(deployments=True, idiom=Idiom(plain(dropped=("prompt cache
 
 # console.groq.com/docs/openai: these are answered with 400.
 GROQ = OpenAIAdapter(
-    idiom=Idiom(
-        plain(sent=("service_tier",), refused=("logprobs", "logit_bias", "n")), tiers=frozenset({"flex"})
-    )
+    idiom=Idiom(plain(sent=("service_tier",), refused=("logprobs", "logit_bias", "n")), tiers=frozenset({"flex"}))
 )
 
 # Mistral sends usage in its last chunk unasked and refuses what it does not know, `max_completion_tokens` among it
@@ -38,15 +36,13 @@ MISTRAL = OpenAIAdapter(
     idiom=Idiom(
         plain(refused=("logprobs", "logit_bias"), dropped=("user",)),
         tokens_field=_MAX_TOKENS,
-        efforts=MappingProxyType(
-            {"minimal": "none", "low": "high", "medium": "high", "xhigh": "high", "max": "high"}
-        ),
+        efforts=MappingProxyType({"minimal": "none", "low": "high", "medium": "high", "xhigh": "high", "max": "high"}),
         tool_id_characters=9,
         tiers=_NO_TIERS,
     ),
 )
 
-# A content is a text (400 "invalid type: sequence": github.com/QwenLM/qwen-code/pull/2320), so nothing is seen or heard.
+# A content is a text (400 "invalid type: sequence": github.com/QwenLM/qwen-code/pull/2320): nothing is seen or heard.
 # What was thought comes back with each turn that called a tool, be it empty (400 otherwise: api-docs.deepseek.com,
 # thinking mode; anomalyco/opencode/issues/24722, deepseek-harness/discussions/739). JSON without a schema; a seed, more
 # than one choice, biases and calls one by one are not among its parameters (api-docs.deepseek.com/api).

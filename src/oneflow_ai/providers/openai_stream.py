@@ -287,4 +287,3 @@ def _known(usage: Usage | None) -> list[Usage]:
 
 def _repeated(chunk: dict[str, Any]) -> dict[str, Any]:
     return {name: chunk[name] for name in _CLOSING_FIELDS if type(chunk.get(name, ...)) in _SCALARS}
-

@@ -23,7 +23,7 @@ from oneflow_ai.core.prompt import (
 )
 from oneflow_ai.providers.openai_idiom import Idiom
 
-# OpenAI refuses longer ids of tool calls ("Expected a string with maximum length 40", community.openai.com, 2026-11-26).
+# OpenAI refuses longer ids of tool calls ("expected a string with maximum length 40", community.openai.com).
 TOOL_ID_CHARACTERS_MOST = 40
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BREAK = "\n\n"

@@ -46,9 +46,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             requests_per_minute=60,
         ),
         "groq": Row(openai_kin.GROQ, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        "mistral": Row(
-            openai_kin.MISTRAL, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", tasks=_TEXT_AND_VECTORS
-        ),
+        "mistral": Row(openai_kin.MISTRAL, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", tasks=_TEXT_AND_VECTORS),
         "deepseek": Row(openai_kin.DEEPSEEK, "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
         "xai": Row(openai_kin.XAI, "https://api.x.ai/v1", "XAI_API_KEY"),
         "openrouter": Row(
