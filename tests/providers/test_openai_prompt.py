@@ -1,16 +1,11 @@
-"""Prompts of other wires as chats of OpenAI's: what is sent, left out and refused, and how each server wants it."""
+"""Prompts of other wires as chats of OpenAI's own: what is sent, what is left out and told, and what is refused."""
 
-import json
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from oneflow_ai.core.abilities import FEATURES
-from oneflow_ai.core.call import Call
-from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.prompt import (
     Audio,
     Document,
@@ -27,59 +22,26 @@ from oneflow_ai.core.prompt import (
     ToolResult,
 )
 from oneflow_ai.providers.openai import OpenAIAdapter
-from oneflow_ai.providers.openai_idiom import ABILITIES, PLAIN, Idiom
+from oneflow_ai.providers.openai_idiom import ABILITIES, PLAIN
 from oneflow_ai.providers.table import TABLE
-from tests.wire.requests import MODEL, call_of, target_of
+from tests.wire.prompts import content_of, messages_of, refused, request_for, written
+from tests.wire.requests import MODEL
 
 HI = Message("user", (Text("Hi"),))
-KINDS = [kind for kind, row in TABLE.items() if isinstance(row.adapter, OpenAIAdapter)]
-SEAL = json.dumps({"type": "reasoning.text", "signature": "s", "format": "x-v1", "index": 0}, separators=(",", ":"))
-DARK = json.dumps({"type": "reasoning.encrypted", "data": "d", "id": "rs_1", "index": 1}, separators=(",", ":"))
-
-
-def request_of(prompt: Prompt, kind: str = "openai", model: str = MODEL, **fields: Any) -> HttpRequest:
-    """The request for a call of another dialect whose prompt this is."""
-    call: Call = call_of({"model": "text", "messages": [{"role": "user", "content": "Hi"}], **fields})
-    call = replace(call, dialect="anthropic", wire="anthropic", read=lambda body: prompt)
-    target = target_of(kind, model=model)
-    return target.adapter.request(call, target)
-
-
-def sent(prompt: Prompt, kind: str = "openai", model: str = MODEL) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(request_of(prompt, kind, model).body)
-    assert found.pop("model") == model
-    return found
-
-
-def messages_of(*messages: Message, kind: str = "openai", model: str = MODEL) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = sent(Prompt(messages), kind, model)["messages"]
-    return found
-
-
-def content_of(*parts: Part, kind: str = "openai") -> Any:
-    (message,) = messages_of(Message("user", parts), kind=kind)
-    return message["content"]
-
-
-def refused(prompt: Prompt, kind: str = "openai") -> str | None:
-    with pytest.raises(Failure) as caught:
-        request_of(prompt, kind)
-    assert caught.value.kind is UNSUPPORTED_PARAMETER
-    return caught.value.param
 
 
 def test_a_plain_prompt() -> None:
-    assert sent(Prompt((HI,))) == {"messages": [{"role": "user", "content": "Hi"}]}
+    assert written(Prompt((HI,))) == {"messages": [{"role": "user", "content": "Hi"}]}
 
 
 def test_a_stream_is_asked_for_with_its_usage() -> None:
-    assert orjson.loads(request_of(Prompt((HI,)), stream=True).body) == {
+    assert orjson.loads(request_for(Prompt((HI,)), stream=True).body) == {
         "model": MODEL,
         "messages": [{"role": "user", "content": "Hi"}],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert "stream_options" not in orjson.loads(request_of(Prompt((HI,)), "mistral", stream=True).body)
+    assert "stream_options" not in orjson.loads(request_for(Prompt((HI,)), "mistral", stream=True).body)
 
 
 def test_every_feature_has_an_ability() -> None:
@@ -175,82 +137,63 @@ def test_long_ids_of_tool_calls_are_shortened_alike() -> None:
     assert len(result["tool_call_id"]) <= 40
 
 
-def test_fields() -> None:
-    prompt = Prompt(
-        (HI,),
-        tools=(Tool("f", "Does f", {"type": "object"}, True), Tool("g")),
-        tool_choice="tool",
-        tool_name="f",
-        parallel_tool_calls=False,
-        max_tokens=64,
-        temperature=0.0,
-        top_p=0.5,
-        stop=("a", "b"),
-        seed=0,
-        n=2,
-        presence_penalty=0.0,
-        frequency_penalty=0.5,
-        logit_bias={"5": 1},
-        logprobs=True,
-        top_logprobs=0,
-        format=Format({"type": "object"}, "x", "An x", True),
-        effort="low",
-        verbosity="low",
-        service_tier="flex",
-        user="u",
-        cache_key="k",
-    )
-    assert sent(prompt) == {
+@pytest.mark.parametrize(
+    ("prompt", "fields"),
+    [
+        (
+            Prompt((HI,), max_tokens=64, temperature=0.0, top_p=0.5, seed=0),
+            {"max_completion_tokens": 64, "temperature": 0.0, "top_p": 0.5, "seed": 0},
+        ),
+        (Prompt((HI,), stop=("a", "b"), n=2), {"stop": ["a", "b"], "n": 2}),
+        (
+            Prompt((HI,), presence_penalty=0.0, frequency_penalty=0.5, logit_bias={"5": 1}),
+            {"presence_penalty": 0.0, "frequency_penalty": 0.5, "logit_bias": {"5": 1}},
+        ),
+        (Prompt((HI,), logprobs=True, top_logprobs=0), {"logprobs": True, "top_logprobs": 0}),
+        (Prompt((HI,), logprobs=True), {"logprobs": True}),
+        (
+            Prompt((HI,), effort="low", verbosity="low", service_tier="flex"),
+            {"reasoning_effort": "low", "verbosity": "low", "service_tier": "flex"},
+        ),
+        (Prompt((HI,), user="u", cache_key="k"), {"user": "u", "prompt_cache_key": "k"}),
+    ],
+)
+def test_fields(prompt: Prompt, fields: dict[str, Any]) -> None:
+    assert written(prompt) == {"messages": [{"role": "user", "content": "Hi"}], **fields}
+    assert request_for(prompt).dropped == ()
+
+
+def test_tools() -> None:
+    tools = (Tool("f", "Does f", {"type": "object"}, True), Tool("g"))
+    prompt = Prompt((HI,), tools=tools, tool_choice="tool", tool_name="f", parallel_tool_calls=False)
+    function = {"name": "f", "description": "Does f", "parameters": {"type": "object"}, "strict": True}
+    assert written(prompt) == {
         "messages": [{"role": "user", "content": "Hi"}],
-        "tools": [
-            {
-                "type": "function",
-                "function": {"name": "f", "description": "Does f", "parameters": {"type": "object"}, "strict": True},
-            },
-            {"type": "function", "function": {"name": "g"}},
-        ],
+        "tools": [{"type": "function", "function": function}, {"type": "function", "function": {"name": "g"}}],
         "tool_choice": {"type": "function", "function": {"name": "f"}},
         "parallel_tool_calls": False,
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "x", "schema": {"type": "object"}, "description": "An x", "strict": True},
-        },
-        "max_completion_tokens": 64,
-        "temperature": 0.0,
-        "top_p": 0.5,
-        "seed": 0,
-        "presence_penalty": 0.0,
-        "frequency_penalty": 0.5,
-        "logit_bias": {"5": 1},
-        "verbosity": "low",
-        "user": "u",
-        "prompt_cache_key": "k",
-        "stop": ["a", "b"],
-        "n": 2,
-        "logprobs": True,
-        "top_logprobs": 0,
-        "reasoning_effort": "low",
-        "service_tier": "flex",
     }
-    assert request_of(prompt).dropped == ()
 
 
 def test_a_choice_of_tools_without_any_is_not_told() -> None:
-    assert sent(Prompt((HI,), tool_choice="auto", parallel_tool_calls=False)) == sent(Prompt((HI,)))
+    assert written(Prompt((HI,), tool_choice="auto", parallel_tool_calls=False)) == written(Prompt((HI,)))
 
 
 def test_formats() -> None:
-    assert sent(Prompt((HI,), format=Format()))["response_format"] == {"type": "json_object"}
-    schema = sent(Prompt((HI,), format=Format({})))["response_format"]["json_schema"]
+    assert written(Prompt((HI,), format=Format()))["response_format"] == {"type": "json_object"}
+    schema = written(Prompt((HI,), format=Format({})))["response_format"]["json_schema"]
     assert schema == {"name": "answer", "schema": {}}
+    whole = Format({"type": "object"}, "x", "An x", True)
+    schema = written(Prompt((HI,), format=whole))["response_format"]["json_schema"]
+    assert schema == {"name": "x", "schema": {"type": "object"}, "description": "An x", "strict": True}
 
 
 @pytest.mark.parametrize(
     ("tokens", "effort"), [(0, "none"), (1, "low"), (2048, "low"), (2049, "medium"), (8192, "medium"), (30_000, "high")]
 )
 def test_a_budget_is_the_effort_that_comes_nearest(tokens: int, effort: str) -> None:
-    assert sent(Prompt((HI,), thinking_tokens=tokens))["reasoning_effort"] == effort
-    assert sent(Prompt((HI,), thinking_tokens=tokens, effort="max"))["reasoning_effort"] == "max"
+    assert written(Prompt((HI,), thinking_tokens=tokens))["reasoning_effort"] == effort
+    assert written(Prompt((HI,), thinking_tokens=tokens, effort="max"))["reasoning_effort"] == "max"
 
 
 @pytest.mark.parametrize(
@@ -266,8 +209,8 @@ def test_a_budget_is_the_effort_that_comes_nearest(tokens: int, effort: str) -> 
     ],
 )
 def test_a_model_that_does_not_reason_is_not_told_to(prompt: Prompt, dropped: tuple[str, ...]) -> None:
-    assert sent(prompt, model="gpt-4.1") == sent(Prompt((HI,)))
-    assert request_of(prompt, model="gpt-4.1").dropped == dropped
+    assert written(prompt, model="gpt-4.1") == written(Prompt((HI,)))
+    assert request_for(prompt, model="gpt-4.1").dropped == dropped
 
 
 @pytest.mark.parametrize(
@@ -275,8 +218,8 @@ def test_a_model_that_does_not_reason_is_not_told_to(prompt: Prompt, dropped: tu
 )
 def test_cache_marks_go_to_models_that_take_them(model: str, marked: bool) -> None:
     prompt = Prompt((Message("user", (Text("a", "5m"),)),))
-    assert ("prompt_cache_breakpoint" in str(sent(prompt, model=model))) is marked
-    assert request_of(prompt, model=model).dropped == (() if marked else ("cache_control",))
+    assert ("prompt_cache_breakpoint" in str(written(prompt, model=model))) is marked
+    assert request_for(prompt, model=model).dropped == (() if marked else ("cache_control",))
 
 
 def test_what_is_left_out_is_told() -> None:
@@ -288,7 +231,7 @@ def test_what_is_left_out_is_told() -> None:
         metadata={"a": "b"},
         params={"top_k": "topK"},
     )
-    assert request_of(prompt).dropped == ("messages", "show_reasoning", "topK", "metadata", "service_tier")
+    assert request_for(prompt).dropped == ("messages", "show_reasoning", "topK", "metadata", "service_tier")
 
 
 @pytest.mark.parametrize(
@@ -302,128 +245,3 @@ def test_what_is_left_out_is_told() -> None:
 )
 def test_what_has_no_place_is_refused(prompt: Prompt, param: str) -> None:
     assert refused(prompt) == param
-
-
-# ---- servers that differ
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_server_is_sent_a_conversation_with_tools(kind: str) -> None:
-    prompt = Prompt(
-        (
-            Message("system", (Text("Be kind"),)),
-            HI,
-            Message("assistant", (ToolCall("toolu_0123456789", "f", "{}"),)),
-            Message("user", (ToolResult("toolu_0123456789", (Text("12"),)),)),
-        ),
-        tools=(Tool("f", schema={"type": "object"}),),
-        max_tokens=50,
-        temperature=0.5,
-    )
-    found = sent(prompt, kind)
-    assert [message["role"] for message in found["messages"]] == ["system", "user", "assistant", "tool"]
-    call, result = found["messages"][2:]
-    assert call["tool_calls"][0]["id"] == result["tool_call_id"]
-    assert (found["temperature"], found.get("max_tokens", found.get("max_completion_tokens"))) == (0.5, 50)
-    assert request_of(prompt, kind).dropped == ()
-
-
-def test_mistral_has_its_own_names() -> None:
-    prompt = Prompt(
-        (Message("assistant", (ToolCall("toolu_01", "f", "{}"),)), Message("user", (ToolResult("toolu_01", ()),))),
-        max_tokens=5,
-        seed=7,
-        effort="medium",
-    )
-    found = sent(prompt, "mistral")
-    assert (found["max_tokens"], found["random_seed"], found["reasoning_effort"]) == (5, 7, "high")
-    call_id = found["messages"][1]["tool_call_id"]
-    assert len(call_id) == 9 and call_id.isalnum() and call_id == found["messages"][0]["tool_calls"][0]["id"]
-    kept = Message("assistant", (ToolCall("aB3dE5fG7", "f", "{}"),))
-    assert messages_of(kept, kind="mistral")[0]["tool_calls"][0]["id"] == "aB3dE5fG7"
-    assert sent(Prompt((HI,), effort="minimal"), "mistral")["reasoning_effort"] == "none"
-    assert refused(Prompt((HI,), logprobs=True), "mistral") == "logprobs"
-
-
-def test_deepseek_gets_texts_and_its_thoughts_back() -> None:
-    call = ToolCall("c1", "f", "{}")
-    found = messages_of(
-        Message("user", (Text("a"), Text("b"))),
-        Message("assistant", (Reasoning("hm", "s", wire="anthropic"), call)),
-        Message("user", (ToolResult("c1", (Text("1"), Text("2"))),)),
-        Message("assistant", (call,)),
-        Message("user", (ToolResult("c1", ()),)),
-        Message("assistant", (Text("done"),)),
-        kind="deepseek",
-    )
-    assert [message["content"] for message in found] == ["a\n\nb", None, "1\n\n2", None, "", "done"]
-    assert [message.get("reasoning_content") for message in found] == [None, "hm", None, "", None, None]
-    assert sent(Prompt((HI,), effort="none"), "deepseek")["thinking"] == {"type": "disabled"}
-    thinking = sent(Prompt((HI,), effort="max"), "deepseek")
-    assert (thinking["thinking"], thinking["reasoning_effort"]) == ({"type": "enabled"}, "max")
-    assert refused(Prompt((Message("user", (Image(url="https://a/b.png"),)),)), "deepseek") == "messages"
-    assert refused(Prompt((HI,), format=Format({})), "deepseek") == "format"
-    assert sent(Prompt((HI,), format=Format()), "deepseek")["response_format"] == {"type": "json_object"}
-
-
-def test_openrouter_gets_effort_budget_marks_and_sealed_thoughts() -> None:
-    assert sent(Prompt((HI,), effort="max"), "openrouter")["reasoning"] == {"effort": "xhigh"}
-    assert sent(Prompt((HI,), thinking_tokens=2000), "openrouter")["reasoning"] == {"max_tokens": 2000}
-    assert sent(Prompt((HI,), thinking_tokens=0), "openrouter")["reasoning"] == {"effort": "none"}
-    marked = content_of(Text("a", "1h"), kind="openrouter")
-    assert marked == [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
-    tool = sent(Prompt((HI,), tools=(Tool("f", cache="5m"),)), "openrouter")["tools"][0]
-    assert tool["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
-    thoughts = (
-        Reasoning("Hm", SEAL, wire="openai"),
-        Reasoning(sealed=DARK, wire="openai"),
-        Reasoning("elsewhere", "s", wire="anthropic"),
-        Text("a"),
-    )
-    (message,) = messages_of(Message("assistant", thoughts), kind="openrouter")
-    assert message["reasoning_details"] == [{**json.loads(SEAL), "text": "Hm"}, json.loads(DARK)]
-    (message,) = messages_of(Message("assistant", thoughts[2:]), kind="openrouter")
-    assert (message["reasoning"], message.get("reasoning_details")) == ("elsewhere", None)
-    document = content_of(Document(url="https://a/b.pdf"), kind="openrouter")
-    assert document == [{"type": "file", "file": {"filename": "document", "file_data": "https://a/b.pdf"}}]
-
-
-def test_a_summary_that_was_sealed_comes_back_as_one() -> None:
-    seal = json.dumps({"type": "reasoning.summary", "signature": "s"})
-    (message,) = messages_of(Message("assistant", (Reasoning("In short", seal, wire="openai"),)), kind="openrouter")
-    assert message["reasoning_details"] == [{"type": "reasoning.summary", "signature": "s", "summary": "In short"}]
-    (message,) = messages_of(Message("assistant", (Reasoning("x", "no JSON", wire="openai"),)), kind="openrouter")
-    assert message["reasoning_details"] == [{"text": "x"}]
-
-
-def test_vllm_gets_thoughts_back_in_their_field() -> None:
-    (message,) = messages_of(Message("assistant", (Reasoning("Hm"), Text("a"))), kind="vllm")
-    assert message == {"role": "assistant", "content": "a", "reasoning": "Hm"}
-    assert sent(Prompt((HI,), top_k=5), "vllm")["top_k"] == 5
-
-
-@pytest.mark.parametrize(
-    ("kind", "prompt", "param"),
-    [
-        ("groq", Prompt((HI,), logprobs=True), "logprobs"),
-        ("groq", Prompt((HI,), n=2), "n"),
-        ("ollama", Prompt((HI,), tool_choice="required", tools=(Tool("f"),)), "tool_choice"),
-        ("together", Prompt((HI,), logprobs=True), "logprobs"),
-        ("xai", Prompt((Message("user", (Audio("", "wav"),)),)), "messages"),
-    ],
-)
-def test_what_a_server_is_known_not_to_do_is_refused(kind: str, prompt: Prompt, param: str) -> None:
-    assert refused(prompt, kind) == param
-
-
-def test_a_tier_that_a_server_does_not_have_is_left_out() -> None:
-    assert sent(Prompt((HI,), service_tier="flex"), "groq")["service_tier"] == "flex"
-    for kind, tier in (("groq", "priority"), ("ollama", "flex")):
-        request = request_of(Prompt((HI,), service_tier=tier), kind)
-        assert request.dropped == ("service_tier",)
-        assert b"service_tier" not in request.body
-
-
-def test_an_idiom_without_more_is_openais() -> None:
-    assert Idiom().at("any") == Idiom()
-    assert Idiom().takes_effort("any")

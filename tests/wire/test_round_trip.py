@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Delta, End, Event, Usage
 from oneflow_ai.core.fold import Choice, Fold
 from oneflow_ai.core.prompt import (
@@ -31,11 +30,10 @@ from oneflow_ai.core.prompt import (
 from oneflow_ai.dialects.openai import encoder
 from oneflow_ai.dialects.seal import unwrapped
 from oneflow_ai.providers.openai_stream import text_decoder
-from tests.wire.requests import call_of, target_of
+from tests.wire.prompts import USER, request_for
+from tests.wire.requests import MODEL, call_of, target_of
 from tests.wire.test_recordings import answers, is_stream
 
-HI = {"role": "user", "content": "Hi"}
-MODEL = "gpt-6-luna"
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 SAID = WORDS.filter(bool)
 NAMES = st.text("abcXYZ_09", min_size=1, max_size=8)
@@ -155,11 +153,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
 
 def there_and_back(prompt: Prompt, kind: str) -> Prompt:
     """The prompt as it is read of the body that was written for it."""
-    target = target_of(kind, model=MODEL)
-    foreign: Call = replace(
-        call_of({"model": "text", "messages": [HI]}), dialect="anthropic", wire="anthropic", read=lambda body: prompt
-    )
-    request = target.adapter.request(foreign, target)
+    request = request_for(prompt, kind, MODEL)
     assert request.dropped == ()
     return call_of(orjson.loads(request.body)).prompt()
 
@@ -255,7 +249,7 @@ def test_an_answer_that_was_written_is_read_as_it_was(
     deltas: list[Delta], reason: str, usage: Usage, stream: bool
 ) -> None:
     asked = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-    writer = encoder(call_of({"model": "text", "messages": [HI], **asked}), target_of("openai"))
+    writer = encoder(call_of({"model": "text", "messages": [USER], **asked}), target_of("openai"))
     content = b"".join(map(writer.feed, deltas)) + writer.end(End(reason), usage, 7)
     *events, counted, end = decoded(content, stream=stream)
     assert folded(events) == (folded(deltas) or {})
@@ -270,7 +264,7 @@ def test_recorded_answers_written_anew_are_valid_to_the_official_client() -> Non
     for name, body in answers().items():
         stream = is_stream(body)
         events = decoded(body, stream=stream)
-        writer = encoder(call_of({"model": "text", "messages": [HI], "stream": stream}), target_of("openai"))
+        writer = encoder(call_of({"model": "text", "messages": [USER], "stream": stream}), target_of("openai"))
         end = events[-1]
         assert isinstance(end, End)
         deltas = [event for event in events if isinstance(event, Delta)]
