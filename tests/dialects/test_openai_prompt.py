@@ -1,14 +1,17 @@
 """What a chat of OpenAI's wire says in the middle form: every field in its place, and nothing lost in silence."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.prompt import Format, Message, Prompt, Text, Tool
-from oneflow_ai.dialects.openai_prompt import read
+from oneflow_ai.dialects.openai_prompt import _FIELDS, read
 from tests.wire.prompts import USER, prompt_of
 from tests.wire.requests import call_of
 
@@ -310,3 +313,81 @@ def test_reading_changes_nothing_of_the_body() -> None:
     before = orjson.dumps(body)
     read(body)
     assert orjson.dumps(body) == before
+
+
+# One chat that has everything, to be spoilt in one place or two.
+RICH: dict[str, Any] = {
+    "model": "text",
+    "messages": [
+        {
+            "role": "system",
+            "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}},
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+                {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}],
+            "refusal": "No.",
+            "reasoning_content": "hm",
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "hm", "signature": "of:x:y", "index": 0},
+                {"type": "reasoning.encrypted", "data": "d", "index": 1},
+            ],
+            "tool_calls": [{**CALL, "extra_content": {"google": {"thought_signature": "of:x:y"}}}],
+        },
+        {**RESULT, "content": [{"type": "text", "text": "12"}], "cache_control": {"type": "ephemeral"}},
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "12"},
+    ],
+    "tools": [{"type": "function", "function": FUNCTION}],
+    "functions": [{"name": "g"}],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}},
+    "reasoning": {"effort": "low", "max_tokens": 5, "enabled": True, "exclude": False},
+    "thinking": {"type": "enabled", "budget_tokens": 5},
+}
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats(-9, 9)
+    | st.integers(-9, 9)
+    | st.sampled_from(["", "text", "of:x:y", "data:a,b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "name", "a"]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+def test_whatever_is_let_in_is_read_or_refused(data: st.DataObject) -> None:
+    body = orjson.loads(orjson.dumps({**dict.fromkeys(_FIELDS), **RICH}))
+    for _ in range(data.draw(st.integers(1, 2))):
+        holder, key = data.draw(st.sampled_from(list(_places(body))))
+        holder[key] = data.draw(VALUES)
+    found = _read(body)
+    if isinstance(found, Failure):
+        assert found.status == 400
+    else:
+        assert len(found.messages) == len(RICH["messages"])
+        assert all(isinstance(name, str) for name in found.further)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a JSON value that holds another."""
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from _places(inner)
+
+
+def _read(body: dict[str, Any]) -> Prompt | Failure:
+    try:
+        return call_of(body).prompt()
+    except Failure as failure:
+        return failure

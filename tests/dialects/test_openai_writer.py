@@ -203,7 +203,11 @@ def test_citations_have_places_in_what_was_said() -> None:
     found = choices(Delta("text", "He"), Delta("citation", cited), Delta("text", "llo"), Delta("citation", quoted))
     one = {"url": "https://a", "title": "A", "start_index": 0, "end_index": 2}
     other = {"url": "", "title": "B", "start_index": 5, "end_index": 5, "content": "quoted"}
-    assert [choice["delta"]["annotations"][0]["url_citation"] for choice in (found[2], found[4])] == [one, other]
+    told = [choice["delta"]["annotations"] for choice in (found[2], found[4])]
+    assert told == [
+        [{"index": 0, "type": "url_citation", "url_citation": one}],
+        [{"index": 1, "type": "url_citation", "url_citation": other}],
+    ]
     said = message(Delta("text", "Hello"), Delta("citation", cited), Delta("citation", quoted))["annotations"]
     assert said == [{"type": "url_citation", "url_citation": cited} for cited in (one, other)]
 

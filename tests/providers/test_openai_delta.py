@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oneflow_ai.core.events import Delta, End
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED
@@ -132,3 +134,28 @@ def _end(content: bytes, *, stream: bool, raw: bool) -> End:
     end = events[-1]
     assert isinstance(end, End)
     return end
+
+
+NAMES = [
+    "content", "reasoning", "reasoning_content", "reasoning_details", "refusal", "tool_calls", "function_call",
+    "annotations", "logprobs", "type", "text", "summary", "signature", "data", "url_citation", "url", "function",
+    "name", "arguments", "id", "index", "thinking", "finish_reason", "stop_reason",
+]  # fmt: skip
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.sampled_from(["", "a", "reasoning.text", "reasoning.encrypted"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["delta", "message", *NAMES]), JSON), st.booleans())
+def test_nothing_that_a_choice_holds_is_more_than_texts(choice: dict[str, Any], whole: bool) -> None:
+    deltas = Deltas()
+    for delta in deltas.of(choice, whole=whole):
+        assert all(isinstance(text, str) for text in (delta.kind, delta.text, delta.tool_id, delta.wire))
+        assert isinstance(delta.index, int) and isinstance(delta.tool_index, int)
+    assert isinstance(deltas.ended(End("stop")).reason, str)

@@ -184,7 +184,7 @@ def _tools(draft: _Draft, name: str, value: Any) -> None:
         param = f"{name}[{place}]"
         if name == "functions":
             found.append(_tool(tool, tool, param))
-        elif tool.get("type", "function") == "function":
+        elif tool.get("type") in (None, "function"):
             found.append(_tool(tool.get("function"), tool, f"{param}.function"))
         else:
             draft.further.append(param)
@@ -214,7 +214,7 @@ def _tool_choice(draft: _Draft, name: str, value: Any) -> None:
         raise Failure(INVALID_TYPE, f"{name} is a text or an object", param=name)
     function = value if name == "function_call" else value.get("function")
     wanted = function.get("name") if isinstance(function, dict) else None
-    if isinstance(wanted, str) and value.get("type", "function") == "function":
+    if isinstance(wanted, str) and value.get("type") in (None, "function"):
         draft.put("tool_choice", name, "tool")
         draft.put("tool_name", name, wanted)
     else:

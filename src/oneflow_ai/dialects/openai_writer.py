@@ -56,9 +56,10 @@ class _Frame:
 class _Place:
     """How far one choice of a stream has come."""
 
-    __slots__ = ("block", "characters", "refused", "tools")
+    __slots__ = ("annotations", "block", "characters", "refused", "tools")
 
     def __init__(self) -> None:
+        self.annotations = 0
         self.block = 0
         self.characters = 0
         self.refused = False
@@ -133,7 +134,10 @@ class ChunkWriter:
             place.refused = True
             return {"refusal": text}
         if kind == "citation":
-            return {"annotations": [annotation(text, place.characters)]}
+            place.annotations += 1
+            # With its number, by which OpenAI's client tells apart what it collects of a list.
+            numbered = {"index": place.annotations - 1, **annotation(text, place.characters)}
+            return {"annotations": [numbered]}
         if self._hides:
             return {}
         block = place.block
