@@ -15,7 +15,6 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.dialects.guard import DEPTH_MOST, ITEMS_MOST, read_object
 from oneflow_ai.dialects.openai import TOOLS_MOST, parse
 from oneflow_ai.dialects.openai_messages import MESSAGES_MOST
-from oneflow_ai.dialects.openai_moderations import ROUTE
 from tests.wire.requests import envelope
 
 USER = {"role": "user", "content": "Hello"}
@@ -269,15 +268,14 @@ def test_a_key_that_comes_twice_is_always_found(body: dict[str, Any], data: st.D
 
 @given(
     st.one_of(_JSON, st.dictionaries(_FIELDS, st.one_of(_JSON, _MESSAGES))),
-    st.sampled_from([Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDING, Operation.MODERATION]),
+    st.sampled_from([Operation.CHAT, Operation.COMPLETION]),
 )
 def test_any_json_is_a_call_or_a_refusal(found: Any, operation: Operation) -> None:
     outcome = call_or_refusal(json.dumps(found).encode(), operation)
     if isinstance(outcome, Failure):
         assert (400 <= outcome.status < 500, outcome.kind.cause) == (True, "client")
     else:
-        unnamed = operation is Operation.MODERATION and found.get("model") is None
-        assert outcome.body == ({**found, "model": ROUTE} if unnamed else found)
+        assert outcome.body == found
 
 
 @given(

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from oneflow_ai.core.prompt import Audio, Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from tests.wire.prompts import USER, prompt_of
+from tests.wire.chats import USER, prompt_of
 from tests.wire.requests import call_of
 
 CALL = {"id": "call_a", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}

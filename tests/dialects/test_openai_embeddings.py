@@ -16,6 +16,7 @@ from oneflow_ai.core.events import End, Raw, Usage, Vector
 from oneflow_ai.core.failure import UPSTREAM_CLOSED, Failure
 from oneflow_ai.dialects.openai import encoder
 from oneflow_ai.dialects.openai_embeddings import INPUTS_MOST
+from oneflow_ai.dialects.openai_moderations import ROUTE
 from tests.wire.requests import MODEL, call_of, target_of
 
 FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=8)
@@ -167,3 +168,23 @@ def test_a_moderations_bytes_pass() -> None:
     writer = encoder(moderate(), target_of("openai"))
     body = orjson.dumps({"id": "modr-1", "results": []})
     assert writer.feed(Raw(body, 1)) + writer.end(End(), Usage(), 0) == body
+
+
+_LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text(max_size=5)
+_JSON = st.recursive(_LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
+_NAMES = st.sampled_from(
+    ["model", "input", "dimensions", "encoding_format", "stream", "user", "metadata", "n", "messages"]
+)
+
+
+@given(st.dictionaries(_NAMES, _JSON), st.sampled_from([Operation.EMBEDDING, Operation.MODERATION]), st.booleans())
+def test_any_json_is_a_call_or_a_refusal(found: dict[str, Any], operation: Operation, named: bool) -> None:
+    body = {"model": "m", "input": "a", **found} if named else found
+    try:
+        call = call_of(body, operation)
+    except Failure as failure:
+        refused = failure
+    else:
+        assert call.body == ({**body, "model": ROUTE} if body.get("model") is None else body)
+        return
+    assert (400 <= refused.status < 500, refused.kind.cause) == (True, "client")

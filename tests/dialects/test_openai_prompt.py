@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.prompt import Format, Message, Prompt, Text, Tool
 from oneflow_ai.dialects.openai_prompt import _FIELDS, read
-from tests.wire.prompts import USER, prompt_of
+from tests.wire.chats import USER, prompt_of
 from tests.wire.requests import call_of
 
 CALL = {"id": "call_a", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}

@@ -157,5 +157,5 @@ def test_nothing_that_a_choice_holds_is_more_than_texts(choice: dict[str, Any], 
     deltas = Deltas()
     for delta in deltas.of(choice, whole=whole):
         assert all(isinstance(text, str) for text in (delta.kind, delta.text, delta.tool_id, delta.wire))
-        assert isinstance(delta.index, int) and isinstance(delta.tool_index, int)
+        assert {type(delta.index), type(delta.tool_index)} == {int}
     assert isinstance(deltas.ended(End("stop")).reason, str)

@@ -20,7 +20,7 @@ from oneflow_ai.core.prompt import (
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.table import TABLE
-from tests.wire.prompts import content_of, messages_of, refused, request_for, written
+from tests.wire.chats import content_of, messages_of, refused, request_for, written
 
 HI = Message("user", (Text("Hi"),))
 KINDS = [kind for kind, row in TABLE.items() if isinstance(row.adapter, OpenAIAdapter)]

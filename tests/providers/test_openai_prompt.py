@@ -24,7 +24,7 @@ from oneflow_ai.core.prompt import (
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import ABILITIES, PLAIN
 from oneflow_ai.providers.table import TABLE
-from tests.wire.prompts import content_of, messages_of, refused, request_for, written
+from tests.wire.chats import content_of, messages_of, refused, request_for, written
 from tests.wire.requests import MODEL
 
 HI = Message("user", (Text("Hi"),))

@@ -30,7 +30,7 @@ from oneflow_ai.core.prompt import (
 from oneflow_ai.dialects.openai import encoder
 from oneflow_ai.dialects.seal import unwrapped
 from oneflow_ai.providers.openai_stream import text_decoder
-from tests.wire.prompts import USER, request_for
+from tests.wire.chats import USER, request_for
 from tests.wire.requests import MODEL, call_of, target_of
 from tests.wire.test_recordings import answers, is_stream
 
