@@ -25,7 +25,6 @@ DELTAS = (
     Delta("tool_arguments", '{"city":', tool_index=0),
     Delta("tool_arguments", '"Rome"}', tool_index=0),
     Delta("tool_call", "weather", tool_index=1, tool_id="toolu_2"),
-    Delta("tool_arguments", "{}", tool_index=1),
     Delta("tool_signature", "sg", tool_index=1, wire="gemini"),
 )
 

@@ -150,6 +150,7 @@ def test_tool_calls_stream_in_their_order_with_ids() -> None:
         },
         {"delta": {"tool_calls": [{"index": 1, "function": {"arguments": ""}, **SEALED}]}},
         {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]}},
+        {"delta": {"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]}},
         {"delta": {}, "finish_reason": "tool_calls"},
     ]
 
@@ -159,7 +160,7 @@ def test_tool_calls_whole() -> None:
         "role": "assistant",
         "tool_calls": [
             {"id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}},
-            {"id": "call_req_1_0_1", "type": "function", "function": {"name": "g", "arguments": ""}, **SEALED},
+            {"id": "call_req_1_0_1", "type": "function", "function": {"name": "g", "arguments": "{}"}, **SEALED},
         ],
     }
 

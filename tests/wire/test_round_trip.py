@@ -224,7 +224,7 @@ def _plain(choice: Choice) -> dict[str, Any]:
         "text": choice.text,
         "refusal": choice.refusal,
         "thoughts": [(thought.text, _seal(thought.signature), _seal(thought.sealed)) for thought in choice.thoughts],
-        "tools": [(call.id, call.name, call.arguments) for call in choice.tools.values()],
+        "tools": [(call.id, call.name, call.arguments or "{}") for call in choice.tools.values()],
         "citations": [json.loads(citation) for citation in choice.citations],
         "logprobs": [token for piece in choice.logprobs for token in json.loads(piece)],
     }

@@ -29,6 +29,8 @@ _TIERS = frozenset({"auto", "default", "flex", "scale", "priority"})
 _TEXT = "reasoning.text"
 _ENCRYPTED = "reasoning.encrypted"
 _ID_CHARACTERS = 24
+# What a tool is called with that takes nothing: clients of this wire parse it as JSON.
+_NO_ARGUMENTS = "{}"
 
 
 def hides_reasoning(body: Mapping[str, Any]) -> bool:
@@ -56,7 +58,7 @@ class _Frame:
 class _Place:
     """How far one choice of a stream has come."""
 
-    __slots__ = ("annotations", "block", "characters", "refused", "tools")
+    __slots__ = ("annotations", "bare", "block", "characters", "refused", "tools")
 
     def __init__(self) -> None:
         self.annotations = 0
@@ -64,6 +66,8 @@ class _Place:
         self.characters = 0
         self.refused = False
         self.tools: dict[int, int] = {}
+        # The calls that have no arguments yet.
+        self.bare: dict[int, None] = {}
 
 
 class ChunkWriter:
@@ -105,6 +109,7 @@ class ChunkWriter:
         if not self._choices:
             pieces.append(self._begin(0)[0])
         for index, place in sorted(self._choices.items()):
+            pieces += [self._chunk(index, _arguments(number, _NO_ARGUMENTS)) for number in place.bare]
             reason = orjson.dumps(_reason(end.reason, refused=place.refused))
             choice = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":%b}' % (index, reason)
             pieces.append(self._head + choice + self._tail)
@@ -153,6 +158,7 @@ class ChunkWriter:
         tools, kind = place.tools, delta.kind
         if kind == "tool_call":
             number = tools.setdefault(delta.tool_index, len(tools))
+            place.bare[number] = None
             call_id = delta.tool_id or self._frame.tool_id(delta.index, number)
             function = {"name": delta.text, "arguments": ""}
             return {"tool_calls": [{"index": number, "id": call_id, "type": "function", "function": function}]}
@@ -160,7 +166,9 @@ class ChunkWriter:
         if begun is None:
             return {}
         if kind == "tool_arguments":
-            return {"tool_calls": [{"index": begun, "function": {"arguments": delta.text}}]}
+            if delta.text:
+                place.bare.pop(begun, None)
+            return _arguments(begun, delta.text)
         # With empty arguments: clients add up what each piece brings.
         return {"tool_calls": [{"index": begun, "function": {"arguments": ""}, **_sealed(delta.wire, delta.text)}]}
 
@@ -210,7 +218,7 @@ class WholeWriter:
                 {
                     "id": call.id or self._frame.tool_id(index, place),
                     "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
+                    "function": {"name": call.name, "arguments": call.arguments or _NO_ARGUMENTS},
                     **(_sealed(call.wire, call.signature) if call.signature else {}),
                 }
                 for place, call in enumerate(choice.tools.values())
@@ -262,6 +270,10 @@ def _detail(thought: Thought, place: int) -> dict[str, Any]:
         return {"type": _ENCRYPTED, "data": wrapped(thought.wire, thought.sealed), "index": place}
     signature = {"signature": wrapped(thought.wire, thought.signature)} if thought.signature else {}
     return {"type": _TEXT, "text": thought.text, **signature, "index": place}
+
+
+def _arguments(number: int, text: str) -> dict[str, Any]:
+    return {"tool_calls": [{"index": number, "function": {"arguments": text}}]}
 
 
 def _sealed(wire: str, signature: str) -> dict[str, Any]:
