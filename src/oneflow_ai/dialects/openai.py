@@ -26,12 +26,13 @@ from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
 from oneflow_ai.dialects.openai_messages import check_messages
 from oneflow_ai.dialects.openai_prompt import read
 from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter
-from oneflow_ai.dialects.seal import HINT
 
 DIALECT = "openai"
 ID_HEADER = b"x-request-id"
 TOOLS_MOST = 4_096
 
+# The field of a request whose answer is no text: it is never streamed.
+_INPUT = "input"
 _BOOL = checks.of_type("true or false", bool)
 _OBJECT = checks.of_type("an object", dict)
 _LIST = checks.of_type("a list", list)
@@ -109,19 +110,20 @@ _COMPLETION: Mapping[str, checks.Check] = {
 _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.CHAT: (CHAT, "messages"),
     Operation.COMPLETION: (_COMPLETION, "prompt"),
-    Operation.EMBEDDING: ({**_ALWAYS, **openai_embeddings.CHECKS}, "input"),
-    Operation.MODERATION: ({**_ALWAYS, **openai_moderations.CHECKS}, "input"),
+    Operation.EMBEDDING: ({**_ALWAYS, **openai_embeddings.CHECKS}, _INPUT),
+    Operation.MODERATION: ({**_ALWAYS, **openai_moderations.CHECKS}, _INPUT),
 }
-_STREAMS = frozenset({Operation.CHAT, Operation.COMPLETION})
+_CHAT, _COMPLETION_OPERATION, _MODERATION = Operation.CHAT, Operation.COMPLETION, Operation.MODERATION
 
 
 def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found, operation = read_object(body), envelope.operation
-    if operation is Operation.MODERATION and found.get("model") is None:
+    if operation is _MODERATION and found.get("model") is None:
         found["model"] = openai_moderations.ROUTE
     check(found, operation)
-    chat, text = operation is Operation.CHAT, operation in _STREAMS
+    chat = operation is _CHAT
+    text = chat or operation is _COMPLETION_OPERATION
     stream = found.get("stream") is True
     options = found.get("stream_options")
     return Call(
@@ -140,16 +142,16 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         user=user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
-        wire=wire_of(found, body) if chat else DIALECT,
+        wire=wire_of(found["messages"]) if chat else DIALECT,
         output_most_tokens=(found.get("max_completion_tokens") or found.get("max_tokens")) if text else None,
         answers=(found.get("n") or 1) if text else 1,
         read=read if chat else None,
     )
 
 
-def wire_of(body: Mapping[str, Any], encoded: bytes) -> str:
-    """The wire that a request may be sent on as it is: none where it gives back what another wire sealed."""
-    return "" if HINT in encoded and holds_wrapped_seals(body) else DIALECT
+def wire_of(messages: list[dict[str, Any]]) -> str:
+    """The wire that a chat may be sent on as it is: none where it gives back what another wire sealed."""
+    return "" if holds_wrapped_seals(messages) else DIALECT
 
 
 def check(body: Mapping[str, Any], operation: Operation) -> None:
@@ -159,7 +161,7 @@ def check(body: Mapping[str, Any], operation: Operation) -> None:
         if body.get(name) is None:
             raise Failure(MISSING_REQUIRED_PARAMETER, f"{name} is missing", param=name)
     checks.run(table, body)
-    if operation not in _STREAMS and body.get("stream"):
+    if subject is _INPUT and body.get("stream"):
         raise Failure(INVALID_VALUE, f"{operation.value}s are not streamed", param="stream")
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")

@@ -135,14 +135,12 @@ _ROLES: Mapping[str, Callable[[Conversation, Mapping[str, Any], str], None]] = {
 }
 
 
-def holds_wrapped_seals(body: Mapping[str, Any]) -> bool:
-    """Whether an assistant's message gives back reasoning, or a tool call, that another wire sealed."""
-    return any(
-        is_wrapped(seal)
-        for message in body.get("messages") or ()
-        if message.get("role") == "assistant"
-        for seal in _seals(message)
-    )
+def holds_wrapped_seals(messages: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a message gives back reasoning, or a tool call, that another wire sealed."""
+    for message in messages:
+        if ("reasoning_details" in message or "tool_calls" in message) and any(map(is_wrapped, _seals(message))):
+            return True
+    return False
 
 
 def _seals(message: Mapping[str, Any]) -> list[Any]:
@@ -151,7 +149,10 @@ def _seals(message: Mapping[str, Any]) -> list[Any]:
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict):
             found += [detail.get("signature"), detail.get("data")]
-    return found + [_signature(call) for call in calls or ()]
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict) and "extra_content" in call:
+            found.append(_signature(call))
+    return found
 
 
 def _signature(call: Mapping[str, Any]) -> str:

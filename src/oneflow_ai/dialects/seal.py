@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 _MARK = "of:"
-HINT = b'"of:'
-"""What the bytes of a body hold, but for odd escapes, wherever it holds a wrapped seal."""
 
 
 def wrapped(wire: str, seal: str) -> str:
