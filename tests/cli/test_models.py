@@ -24,7 +24,8 @@ def test_a_model_is_told_with_its_price_and_its_end(place: Place) -> None:
 def test_models_that_have_ended_and_models_of_other_tasks_are_left_out(place: Place) -> None:
     rows = {row["model"] for row in place.json("models", **KEYED)}
     assert rows
-    assert not rows & {"text-embedding-3-small", "tts-1", "o3-mini"}
+    assert {"text-embedding-3-small", "omni-moderation-latest"} <= rows
+    assert not rows & {"gpt-image-2", "tts-1", "o3-mini"}
 
 
 def test_demo_mode_lists_what_can_be_called_today(place: Place) -> None:
