@@ -113,10 +113,11 @@ def _check_parts(parts: list[Any], place: int) -> None:
         if part["type"] == "image_url":
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, dict) else image
-            _check_image(url, param + ".image_url")
+            check_image(url, param + ".image_url")
 
 
-def _check_image(url: Any, param: str) -> None:
+def check_image(url: Any, param: str) -> None:
+    """Raise `Failure` for what is neither a public http(s) address nor a picture as a `data:` URL."""
     if type(url) is not str:
         raise Failure(INVALID_IMAGE_URL, "an image_url has a url", param=param)
     if url[:5].lower() == "data:":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +17,12 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.providers.openai_delta import Deltas, delta_of, has_content
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
 
 _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint", "provider")
 _SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
 _PREFACE_BYTES_MOST = 1 << 16
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class StreamDecoder:
@@ -87,7 +83,7 @@ class StreamDecoder:
         # Some servers end without the last blank line: an event that is whole JSON counts, a cut one does not.
         rest = (self._events.close() or b"").strip()
         done = rest == _DONE
-        if not done and _is_json(rest):
+        if not done and is_json(rest):
             failure = self._take(rest, out)
         if failure is None:
             failure = self._done() if done else self._cut()
@@ -97,7 +93,7 @@ class StreamDecoder:
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError:
-            data, chunk = _mended(data)
+            data, chunk = mended(data)
         if type(chunk) is not dict:
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
         self._seen = True
@@ -206,7 +202,7 @@ class WholeDecoder:
         try:
             found = orjson.loads(body)
         except orjson.JSONDecodeError:
-            body, found = _mended(body)
+            body, found = mended(body)
         failure = _whole_failure(found)
         if failure is not None:
             return [End(failure=failure)]
@@ -277,32 +273,3 @@ def _whole_failure(found: Any) -> Failure | None:
 
 def _repeated(chunk: dict[str, Any]) -> dict[str, Any]:
     return {name: chunk[name] for name in _CLOSING_FIELDS if type(chunk.get(name, ...)) in _SCALARS}
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def _mended(data: bytes) -> tuple[bytes, Any]:
-    """Parse JSON that is not sound: what is no Unicode or no finite number is replaced, in the bytes too."""
-    try:
-        found = json.loads(
-            data.decode("utf-8-sig", "replace"), strict=False, parse_constant=_nothing, parse_float=_finite
-        )
-        mended = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", json.dumps(found, ensure_ascii=False)).encode()
-        return mended, orjson.loads(mended)
-    except (ValueError, RecursionError):
-        return data, None
-
-
-def _nothing(constant: str) -> None:
-    """NaN and Infinity, which some servers write where there is no number."""
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None

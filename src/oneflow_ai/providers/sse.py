@@ -1,10 +1,18 @@
-"""Server-sent events, cut anywhere, as the data of whole events (WHATWG HTML §9.2, checked 2026-11-24)."""
+"""Server-sent events, cut anywhere, as the data of whole events (WHATWG HTML §9.2, checked 2026-11-24), and its JSON."""
 
 from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
 
 EVENT_BYTES_MOST = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINE = b"\n\n"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class EventSplitter:
@@ -78,6 +86,39 @@ class EventSplitter:
             # One more, for the line end that a whole event of the largest size still has before its blank line.
             if self._waiting_bytes > EVENT_BYTES_MOST + 1:
                 self.overflow = True
+
+
+def is_json(data: bytes) -> bool:
+    """Whether these bytes are JSON, all of them."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def mended(data: bytes) -> tuple[bytes, Any]:
+    """Bytes that are not sound JSON, and their value, with what is no Unicode or no finite number replaced in both.
+
+    The value is None, and the bytes are as they were, where nothing can be made of them.
+    """
+    try:
+        found = json.loads(
+            data.decode("utf-8-sig", "replace"), strict=False, parse_constant=_nothing, parse_float=_finite
+        )
+        sound = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", json.dumps(found, ensure_ascii=False)).encode()
+        return sound, orjson.loads(sound)
+    except (ValueError, RecursionError):
+        return data, None
+
+
+def _nothing(constant: str) -> None:
+    """NaN and Infinity, which some servers write where there is no number."""
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def _data(block: bytes) -> bytes | None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.ports import Adapter
+from oneflow_ai.providers.anthropic import AnthropicAdapter
 from oneflow_ai.providers.openai import OpenAIAdapter
 
 _OPENAI = OpenAIAdapter()
@@ -38,6 +39,14 @@ class Row:
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
         "openai": Row(_OPENAI, "https://api.openai.com/v1", "OPENAI_API_KEY", requests_per_minute=60),
+        "anthropic": Row(
+            AnthropicAdapter(),
+            "https://api.anthropic.com",
+            "ANTHROPIC_API_KEY",
+            key_header="x-api-key",
+            key_prefix="",
+            requests_per_minute=50,
+        ),
         "groq": Row(_OPENAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
         # Mistral sends usage in its last chunk unasked and refuses what it does not know, these among it (422
         # extra_forbidden: github.com/avante-corp/avante.nvim/issues/2347, editor-code-assistant/eca/issues/231,
