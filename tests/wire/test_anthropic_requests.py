@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from oneflow_ai.control.checking import ListsModels
 from oneflow_ai.core.call import Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.prompt import (
@@ -443,3 +444,13 @@ def test_a_prompt_comes_back_from_its_body(prompt: Prompt) -> None:
     found = message_call(**body).prompt()
     assert replace(found, params={}) == prompt
     assert found.params["stop"] == "stop_sequences"
+
+
+def test_the_list_of_models_has_its_own_address() -> None:
+    for base_url in (None, "https://api.anthropic.com/v1"):
+        target = target_of(KIND, model=MODEL, base_url=base_url)
+        assert isinstance(target.adapter, ListsModels)
+        request = target.adapter.models_request(target)
+        assert (request.method, request.url) == ("GET", "https://api.anthropic.com/v1/models?limit=1000")
+        assert dict(request.headers)["anthropic-version"] == CURRENT_VERSION
+        assert request.body == b""

@@ -9,9 +9,7 @@ from typing import Any
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.providers.headers import retry_after_seconds
-from oneflow_ai.providers.openai_failure import error_in, error_of, scrubbed
-
-__all__ = ["error_in", "error_of", "failure_of", "stream_failure"]
+from oneflow_ai.providers.openai_failure import error_of, scrubbed
 
 # https://platform.claude.com/docs/en/api/errors, 2026-11-26.
 _TYPES: Mapping[str, Kind] = {

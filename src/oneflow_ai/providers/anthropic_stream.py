@@ -17,8 +17,9 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.providers.anthropic_delta import Blocks
-from oneflow_ai.providers.anthropic_failure import error_in, error_of, stream_failure
+from oneflow_ai.providers.anthropic_failure import stream_failure
 from oneflow_ai.providers.anthropic_usage import merged, read_usage
+from oneflow_ai.providers.openai_failure import error_in, error_of
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
 
 _PREFACE_BYTES_MOST = 1 << 16
