@@ -1,6 +1,7 @@
 """What clients of Anthropic's dialect are told: events and messages made of the middle form, errors, models."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -155,8 +156,8 @@ def test_one_block_is_open_at_a_time() -> None:
     open_blocks: list[int] = []
     pieces = (
         Delta("reasoning", "a"), Delta("text", "b"), Delta("reasoning", ""), Delta("sealed", "x", wire="anthropic"),
-        Delta("tool_call", "f", 0, 0, "1"), Delta("tool_call", "g", 0, 1, "2"), Delta("citation", "{}"), Delta("signature", "s"),
-        Delta("refusal", "no"), Delta("logprobs", "[]"), Delta("text", "other choice", 1),
+        Delta("tool_call", "f", 0, 0, "1"), Delta("tool_call", "g", 0, 1, "2"), Delta("citation", "{}"),
+        Delta("signature", "s"), Delta("refusal", "no"), Delta("logprobs", "[]"), Delta("text", "other choice", 1),
     )  # fmt: skip
     places = []
     for event in events(written(*pieces)):
@@ -235,7 +236,13 @@ def test_every_failure_has_a_type_of_this_wire(code: str) -> None:
     assert found["error"]["message"] == "messages.0: words"
     assert found["error"]["details"] == {"error_code": code}
     by_class = "api_error" if failure.status >= 500 else "invalid_request_error"
-    known = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error"}
+    known = {
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+    }
     known |= {408: "timeout_error", 503: "overloaded_error", 504: "timeout_error"}
     assert found["error"]["type"] == known.get(failure.status, by_class)
 
@@ -244,7 +251,11 @@ def test_a_stream_that_broke_ends_in_an_error() -> None:
     writer = encoder(message_call(stream=True), target_of("openai"))
     body = writer.feed(Delta("text", "so far")) + writer.failure(Failure(kinds.UPSTREAM_OVERLOADED, "Overloaded"))
     last = events(body)[-1]
-    assert last["error"] == {"type": "overloaded_error", "message": "Overloaded", "details": {"error_code": "upstream_overloaded"}}
+    assert last["error"] == {
+        "type": "overloaded_error",
+        "message": "Overloaded",
+        "details": {"error_code": "upstream_overloaded"},
+    }
     assert last["request_id"] == "req_1"
     assert b"message_stop" not in body
 
@@ -309,7 +320,7 @@ def test_an_answer_comes_back_from_what_was_written(deltas: list[Delta], stream:
     found = [*decoder.feed(body), *decoder.close()]
     assert folded(found) == folded(list(deltas))
     (usage,) = (one for one in found if isinstance(one, Usage))
-    assert usage == Usage(**{name: getattr(USAGE, name) for name in USAGE.__slots__} | {"service_tier": "standard"})
+    assert usage == replace(USAGE, service_tier="standard")
     (end,) = (one for one in found if isinstance(one, End))
     assert (end.failure, end.model) == (None, "gpt-6-luna")
     assert end.reason == ("tool_calls" if any(delta.kind == "tool_call" for delta in deltas) else "stop")

@@ -1,5 +1,6 @@
 """Requests in Anthropic's dialect: bad ones are a 400 that names the place and repeats nothing, good ones a call."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -51,15 +52,35 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "a result of nothing": (said(RESULT), "invalid_messages", "messages.0.content.0.tool_use_id"),
     "a result without an id": (said({"type": "tool_result"}), "invalid_messages", "messages.0.content.0.tool_use_id"),
     "a result's content": (said(USE, {**RESULT, "content": 5}), "invalid_messages", "messages.0.content.1.content"),
-    "a result's block": (said(USE, {**RESULT, "content": [{"type": "text"}]}), "invalid_messages", "messages.0.content.1.content.0.text"),
+    "a result's block": (
+        said(USE, {**RESULT, "content": [{"type": "text"}]}),
+        "invalid_messages",
+        "messages.0.content.1.content.0.text",
+    ),
     "thoughts without text": (said({"type": "thinking"}), "invalid_messages", "messages.0.content.0.thinking"),
     "no source": (said({"type": "image"}), "invalid_messages", "messages.0.content.0.source"),
-    "a private address": (source(type="url", url="http://127.0.0.1/a.png"), "invalid_image_url", "messages.0.content.0.source.url"),
+    "a private address": (
+        source(type="url", url="http://127.0.0.1/a.png"),
+        "invalid_image_url",
+        "messages.0.content.0.source.url",
+    ),
     "no address": (source(type="url", url=CANARY), "invalid_image_url", "messages.0.content.0.source.url"),
-    "data as an address": (source(type="url", url="data:image/png;base64," + PNG), "invalid_image_url", "messages.0.content.0.source.url"),
+    "data as an address": (
+        source(type="url", url="data:image/png;base64," + PNG),
+        "invalid_image_url",
+        "messages.0.content.0.source.url",
+    ),
     "no data": (source(type="base64", media_type="image/png"), "invalid_messages", "messages.0.content.0.source.data"),
-    "not base64": (source(type="base64", media_type="image/png", data="ä"), "invalid_image_url", "messages.0.content.0.source.data"),
-    "another type of picture": (source(type="base64", media_type="image/tiff", data=PNG), "invalid_image_url", "messages.0.content.0.source.data"),
+    "not base64": (
+        source(type="base64", media_type="image/png", data="ä"),
+        "invalid_image_url",
+        "messages.0.content.0.source.data",
+    ),
+    "another type of picture": (
+        source(type="base64", media_type="image/tiff", data=PNG),
+        "invalid_image_url",
+        "messages.0.content.0.source.data",
+    ),
     "system is a number": ({"system": 5}, "invalid_messages", "system"),
     "system is a picture": ({"system": [{"type": "image"}]}, "invalid_messages", "system.0"),
     "tokens are none": ({"max_tokens": 0}, "invalid_value", "max_tokens"),
@@ -83,14 +104,26 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "thinking": ({"thinking": True}, "invalid_type", "thinking"),
     "thinking's type": ({"thinking": {}}, "invalid_type", "thinking.type"),
     "thinking's budget": ({"thinking": {"type": "enabled"}}, "invalid_type", "thinking.budget_tokens"),
-    "a small budget": ({"thinking": {"type": "enabled", "budget_tokens": 5}}, "invalid_value", "thinking.budget_tokens"),
-    "a large budget": ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "invalid_value", "thinking.budget_tokens"),
+    "a small budget": (
+        {"thinking": {"type": "enabled", "budget_tokens": 5}},
+        "invalid_value",
+        "thinking.budget_tokens",
+    ),
+    "a large budget": (
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        "invalid_value",
+        "thinking.budget_tokens",
+    ),
     "output": ({"output_config": 5}, "invalid_type", "output_config"),
     "effort": ({"output_config": {"effort": CANARY}}, "invalid_value", "output_config.effort"),
     "format": ({"output_config": {"format": {"type": "json"}}}, "invalid_value", "output_config.format.type"),
-    "format's schema": ({"output_config": {"format": {"type": "json_schema"}}}, "invalid_type", "output_config.format.schema"),
+    "format's schema": (
+        {"output_config": {"format": {"type": "json_schema"}}},
+        "invalid_type",
+        "output_config.format.schema",
+    ),
     "where to": ({"api_base": "https://canary7f3a"}, "forbidden_parameter", "api_base"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -123,8 +156,7 @@ def test_a_count_needs_no_bound_and_is_never_a_stream() -> None:
 
 
 def test_headers_for_the_provider_are_kept() -> None:
-    frame = envelope()
-    frame = type(frame)(**{name: getattr(frame, name) for name in frame.__slots__} | {"headers": (("anthropic-beta", "x"),)})
+    frame = replace(envelope(), headers=(("anthropic-beta", "x"),))
     assert parse(message(), frame).headers == (("anthropic-beta", "x"),)
 
 
@@ -133,7 +165,10 @@ def test_headers_for_the_provider_are_kept() -> None:
     [("EqQB", "anthropic"), ("of:gemini:x", ""), ("of-tool:gemini:x", "")],
 )
 def test_a_body_with_another_wires_seal_is_not_sent_as_it_is(seal: str, wire: str) -> None:
-    for block in ({"type": "thinking", "thinking": "t", "signature": seal}, {"type": "redacted_thinking", "data": seal}):
+    for block in (
+        {"type": "thinking", "thinking": "t", "signature": seal},
+        {"type": "redacted_thinking", "data": seal},
+    ):
         assert message_call(**said(USE, block, role="assistant")).wire == wire
     assert message_call(messages=[{"role": "user", "content": seal}]).wire == "anthropic"
 
@@ -145,27 +180,46 @@ def test_a_conversation_is_read() -> None:
     prompt = message_call(
         system=[{"type": "text", "text": "Be kind", **MARK}],
         messages=[
-            {"role": "user", "content": [
-                {"type": "text", "text": "Look"},
-                {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
-                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}, **MARK},
-                {"type": "document", "title": "D", "source": {"type": "text", "media_type": "text/plain", "data": "d"}},
-                {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
-                 "citations": {"enabled": True}, "cache_control": {"type": "ephemeral", "ttl": "1h"}},
-                {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
-                {"type": "document", "source": {"type": "content", "content": "c"}},
-                {"type": "search_result", "source": "https://a", "title": "S", "content": [{"type": "text", "text": "s"}]},
-            ]},
-            {"role": "assistant", "content": [
-                {"type": "thinking", "thinking": "hm", "signature": "s1"},
-                {"type": "redacted_thinking", "data": "dark"},
-                {"type": "text", "text": "Wait"},
-                USE,
-            ]},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Look"},
+                    {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}, **MARK},
+                    {
+                        "type": "document",
+                        "title": "D",
+                        "source": {"type": "text", "media_type": "text/plain", "data": "d"},
+                    },
+                    {
+                        "type": "document",
+                        "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
+                        "citations": {"enabled": True},
+                        "cache_control": {"type": "ephemeral", "ttl": "1h"},
+                    },
+                    {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+                    {"type": "document", "source": {"type": "content", "content": "c"}},
+                    {
+                        "type": "search_result",
+                        "source": "https://a",
+                        "title": "S",
+                        "content": [{"type": "text", "text": "s"}],
+                    },
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "s1"},
+                    {"type": "redacted_thinking", "data": "dark"},
+                    {"type": "text", "text": "Wait"},
+                    USE,
+                ],
+            },
             {"role": "user", "content": [{**RESULT, "is_error": True}]},
             {"role": "system", "content": "Hurry"},
         ],
-    ).prompt()  # fmt: skip
+    ).prompt()
     assert prompt.messages == (
         Message("system", (Text("Be kind", "5m"),)),
         Message(
@@ -266,11 +320,16 @@ def test_a_mark_for_the_whole_is_one_for_its_last_part() -> None:
 )
 def test_what_only_this_wire_has_is_named(fields: dict[str, Any], name: str) -> None:
     assert message_call(**fields).prompt().further == (name,)
-    assert message_call(**{"container": None, "tools": [{"name": "f", "input_schema": {}, "defer_loading": False}]}).prompt().further == ()
+    assert (
+        message_call(container=None, tools=[{"name": "f", "input_schema": {}, "defer_loading": False}]).prompt().further
+        == ()
+    )
 
 
 def test_an_empty_text_is_nothing() -> None:
-    assert message_call(system="", messages=[{"role": "user", "content": ""}]).prompt().messages == (Message("user", ()),)
+    assert message_call(system="", messages=[{"role": "user", "content": ""}]).prompt().messages == (
+        Message("user", ()),
+    )
 
 
 def test_the_middle_form_is_made_of_plain_values() -> None:

@@ -24,7 +24,17 @@ STATUSES: dict[int, Kind] = {
     **dict.fromkeys((500, 501, 502, 504, 520, 599), kinds.UPSTREAM_ERROR),
     **dict.fromkeys((503, 529), kinds.UPSTREAM_OVERLOADED),
 }
-BODIES = (b"", b"{}", b"<html></html>", b'{"error":{}}', b'{"error":null}', b'{"error":{"message":"No."}}', b"[]", b"\xff", b"[[[")
+BODIES = (
+    b"",
+    b"{}",
+    b"<html></html>",
+    b'{"error":{}}',
+    b'{"error":null}',
+    b'{"error":{"message":"No."}}',
+    b"[]",
+    b"\xff",
+    b"[[[",
+)
 
 
 def error(type: str = "", message: str = "No.", code: str = "") -> bytes:
@@ -46,11 +56,34 @@ def test_the_status_tells_where_the_body_does_not(status: int) -> None:
     ("status", "body", "kind"),
     [
         (400, error("invalid_request_error"), kinds.UPSTREAM_REJECTED),
-        (400, error("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), kinds.CONTEXT_LENGTH_EXCEEDED),
-        (400, error("invalid_request_error", "input length and `max_tokens` exceed context limit: 9 + 1 > 8"), kinds.CONTEXT_LENGTH_EXCEEDED),
-        (400, error("invalid_request_error", "You have reached your specified API usage limits. You will regain access on 2026-12-01."), kinds.PROVIDER_QUOTA_EXHAUSTED),
-        (400, error("invalid_request_error", "You have reached your specified workspace API usage limits."), kinds.PROVIDER_QUOTA_EXHAUSTED),
-        (400, error("invalid_request_error", "Your credit balance is too low to access the Anthropic API."), kinds.PROVIDER_QUOTA_EXHAUSTED),
+        (
+            400,
+            error("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"),
+            kinds.CONTEXT_LENGTH_EXCEEDED,
+        ),
+        (
+            400,
+            error("invalid_request_error", "input length and `max_tokens` exceed context limit: 9 + 1 > 8"),
+            kinds.CONTEXT_LENGTH_EXCEEDED,
+        ),
+        (
+            400,
+            error(
+                "invalid_request_error",
+                "You have reached your specified API usage limits. You will regain access on 2026-12-01.",
+            ),
+            kinds.PROVIDER_QUOTA_EXHAUSTED,
+        ),
+        (
+            400,
+            error("invalid_request_error", "You have reached your specified workspace API usage limits."),
+            kinds.PROVIDER_QUOTA_EXHAUSTED,
+        ),
+        (
+            400,
+            error("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
+            kinds.PROVIDER_QUOTA_EXHAUSTED,
+        ),
         (402, error("billing_error"), kinds.PROVIDER_QUOTA_EXHAUSTED),
         (403, error("permission_error"), kinds.PROVIDER_AUTH_FAILED),
         (403, error("permission_error", code="contract_spend_limit_reached"), kinds.PROVIDER_QUOTA_EXHAUSTED),
@@ -98,7 +131,12 @@ def test_a_wait_is_read_from_errors_that_pass() -> None:
 
 
 def test_the_providers_own_word_about_retries_is_kept() -> None:
-    assert [told(429, x_should_retry=word).should_retry for word in ("true", "false", "maybe", "")] == [True, False, None, None]
+    assert [told(429, x_should_retry=word).should_retry for word in ("true", "false", "maybe", "")] == [
+        True,
+        False,
+        None,
+        None,
+    ]
 
 
 def test_a_rejection_keeps_its_status_and_its_words() -> None:
@@ -112,7 +150,10 @@ def test_neither_keys_nor_accounts_are_told() -> None:
     words = "organization (8f14e45f-ceea-467f-9b3a-1c2d3e4f5a6b) with key sk-ant-api03-abcdefghijklm"
     message = failure_of(429, {}, error("rate_limit_error", words)).message
     assert "8f14e45f" not in message and "abcdefgh" not in message
-    assert failure_of(401, {}, error("authentication_error", words)).message == "the provider refused the gateway's credential"
+    assert (
+        failure_of(401, {}, error("authentication_error", words)).message
+        == "the provider refused the gateway's credential"
+    )
 
 
 @given(st.integers(200, 599), st.binary(max_size=300) | st.text(max_size=50).map(lambda text: error(text, text, text)))
@@ -134,7 +175,9 @@ def buckets(**buckets: tuple[str, str, str]) -> dict[str, str]:
 
 
 def test_limits_are_told_with_the_time_until_they_are_there_again() -> None:
-    hints = hints_of(buckets(requests=("50", "49", "2026-08-19T14:34:12Z"), tokens=("4000", "3900", "2026-08-19T14:34:06Z")))
+    hints = hints_of(
+        buckets(requests=("50", "49", "2026-08-19T14:34:12Z"), tokens=("4000", "3900", "2026-08-19T14:34:06Z"))
+    )
     assert hints is not None
     assert (hints.limit_requests, hints.remaining_requests, hints.reset_requests_seconds) == (50, 49, 12.0)
     assert (hints.limit_tokens, hints.remaining_tokens, hints.reset_tokens_seconds) == (4000, 3900, 6.0)
@@ -178,6 +221,8 @@ def test_without_limits_there_are_no_hints() -> None:
     assert hints_of(buckets(requests=("x", "-1", "y"))) is None
 
 
-@given(st.dictionaries(st.sampled_from(list(buckets(requests=("", "", ""), tokens=("", "", "")))), st.text(max_size=70)))
+@given(
+    st.dictionaries(st.sampled_from(list(buckets(requests=("", "", ""), tokens=("", "", "")))), st.text(max_size=70))
+)
 def test_junk_is_never_an_error(headers: dict[str, str]) -> None:
     hints_of(headers)

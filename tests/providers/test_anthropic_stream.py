@@ -69,7 +69,9 @@ def test_what_is_no_content_does_not_commit_an_answer() -> None:
         assert [one for one in decode(quiet, raw=False) if isinstance(one, Delta)] == []
 
 
-@pytest.mark.parametrize("kind", ["tool_use", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result"])
+@pytest.mark.parametrize(
+    "kind", ["tool_use", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result"]
+)
 def test_a_block_that_begins_is_content_where_it_is_not_a_text(kind: str) -> None:
     begun = event("content_block_start", index=0, content_block={"type": kind})
     assert decode(begun)[0] == Raw(begun, 1)
@@ -83,7 +85,11 @@ def test_pings_are_progress_while_nothing_else_can_be_seen() -> None:
 
 
 def test_the_last_two_events_are_held_back_with_all_they_say() -> None:
-    first = event("message_delta", delta={"stop_reason": None, "container": {"id": "c"}}, usage={"input_tokens": 5, "output_tokens": 2})
+    first = event(
+        "message_delta",
+        delta={"stop_reason": None, "container": {"id": "c"}},
+        usage={"input_tokens": 5, "output_tokens": 2},
+    )
     found = decode(START + PIECE + first + STOP + END)
     assert found[0] == Raw(START + PIECE, 1)
     assert found[1] == Usage(5, 7)
@@ -122,8 +128,16 @@ def test_a_mark_without_an_answer_is_none() -> None:
         (b"data: " + DEEP * 5 + b"\n\n", "upstream_bad_response"),
         (b'event: message_delta\ndata: {"type":"message_delta","a":' + DEEP + b"}\n\n", "upstream_bad_response"),
         (event("error", error={"type": "overloaded_error", "message": "Overloaded"}), "upstream_overloaded"),
-        (event("error", error={"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}), "context_length_exceeded"),
-        (event("error", error={"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}}), "provider_quota_exhausted"),
+        (
+            event("error", error={"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}),
+            "context_length_exceeded",
+        ),
+        (
+            event(
+                "error", error={"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}}
+            ),
+            "provider_quota_exhausted",
+        ),
         (event("error", error="words"), "upstream_error"),
         (event("error"), "upstream_error"),
     ],
@@ -136,23 +150,42 @@ def test_what_is_no_answer_is_a_failure(body: bytes, code: str) -> None:
 
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["type", "index", "delta", "usage", "message", "content_block", "text", "id", "input", "error"]) | st.text(max_size=3),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "index", "delta", "usage", "message", "content_block", "text", "id", "input", "error"]
+            )
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
 )
 NAMES = st.sampled_from(
-    ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop", "ping", "error", "x"]
-)  # fmt: skip
-FIELDS = st.dictionaries(st.sampled_from(["index", "delta", "usage", "message", "content_block", "error"]), ODD, max_size=4)
+    [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+        "ping",
+        "error",
+        "x",
+    ]
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(["index", "delta", "usage", "message", "content_block", "error"]), ODD, max_size=4
+)
 
 
 @given(st.lists(st.tuples(NAMES, FIELDS), max_size=6), st.booleans(), st.data())
 def test_odd_shapes_never_make_a_decoder_fail(events: list[tuple[str, Any]], raw: bool, data: st.DataObject) -> None:
     body = b"".join(
-        b"event: %b\ndata: %b\n\n" % (name.encode(), json.dumps({**fields, "type": name}).encode()) for name, fields in events
+        b"event: %b\ndata: %b\n\n" % (name.encode(), json.dumps({**fields, "type": name}).encode())
+        for name, fields in events
     )
     cut = data.draw(st.integers(0, len(body)))
     found = decode(*pieces(body, [cut]), raw=raw)
@@ -175,8 +208,20 @@ def test_any_bytes_at_all_end_once(body: bytes, raw: bool) -> None:
 
 
 def test_a_citation_tells_what_of_the_answer_rests_on_it() -> None:
-    cited = {"type": "web_search_result_location", "cited_text": "q", "url": "https://a", "title": "T", "encrypted_index": "x"}
-    page = {"type": "page_location", "cited_text": "p", "document_title": "D", "document_index": 0, "start_page_number": 1}
+    cited = {
+        "type": "web_search_result_location",
+        "cited_text": "q",
+        "url": "https://a",
+        "title": "T",
+        "encrypted_index": "x",
+    }
+    page = {
+        "type": "page_location",
+        "cited_text": "p",
+        "document_title": "D",
+        "document_index": 0,
+        "start_page_number": 1,
+    }
     body = START + TEXT + PIECE + CLOSE
     body += event("content_block_start", index=1, content_block={"type": "text", "text": "", "citations": []})
     body += event("content_block_delta", index=1, delta={"type": "citations_delta", "citation": cited})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.events import Usage
 from oneflow_ai.providers.anthropic_usage import COUNT_MOST, merged, read_usage
 
-NO_COUNTS = (None, -1, 1.0, "5", True, [], {}, COUNT_MOST + 1, float("nan"))
+NO_COUNTS: tuple[Any, ...] = (None, -1, 1.0, "5", True, [], {}, COUNT_MOST + 1, float("nan"))
 BASE = {"input_tokens": 10, "output_tokens": 5}
 
 

@@ -17,7 +17,8 @@ from oneflow_ai.providers.anthropic_limits import hints_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
 from tests.needs import require
 from tests.wire.decoding import pieces, single_bytes
-from tests.wire.messages import decoded, message_call, target_of
+from tests.wire.messages import decoded, message_call
+from tests.wire.requests import target_of
 
 RANDOM_CUTS = 200
 SMALL_BYTES = 1_500

@@ -200,9 +200,9 @@ def _check(body: Mapping[str, Any], operation: Operation) -> None:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
     check_messages(body["messages"])
     thinking = body.get("thinking") or {}
-    if operation is Operation.CHAT and thinking.get("type") == "enabled":
-        if thinking["budget_tokens"] >= body["max_tokens"]:
-            raise Failure(INVALID_VALUE, "budget_tokens is less than max_tokens", param="thinking.budget_tokens")
+    budgeted = operation is Operation.CHAT and thinking.get("type") == "enabled"
+    if budgeted and thinking["budget_tokens"] >= body["max_tokens"]:
+        raise Failure(INVALID_VALUE, "budget_tokens is less than max_tokens", param="thinking.budget_tokens")
 
 
 def _user_of(body: Mapping[str, Any]) -> str:

@@ -16,8 +16,8 @@ Event = dict[str, Any]
 class BlockWriter:
     """Turns deltas into block events; one block is open at a time.
 
-    A seal of another wire is wrapped, so that it comes back as that wire's own. What this wire has no block for, a tool's
-    seal, stands in data of its own after the tool's call.
+    A seal of another wire is wrapped, so that it comes back as that wire's own. What this wire has no place for, the
+    seal of a tool's call, stands in data of its own after the call.
     """
 
     __slots__ = ("_index", "_open", "_seals", "_tools", "calls")

@@ -23,7 +23,7 @@ from oneflow_ai.core.prompt import (
     ToolResult,
 )
 
-# A seal of another wire: how it is wrapped in a thought's signature or data, and in data that stands after a tool's call.
+# How a seal of another wire is wrapped: a thought's in its signature or data, a tool call's in data after the call.
 SEAL_MARK = "of:"
 TOOL_SEAL_MARK = "of-tool:"
 _MARKS = (b'"of:', b'"of-tool:')
@@ -68,7 +68,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
     return Prompt(
         messages=tuple(messages),
         tools=tuple(_tool(tool, further) for tool in body.get("tools") or ()),
-        tool_choice=_CHOICES.get(choice.get("type"), ""),
+        tool_choice=_CHOICES.get(choice.get("type", ""), ""),
         tool_name=choice.get("name") or "",
         parallel_tool_calls=False if choice.get("disable_parallel_tool_use") is True else None,
         max_tokens=body.get("max_tokens"),

@@ -72,7 +72,9 @@ class AnthropicAdapter:
         """The call's own body where it is of this wire, else one made from its middle form; raises `Failure`."""
         path = PATHS.get(call.operation)
         if path is None:
-            raise Failure(UNSUPPORTED_OPERATION, f"{call.operation.value} is not answered on the target's wire ({WIRE})")
+            raise Failure(
+                UNSUPPORTED_OPERATION, f"{call.operation.value} is not answered on the target's wire ({WIRE})"
+            )
         traits = traits_of(target.model)
         dropped: tuple[str, ...] = ()
         body: dict[str, Any]

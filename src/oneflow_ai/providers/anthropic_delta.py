@@ -27,7 +27,7 @@ _DELTAS = {
 class Blocks:
     """Turns the blocks of one answer into deltas.
 
-    Blocks of tools that the provider ran itself, and their results, have no place in the middle form: they are left out.
+    Blocks of tools that the provider ran itself, and their results, have no place in the middle form.
     """
 
     __slots__ = ("_citations", "_from", "_length", "_tools")
@@ -83,8 +83,11 @@ class Blocks:
         return [Delta("citation", _encoded(citation)) for citation in found]
 
     def _tool(self, index: int, block: dict[str, Any]) -> list[Delta]:
+        name = _word(block.get("name"))
+        if not name:
+            return []
         place = self._tools[index] = len(self._tools)
-        found = [Delta("tool_call", _word(block.get("name")), 0, place, _word(block.get("id")))]
+        found = [Delta("tool_call", name, 0, place, _word(block.get("id")))]
         given = block.get("input")
         if given and isinstance(given, dict):
             found.append(Delta("tool_arguments", _encoded(given), 0, place))

@@ -50,7 +50,9 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
     (
         # The limit that the operator set in the console, and a prepaid balance that is spent, are told as a 400.
         frozenset({400, 403, 429}),
-        re.compile(r"reached your (?:specified )?(?:workspace )?API usage limits|credit balance is too low", re.IGNORECASE),
+        re.compile(
+            r"reached your (?:specified )?(?:workspace )?API usage limits|credit balance is too low", re.IGNORECASE
+        ),
         kinds.PROVIDER_QUOTA_EXHAUSTED,
     ),
     (frozenset({404}), re.compile(r"\bmodel\b", re.IGNORECASE), kinds.UPSTREAM_MODEL_NOT_FOUND),

@@ -43,7 +43,7 @@ def _count(text: str | None) -> int | None:
 
 
 def _until(reset: str | None, date: str | None) -> float | None:
-    """Seconds from the answer's date to a moment in RFC 3339 (`2026-08-19T14:34:12Z`), none of them less than nought."""
+    """Seconds from the answer's date to a moment in RFC 3339 (`2026-08-19T14:34:12Z`), nought at least."""
     if not reset or not date or len(reset) > _CHARACTERS_MOST or len(date) > _CHARACTERS_MOST:
         return None
     try:

@@ -10,7 +10,18 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.prompt import Document, Image, Message, Part, Prompt, Reasoning, Refusal, Text, ToolCall, ToolResult
+from oneflow_ai.core.prompt import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 
 _NO_ID = re.compile(r"[^A-Za-z0-9_-]")
 _NAMELESS_ID = "call"

@@ -1,8 +1,8 @@
 """What Anthropic's models can be asked for, a row each: sampling, ways to think and not to, forced tools, prefill.
 
-Facts of 2026-11-26: https://platform.claude.com/docs/en/build-with-claude/effort, …/thinking, …/api/migration-2026-10-21,
-…/models/{opus-5,opus-5-5,sonnet-5-5,haiku-5-5,fable-5,fable-5-1,fable-5-2}/whats-new-…, and the descriptions of
-`temperature`, `top_p` and `top_k` in Anthropic's specification.
+Facts of 2026-11-26, from https://platform.claude.com/docs/en: build-with-claude/effort, …/thinking,
+…/mid-conversation-system-messages, api/migration-2026-10-21, and what is new in each of models/{opus-5, opus-5-5,
+sonnet-5-5, haiku-5-5, fable-5, fable-5-1, fable-5-2}.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Traits:
     current: bool = True
 
     def effort(self, asked: str) -> str:
-        """The nearest effort of those it knows, of which there are some: rather less than more, but its least at least."""
+        """The nearest effort of those it knows, of which it has some: less rather than more, its least at least."""
         place = _ORDER.index(asked)
         fitting = [one for one in self.efforts if _ORDER.index(one) <= place]
         return fitting[-1] if fitting else self.efforts[0]

@@ -127,7 +127,10 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
 
 def _tool(tool: Tool) -> dict[str, Any]:
     schema = dict(tool.schema or {"properties": {}})
-    found: dict[str, Any] = {"name": tool.name, "input_schema": schema if "type" in schema else {"type": "object"} | schema}
+    found: dict[str, Any] = {
+        "name": tool.name,
+        "input_schema": schema if "type" in schema else {"type": "object"} | schema,
+    }
     if tool.description:
         found["description"] = tool.description
     if tool.strict is not None:

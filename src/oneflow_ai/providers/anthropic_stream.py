@@ -122,7 +122,7 @@ class StreamDecoder:
             self._quiet = block.get("type") not in _HEARD
             return self._quiet or block.get("type") == "tool_use" or bool(block.get("text"))
         if kind == "message_start":
-            self._message = _object(event.get("message"))
+            self._message = _object(event.get("message")) or self._message
             self._usage = merged(self._usage, self._message.get("usage"))
         return kind == "ping" and self._quiet
 
@@ -174,7 +174,8 @@ class StreamDecoder:
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
         end = _end_of(self._message, self._held.get("delta", {}), raw=self._raw)
-        end = replace(end, failure=failure, chunk=self._held if self._raw else None)
+        reason = end.reason if failure is None or self._reason is not None else None
+        end = replace(end, reason=reason, failure=failure, chunk=self._held if self._raw else None)
         return [end] if usage is None else [usage, end]
 
 

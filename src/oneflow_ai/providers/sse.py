@@ -1,4 +1,4 @@
-"""Server-sent events, cut anywhere, as the data of whole events (WHATWG HTML §9.2, checked 2026-11-24), and its JSON."""
+"""Server-sent events, cut anywhere, as the data of whole events, and its JSON (WHATWG HTML §9.2, 2026-11-24)."""
 
 from __future__ import annotations
 
