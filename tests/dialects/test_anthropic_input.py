@@ -176,72 +176,76 @@ def test_a_body_with_another_wires_seal_is_not_sent_as_it_is(seal: str, wire: st
 # ---- the middle form
 
 
+CONVERSATION: dict[str, Any] = {
+    "system": [{"type": "text", "text": "Be kind", **MARK}],
+    "messages": [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Look"},
+                {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}, **MARK},
+                {
+                    "type": "document",
+                    "title": "D",
+                    "source": {"type": "text", "media_type": "text/plain", "data": "d"},
+                },
+                {
+                    "type": "document",
+                    "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
+                    "citations": {"enabled": True},
+                    "cache_control": {"type": "ephemeral", "ttl": "1h"},
+                },
+                {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+                {"type": "document", "source": {"type": "content", "content": "c"}},
+                {
+                    "type": "search_result",
+                    "source": "https://a",
+                    "title": "S",
+                    "content": [{"type": "text", "text": "s"}],
+                },
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "s1"},
+                {"type": "redacted_thinking", "data": "dark"},
+                {"type": "text", "text": "Wait"},
+                USE,
+            ],
+        },
+        {"role": "user", "content": [{**RESULT, "is_error": True}]},
+        {"role": "system", "content": "Hurry"},
+    ],
+}
+READ = (
+    Message("system", (Text("Be kind", "5m"),)),
+    Message(
+        "user",
+        (
+            Text("Look"),
+            Image(url="https://example.com/a.png"),
+            Image(data=PNG, media_type="image/png", cache="5m"),
+            Document(text="d", name="D"),
+            Document(data="JVBERi0=", media_type="application/pdf", cache="1h", citations=True),
+            Document(url="https://example.com/a.pdf"),
+            Document(text="c"),
+            Document(text="s", name="S"),
+        ),
+    ),
+    Message(
+        "assistant",
+        (Reasoning("hm", "s1"), Reasoning(sealed="dark"), Text("Wait"), ToolCall("toolu_1", "f", '{"a":1}')),
+    ),
+    Message("user", (ToolResult("toolu_1", (Text("12"),), failed=True),)),
+    Message("system", (Text("Hurry"),)),
+)
+
+
 def test_a_conversation_is_read() -> None:
-    prompt = message_call(
-        system=[{"type": "text", "text": "Be kind", **MARK}],
-        messages=[
-            {
-                "role": "user",
-                "content": [
-                    {"type": "text", "text": "Look"},
-                    {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
-                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}, **MARK},
-                    {
-                        "type": "document",
-                        "title": "D",
-                        "source": {"type": "text", "media_type": "text/plain", "data": "d"},
-                    },
-                    {
-                        "type": "document",
-                        "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
-                        "citations": {"enabled": True},
-                        "cache_control": {"type": "ephemeral", "ttl": "1h"},
-                    },
-                    {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
-                    {"type": "document", "source": {"type": "content", "content": "c"}},
-                    {
-                        "type": "search_result",
-                        "source": "https://a",
-                        "title": "S",
-                        "content": [{"type": "text", "text": "s"}],
-                    },
-                ],
-            },
-            {
-                "role": "assistant",
-                "content": [
-                    {"type": "thinking", "thinking": "hm", "signature": "s1"},
-                    {"type": "redacted_thinking", "data": "dark"},
-                    {"type": "text", "text": "Wait"},
-                    USE,
-                ],
-            },
-            {"role": "user", "content": [{**RESULT, "is_error": True}]},
-            {"role": "system", "content": "Hurry"},
-        ],
-    ).prompt()
-    assert prompt.messages == (
-        Message("system", (Text("Be kind", "5m"),)),
-        Message(
-            "user",
-            (
-                Text("Look"),
-                Image(url="https://example.com/a.png"),
-                Image(data=PNG, media_type="image/png", cache="5m"),
-                Document(text="d", name="D"),
-                Document(data="JVBERi0=", media_type="application/pdf", cache="1h", citations=True),
-                Document(url="https://example.com/a.pdf"),
-                Document(text="c"),
-                Document(text="s", name="S"),
-            ),
-        ),
-        Message(
-            "assistant",
-            (Reasoning("hm", "s1"), Reasoning(sealed="dark"), Text("Wait"), ToolCall("toolu_1", "f", '{"a":1}')),
-        ),
-        Message("user", (ToolResult("toolu_1", (Text("12"),), failed=True),)),
-        Message("system", (Text("Hurry"),)),
-    )
+    prompt = message_call(**CONVERSATION).prompt()
+    assert prompt.messages == READ
     assert prompt.further == ()
 
 
