@@ -78,6 +78,14 @@ def test_without_both_totals_there_is_no_usage(nothing: Any) -> None:
     assert read_usage(nothing) is None
 
 
+def test_a_fast_answer_has_its_own_price() -> None:
+    assert read_usage({**BASE, "service_tier": "standard", "speed": "fast"}) == Usage(10, 5, service_tier="fast")
+    assert read_usage({**BASE, "service_tier": "standard", "speed": "standard"}) == Usage(
+        10, 5, service_tier="standard"
+    )
+    assert read_usage({**BASE, "service_tier": 5}) == Usage(10, 5)
+
+
 def test_an_explicit_zero_is_zero() -> None:
     assert read_usage({"input_tokens": 0, "output_tokens": 0}) == Usage()
 

@@ -23,10 +23,13 @@ _TYPES: Mapping[str, Kind] = {
     "api_error": kinds.UPSTREAM_ERROR,
     "overloaded_error": kinds.UPSTREAM_OVERLOADED,
 }
-# Money, not rate: waiting does not help (anthropic 2.12.0, types/shared, 2026-11-23).
+# Money, not rate: waiting does not help (anthropic 2.14.0, types/shared, 2026-11-26).
 _CODES: Mapping[str, Kind] = {
     "enforced_spend_limit_reached": kinds.PROVIDER_QUOTA_EXHAUSTED,
     "contract_spend_limit_reached": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "linked_organization_spend_limit_reached": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "linked_organization_billing_unavailable": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "organization_on_hold": kinds.PROVIDER_AUTH_FAILED,
     "ramp_limit_exceeded": kinds.UPSTREAM_RATE_LIMITED,
 }
 _STATUSES: Mapping[int, Kind] = {

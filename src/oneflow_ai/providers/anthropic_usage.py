@@ -33,7 +33,8 @@ def read_usage(found: Any) -> Usage | None:
         return None
     parts = _Parts()
     written, read = (parts.count(found.get(name)) for name in _INPUTS[1:])
-    tier = found.get("service_tier")
+    # Fast answers have a price of their own, as a tier has.
+    tier = "fast" if found.get("speed") == "fast" else found.get("service_tier")
     return Usage(
         input_tokens=fresh + written + read,
         output_tokens=outputs,
