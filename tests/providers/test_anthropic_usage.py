@@ -79,10 +79,8 @@ def test_without_both_totals_there_is_no_usage(nothing: Any) -> None:
 
 
 def test_a_fast_answer_has_its_own_price() -> None:
-    assert read_usage({**BASE, "service_tier": "standard", "speed": "fast"}) == Usage(10, 5, service_tier="fast")
-    assert read_usage({**BASE, "service_tier": "standard", "speed": "standard"}) == Usage(
-        10, 5, service_tier="standard"
-    )
+    for speed, tier in (("fast", "fast"), ("standard", "batch"), (None, "batch")):
+        assert read_usage({**BASE, "service_tier": "batch", "speed": speed}) == Usage(10, 5, service_tier=tier)
     assert read_usage({**BASE, "service_tier": 5}) == Usage(10, 5)
 
 
