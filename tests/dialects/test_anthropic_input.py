@@ -162,7 +162,13 @@ def test_headers_for_the_provider_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("seal", "wire"),
-    [("EqQB", "anthropic"), ("of:gemini:x", ""), ("of-tool:gemini:x", "")],
+    [
+        ("EqQB", "anthropic"),
+        ("of:gemini:x", ""),
+        ("tool-of:gemini:x", ""),
+        ("of:", "anthropic"),
+        ("tool-box", "anthropic"),
+    ],
 )
 def test_a_body_with_another_wires_seal_is_not_sent_as_it_is(seal: str, wire: str) -> None:
     for block in (
@@ -293,7 +299,7 @@ def test_another_wires_seals_are_unwrapped() -> None:
         {"type": "thinking", "thinking": "t", "signature": "of:gemini:s:1"},
         {"type": "redacted_thinking", "data": "of:responses:gAAA"},
         USE,
-        {"type": "redacted_thinking", "data": "of-tool:gemini:x:y"},
+        {"type": "redacted_thinking", "data": "tool-of:gemini:x:y"},
     )
     (told,) = message_call(**said(*blocks, role="assistant")).prompt().messages
     assert told.parts == (

@@ -39,7 +39,7 @@ def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
         "end": {
             **end,
             "reason": end["reason"]["raw" if raw else "middle"],
-            "closing": end["closing"] if raw or file["kind"] == "count" else None,
+            "closing": end["closing"] if raw else None,
         },
     }
 

@@ -22,7 +22,7 @@ from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.anthropic_encoder import CountEncoder, StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.anthropic_error import failure_body
 from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
-from oneflow_ai.dialects.anthropic_read import holds_wrapped_seal, read
+from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 
@@ -156,7 +156,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         tags=envelope.tags,
         client_id=envelope.client_id,
         # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
-        wire="" if holds_wrapped_seal(body, found) else DIALECT,
+        wire="" if holds_wrapped_seals(found["messages"]) else DIALECT,
         output_most_tokens=found["max_tokens"] if chats else None,
         read=read,
         headers=envelope.headers,

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.events import Delta
-from oneflow_ai.dialects.anthropic_read import SEAL_MARK, TOOL_SEAL_MARK
+from oneflow_ai.dialects.anthropic_read import TOOL_MARK
+from oneflow_ai.dialects.seal import wrapped
 
 WIRE = "anthropic"
 Event = dict[str, Any]
@@ -48,7 +49,7 @@ class BlockWriter:
             case "tool_arguments":
                 return self._arguments(delta)
             case "tool_signature":
-                self._seals.append(f"{TOOL_SEAL_MARK}{delta.wire}:{delta.text}")
+                self._seals.append(TOOL_MARK + wrapped(delta.wire, delta.text))
                 return [] if self._open == "tool_use" else self.close()
             case "citation":
                 found = {"type": "citations_delta", "citation": _citation(delta.text)}
@@ -150,7 +151,7 @@ class Content:
 
 
 def _wrapped(delta: Delta) -> str:
-    return delta.text if delta.wire in ("", WIRE) else f"{SEAL_MARK}{delta.wire}:{delta.text}"
+    return delta.text if delta.wire in ("", WIRE) else wrapped(delta.wire, delta.text)
 
 
 def _input(text: str) -> Event:

@@ -121,11 +121,8 @@ class CountEncoder:
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
         """The count, where the provider speaks another wire."""
-        del cost_nanos
-        if self._raw:
-            return b""
-        counted = (end.chunk or {}).get("input_tokens")
-        return orjson.dumps({"input_tokens": usage.input_tokens if counted is None else counted})
+        del end, cost_nanos
+        return b"" if self._raw else orjson.dumps({"input_tokens": usage.input_tokens})
 
     def failure(self, failure: Failure) -> bytes:
         """The body of an error."""

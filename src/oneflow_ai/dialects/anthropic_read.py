@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -22,11 +22,10 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
+from oneflow_ai.dialects.seal import is_wrapped, unwrapped
 
-# How a seal of another wire is wrapped: a thought's in its signature or data, a tool call's in data after the call.
-SEAL_MARK = "of:"
-TOOL_SEAL_MARK = "of-tool:"
-_MARKS = (b'"of:', b'"of-tool:')
+# Before another wire's seal of a tool's call, which this wire has no place for: it stands in data after the call.
+TOOL_MARK = "tool-"
 _CHOICES: Mapping[str, Any] = {"auto": "auto", "none": "none", "any": "required", "tool": "tool"}
 # OpenAI's words for a tier, which the middle form uses.
 _TIERS = {"standard_only": "default"}
@@ -84,13 +83,15 @@ def read(body: Mapping[str, Any]) -> Prompt:
     )
 
 
-def holds_wrapped_seal(body: bytes, found: Mapping[str, Any]) -> bool:
-    """Whether a checked request, and its bytes, hold a seal of another wire."""
-    if not any(mark in body for mark in _MARKS):
-        return False
-    contents = (message["content"] for message in found["messages"] if isinstance(message["content"], list))
-    seals = (block.get("signature") or block.get("data") for content in contents for block in content)
-    return any(isinstance(seal, str) and seal.startswith((SEAL_MARK, TOOL_SEAL_MARK)) for seal in seals)
+def holds_wrapped_seals(messages: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a checked conversation gives back what another wire sealed."""
+    for message in messages:
+        if message["role"] == "assistant" and isinstance(message["content"], list):
+            for block in message["content"]:
+                seal = block.get("signature") or block.get("data")
+                if isinstance(seal, str) and is_wrapped(seal.removeprefix(TOOL_MARK)):
+                    return True
+    return False
 
 
 def _thinking(body: Mapping[str, Any], further: list[str]) -> dict[str, Any]:
@@ -129,8 +130,8 @@ def _parts(content: Any, further: list[str]) -> tuple[Part, ...]:
         return (Text(content),) if content else ()
     found: list[Part] = []
     for block in content:
-        if block["type"] == "redacted_thinking" and block["data"].startswith(TOOL_SEAL_MARK):
-            _seal_call(found, block["data"])
+        if block["type"] == "redacted_thinking" and block["data"].startswith(TOOL_MARK):
+            _seal_call(found, block["data"].removeprefix(TOOL_MARK))
         else:
             found += _part(block, further)
     return tuple(found)
@@ -147,10 +148,10 @@ def _part(block: Mapping[str, Any], further: list[str]) -> Iterator[Part]:
         case "search_result":
             yield _found(block)
         case "thinking":
-            wire, seal = _unwrapped(_word(block.get("signature")))
+            wire, seal = unwrapped(_word(block.get("signature")))
             yield Reasoning(block["thinking"], signature=seal, wire=wire)
         case "redacted_thinking":
-            wire, seal = _unwrapped(block["data"])
+            wire, seal = unwrapped(block["data"])
             yield Reasoning(sealed=seal, wire=wire)
         case "tool_use":
             arguments = orjson.dumps(block["input"]).decode()
@@ -209,15 +210,7 @@ def _seal_call(found: list[Part], data: str) -> None:
     """Give the tool's call that stands last the seal that another wire made for it."""
     if found and isinstance(found[-1], ToolCall):
         call = found[-1]
-        found[-1] = replace(call, signature=data.split(":", 2)[-1])
-
-
-def _unwrapped(seal: str) -> tuple[str, str]:
-    """The wire that made a seal, empty for this one, and the seal as that wire knows it."""
-    if not seal.startswith(SEAL_MARK):
-        return "", seal
-    _, wire, rest = (*seal.split(":", 2), "", "")[:3]
-    return wire, rest
+        found[-1] = replace(call, signature=unwrapped(data)[1])
 
 
 def _marked(message: Message, cache: str) -> Message:

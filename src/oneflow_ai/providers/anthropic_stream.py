@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.providers.anthropic_delta import Blocks
 from oneflow_ai.providers.anthropic_failure import stream_failure
-from oneflow_ai.providers.anthropic_usage import merged, read_usage
+from oneflow_ai.providers.anthropic_usage import COUNT_MOST, merged, read_usage
 from oneflow_ai.providers.openai_failure import error_in, error_of
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
 
@@ -202,13 +203,12 @@ class WholeDecoder:
         except orjson.JSONDecodeError:
             body, found = mended(body)
         counts = self._operation is Operation.COUNT_TOKENS
-        failure = _whole_failure(found, "input_tokens" if counts else "content", int if counts else list)
+        failure = _whole_failure(found, "input_tokens" if counts else "content", _is_count if counts else _is_list)
         if failure is not None:
             return [End(failure=failure)]
         events: list[Event] = [Raw(body, 1)] if self._raw else []
         if counts:
-            # To count takes nothing: the count is the answer.
-            return [*events, Usage(), End(chunk={"input_tokens": found["input_tokens"]})]
+            return [*events, Usage(input_tokens=found["input_tokens"]), End()]
         if not self._raw:
             events += _deltas(found["content"])
         usage = read_usage(found.get("usage"))
@@ -286,10 +286,18 @@ def _end_of(message: dict[str, Any], stopped: dict[str, Any], *, raw: bool) -> E
     )
 
 
-def _whole_failure(found: Any, name: str, kind: type) -> Failure | None:
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= COUNT_MOST
+
+
+def _is_list(value: Any) -> bool:
+    return type(value) is list
+
+
+def _whole_failure(found: Any, name: str, fits: Callable[[Any], bool]) -> Failure | None:
     if type(found) is not dict:
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer is not a JSON object")
-    if type(found.get(name)) is kind:
+    if fits(found.get(name)):
         return None
     error = error_in(found)
     if error is not None:
