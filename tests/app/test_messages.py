@@ -68,6 +68,11 @@ async def test_what_a_client_says_to_the_provider_reaches_it(tmp_path: Path, dou
         assert [one["anthropic-version"] for one in found] == ["2026-10-21", "2023-06-01", "2023-06-01"]
         assert [one.get("anthropic-beta") for one in found] == [None, None, "a-1,b-2"]
         assert all("x-other" not in one for one in found)
+        twice = [("authorization", f"Bearer {KEY}"), ("content-type", "application/json")]
+        twice += [("anthropic-beta", "a-1"), ("anthropic-beta", "b-2")]
+        async with gateway.session.post(f"{gateway.url}/v1/messages", data=request(), headers=twice) as answer:
+            assert answer.status == 200
+        assert double.requests.pop()[1]["anthropic-beta"] == "a-1,b-2"
         long = await gateway.post("/v1/messages", request(), {"anthropic-beta": "x" * 2000})
         assert (long.status, long.json["error"]["details"]["error_code"]) == (400, "invalid_value")
         assert len(double.requests) == 3
