@@ -91,6 +91,19 @@ def test_only_what_openai_itself_serves_is_among_its_models(catalog: Catalog) ->
     assert catalog.price("openai", "ft:gpt-3.5-turbo-0125:mine::1") is not None
 
 
+def test_only_what_anthropics_own_client_knows_is_among_its_models(catalog: Catalog) -> None:
+    models = {model for model in catalog.models("anthropic") if not catalog.ended("anthropic", model, TODAY)}
+    assert not {"claude-v1", "claude-opus-4", "claude-sonnet-4", "claude-opus-4-1"}.intersection(models)
+    assert {
+        "claude-haiku-5-5",
+        "claude-sonnet-5-5",
+        "claude-opus-5-5",
+        "claude-fable-5-2",
+        "claude-haiku-4-5",
+    } <= models
+    assert catalog.price("anthropic", "claude-opus-4-1-20250805") is not None
+
+
 @pytest.mark.parametrize(("provider", "task", "model"), DEFAULTS)
 def test_a_default_model_is_known_priced_alive_and_of_its_task(
     catalog: Catalog, provider: str, task: str, model: str
@@ -177,6 +190,7 @@ def test_what_no_source_prices_has_no_price(catalog: Catalog, provider: str, mod
         ("openai", "dall-e-3", "gpt-image-2.6-flare", date(2026, 5, 11), date(2026, 5, 12)),
         ("openai", "gpt-5-mini-2025-08-07", "gpt-6.1-terra", TODAY, date(2026, 12, 11)),
         ("anthropic", "claude-3-haiku-20240307", "claude-haiku-5-5", date(2026, 4, 19), TODAY),
+        ("anthropic", "claude-opus-4-1-20250805", "claude-opus-5-5", date(2026, 8, 4), date(2026, 8, 5)),
         ("openai", "tts-1", None, date(2027, 1, 5), date(2027, 1, 6)),
     ],
 )

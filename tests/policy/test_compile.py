@@ -56,7 +56,7 @@ def routed(snapshot: Snapshot, name: str = "text") -> list[str]:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="provider mine: there is no kind opnai; known are azure, .*, vllm"):
+    with pytest.raises(ValueError, match="provider mine: there is no kind opnai; known are anthropic, azure, .*, vllm"):
         compiled(row("mine", "opnai"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
 
 import orjson
 from fastapi import Depends, Request
@@ -111,7 +111,17 @@ async def _check(target: Target, running: Running) -> Checked:
     )
 
 
+@runtime_checkable
+class ListsModels(Protocol):
+    """An adapter whose list of models is not where most have it."""
+
+    def models_request(self, target: Target) -> HttpRequest:
+        """The request for that list."""
+
+
 def _request(target: Target) -> HttpRequest:
+    if isinstance(target.adapter, ListsModels):
+        return target.adapter.models_request(target)
     headers = tuple((name, value) for name, value in target.headers if name.lower() != "content-type")
     return HttpRequest("GET", target.base_url + _LIST, headers, b"", target.timeouts, target.way)
 

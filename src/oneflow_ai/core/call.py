@@ -82,7 +82,8 @@ class Call:
     as it is, empty where none is; `read` gives the middle form of it. `received` is UTC. `started_seconds` and
     `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
     encoded request. `client_id` is the id that the client gave its request, empty without one; no two calls share `id`.
-    `output_most_tokens` bounds each of its `answers`; None where the client does not say.
+    `output_most_tokens` bounds each of its `answers`; None where the client does not say. `headers` are those that its
+    dialect hands on to a provider of the same wire.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Call:
     output_most_tokens: int | None = None
     answers: int = 1
     read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

@@ -14,7 +14,7 @@ TAGS_MOST = 32
 
 @value
 class Envelope:
-    """Who asks, for which operation, since when and until when; times as in `Call`."""
+    """Who asks, for which operation, since when and until when; times and headers as in `Call`."""
 
     id: str
     account: Account
@@ -24,3 +24,4 @@ class Envelope:
     deadline_seconds: float
     tags: tuple[str, ...] = ()
     client_id: str = ""
+    headers: tuple[tuple[str, str], ...] = ()

@@ -10,7 +10,7 @@ from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import openai
+from oneflow_ai.dialects import anthropic, openai
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -18,6 +18,7 @@ class Dialect(Protocol):
     """One wire of our clients: a module of pure functions.
 
     `DIALECT` is its name, `ID_HEADER` the header in which its clients look for the request's id, beside `x-request-id`.
+    `FORWARDED`, where it has one, names the headers of a request that are meant for the provider.
     """
 
     DIALECT: str
@@ -33,7 +34,14 @@ class Dialect(Protocol):
         """The body of an error answer."""
 
 
-_ALL: tuple[Dialect, ...] = (openai,)
+class Lister(Dialect, Protocol):
+    """A dialect that has a list of models."""
+
+    def models_body(self, models: Mapping[str, str], created: int, one: str | None = None) -> bytes:
+        """The list of models, or one of them; `models` maps each id to its owner, `created` is seconds of Unix time."""
+
+
+_ALL: tuple[Dialect, ...] = (openai, anthropic)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
@@ -42,5 +50,11 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v1/completions": (openai, Operation.COMPLETION),
         b"/v1/embeddings": (openai, Operation.EMBEDDING),
         b"/v1/moderations": (openai, Operation.MODERATION),
+        b"/v1/messages": (anthropic, Operation.CHAT),
+        b"/v1/messages/count_tokens": (anthropic, Operation.COUNT_TOKENS),
     }
+)
+# The headers that a dialect's clients mean for the provider, lower case.
+FORWARDED: Mapping[str, tuple[bytes, ...]] = MappingProxyType(
+    {dialect.DIALECT: getattr(dialect, "FORWARDED", ()) for dialect in _ALL}
 )

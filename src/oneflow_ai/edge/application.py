@@ -14,9 +14,9 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
-from oneflow_ai.dialects import openai
+from oneflow_ai.dialects import anthropic, openai
 from oneflow_ai.dialects.envelope import TAGS_MOST, Envelope
-from oneflow_ai.dialects.table import PATHS, Dialect
+from oneflow_ai.dialects.table import FORWARDED, PATHS, Dialect, Lister
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
 from oneflow_ai.edge.door import Door
@@ -27,7 +27,9 @@ from oneflow_ai.policy.overload import Overload
 from oneflow_ai.telemetry.log import Log
 
 TAG_CHARACTERS_MOST = 64
+FORWARDED_CHARACTERS_MOST = 1_024
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+_FORWARDED = re.compile(rb"[\x20-\x7e]*")
 _MODELS = b"/v1/models"
 _DATA_PLANE = b"/v1/"
 _PROBES = (b"/health/live", b"/health/ready")
@@ -144,7 +146,7 @@ class Edge:
     ) -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
-        dialect = PATHS[path][0] if path in PATHS else openai
+        dialect = PATHS[path][0] if path in PATHS else _lists(headers)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
@@ -180,18 +182,32 @@ class Edge:
             return
         self._bodies_bytes += len(body)
         try:
-            call = dialect.parse(body, self._envelope(operation, account, headers, started))
+            forwarded = _forwarded(FORWARDED[dialect.DIALECT], scope["headers"])
+            call = dialect.parse(body, self._envelope(operation, account, headers, started, forwarded))
             await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
         finally:
             self._bodies_bytes -= len(body)
 
     def _envelope(
-        self, operation: Operation, account: Account, headers: Mapping[bytes, bytes], started: float
+        self,
+        operation: Operation,
+        account: Account,
+        headers: Mapping[bytes, bytes],
+        started: float,
+        forwarded: tuple[tuple[str, str], ...],
     ) -> Envelope:
         received = self._clock.utc()
-        until = started + self._seconds(headers)
-        told = client_id(headers) or b""
-        return Envelope(self._id(received), account, operation, received, started, until, _tags(headers), told.decode())
+        return Envelope(
+            id=self._id(received),
+            account=account,
+            operation=operation,
+            received=received,
+            started_seconds=started,
+            deadline_seconds=started + self._seconds(headers),
+            tags=_tags(headers),
+            client_id=(client_id(headers) or b"").decode(),
+            headers=forwarded,
+        )
 
     async def _serve(self, call: Call, turn: Turn | None, receive: Receive, client: ReplyClient) -> None:
         try:
@@ -277,9 +293,10 @@ class Edge:
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
-        request_id = client_id(dict(scope["headers"])) or self._id(self._clock.utc()).encode()
-        headers: Headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id)]
-        await reply.respond(200, headers, openai.models_body(models, self._created, one))
+        dialect = _lists(dict(scope["headers"]))
+        request_id = (client_id(dict(scope["headers"])) or self._id(self._clock.utc()).encode()).decode()
+        headers: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
+        await reply.respond(200, headers, dialect.models_body(models, self._created, one))
 
     def _models(self, account: Account) -> dict[str, str]:
         snapshot = self._desk.snapshot
@@ -314,6 +331,26 @@ def client_id(headers: Mapping[bytes, bytes]) -> bytes | None:
     """The id that the client gave its request, where it is a sound one."""
     text = headers.get(b"x-request-id")
     return text if text is not None and _CLIENT_ID.fullmatch(text) else None
+
+
+def _lists(headers: Mapping[bytes, bytes]) -> Lister:
+    """The dialect in which a request that names none by its address is answered."""
+    return anthropic if b"anthropic-version" in headers else openai
+
+
+def _forwarded(names: tuple[bytes, ...], headers: Headers) -> tuple[tuple[str, str], ...]:
+    """What a client says to the provider behind us; a header that it repeats is one list, as HTTP has it."""
+    if not names:
+        return ()
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in names:
+            found[name] = found[name] + b"," + value if name in found else value
+    for name, value in found.items():
+        if len(value) > FORWARDED_CHARACTERS_MOST or not _FORWARDED.fullmatch(value):
+            words = f"the header {name.decode()} has at most {FORWARDED_CHARACTERS_MOST} characters, all of them ASCII"
+            raise Failure(kinds.INVALID_VALUE, words)
+    return tuple((name.decode(), value.decode()) for name, value in found.items())
 
 
 def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:

@@ -102,7 +102,8 @@ class Attempt:
             self._quota.void(self._call, self.target)
             return
         usage = self.usage
-        used = self._tokens if usage is None else usage.input_tokens + usage.output_tokens
+        free = self._call.operation.free
+        used = self._tokens if usage is None or free else usage.input_tokens + usage.output_tokens
         self._quota.settle(self._call, self.target, used)
 
     async def _read(self, answer: HttpAnswer, until_seconds: float) -> None:

@@ -188,7 +188,8 @@ class Engine:
         exchange.first_event_seconds = attempt.first_event_seconds
         exchange.model_actual = end.model if end is not None else None
         run.accounted = True
-        await self._admission.settle(run.call, usage, cost_nanos)
+        # What is free takes nothing from anybody's limits: the tokens that it names were counted, not used.
+        await self._admission.settle(run.call, Usage() if run.call.operation.free else usage, cost_nanos)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.ports import Adapter
 from oneflow_ai.providers import openai_kin
+from oneflow_ai.providers.anthropic import AnthropicAdapter
 
 _TEXT = frozenset({Task.TEXT})
 _TEXT_AND_VECTORS = frozenset({Task.TEXT, Task.EMBEDDING})
@@ -44,6 +45,14 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             "OPENAI_API_KEY",
             tasks=_TEXT_AND_VECTORS | {Task.MODERATION},
             requests_per_minute=60,
+        ),
+        "anthropic": Row(
+            AnthropicAdapter(),
+            "https://api.anthropic.com",
+            "ANTHROPIC_API_KEY",
+            key_header="x-api-key",
+            key_prefix="",
+            requests_per_minute=50,
         ),
         "groq": Row(openai_kin.GROQ, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
         "mistral": Row(openai_kin.MISTRAL, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", tasks=_TEXT_AND_VECTORS),

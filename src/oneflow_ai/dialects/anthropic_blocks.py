@@ -1,0 +1,179 @@
+"""From the middle form of an answer to the blocks of Anthropic's, as the events that open, fill and close each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.events import Delta
+from oneflow_ai.dialects.anthropic_read import TOOL_MARK
+from oneflow_ai.dialects.seal import wrapped
+
+WIRE = "anthropic"
+Event = dict[str, Any]
+
+
+class BlockWriter:
+    """Turns deltas into block events; one block is open at a time.
+
+    A seal of another wire is wrapped, so that it comes back as that wire's own. What this wire has no place for, the
+    seal of a tool's call, stands in data of its own after the call.
+    """
+
+    __slots__ = ("_index", "_open", "_seals", "_tools", "calls")
+
+    def __init__(self) -> None:
+        self._index = -1
+        self._open = ""
+        self._tools: dict[int, int] = {}
+        self._seals: list[str] = []
+        self.calls = 0
+
+    def write(self, delta: Delta) -> list[Event]:
+        """Give the events that a delta brings."""
+        if delta.index:
+            # This wire knows one choice.
+            return []
+        match delta.kind:
+            case "text" | "refusal":
+                return self._piece("text", {"type": "text_delta", "text": delta.text}, delta.text)
+            case "reasoning":
+                return self._piece("thinking", {"type": "thinking_delta", "thinking": delta.text}, delta.text)
+            case "signature":
+                return self._signed(delta)
+            case "sealed":
+                return self._whole({"type": "redacted_thinking", "data": _wrapped(delta)})
+            case "tool_call":
+                return self._call(delta)
+            case "tool_arguments":
+                return self._arguments(delta)
+            case "tool_signature":
+                self._seals.append(TOOL_MARK + wrapped(delta.wire, delta.text))
+                return [] if self._open == "tool_use" else self.close()
+            case "citation":
+                found = {"type": "citations_delta", "citation": _citation(delta.text)}
+                return self._piece("text", found, "citation")
+            case _:
+                return []
+
+    def close(self) -> list[Event]:
+        """Give the events that end what is open."""
+        found: list[Event] = []
+        if self._open:
+            found.append({"type": "content_block_stop", "index": self._index})
+            self._open = ""
+        seals, self._seals = self._seals, []
+        for seal in seals:
+            found += self._whole({"type": "redacted_thinking", "data": seal})
+        return found
+
+    def _piece(self, kind: str, delta: Event, text: str) -> list[Event]:
+        found = [] if self._open == kind else self._begin(kind)
+        if text:
+            found.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+        return found
+
+    def _begin(self, kind: str) -> list[Event]:
+        empty = {"type": "thinking", "thinking": "", "signature": ""}
+        return self._start(empty if kind == "thinking" else {"type": "text", "text": ""})
+
+    def _start(self, block: Event) -> list[Event]:
+        found = self.close()
+        self._index += 1
+        self._open = block["type"]
+        return [*found, {"type": "content_block_start", "index": self._index, "content_block": block}]
+
+    def _whole(self, block: Event) -> list[Event]:
+        found = self._start(block)
+        self._open = ""
+        return [*found, {"type": "content_block_stop", "index": self._index}]
+
+    def _signed(self, delta: Delta) -> list[Event]:
+        seal = {"type": "signature_delta", "signature": _wrapped(delta)}
+        return self._piece("thinking", seal, delta.text) + self.close()
+
+    def _call(self, delta: Delta) -> list[Event]:
+        self.calls += 1
+        tool_id = delta.tool_id or f"call_{delta.tool_index}"
+        found = self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
+        self._tools[delta.tool_index] = self._index
+        return found
+
+    def _arguments(self, delta: Delta) -> list[Event]:
+        index = self._tools.get(delta.tool_index)
+        if index is None or not delta.text:
+            return []
+        piece = {"type": "input_json_delta", "partial_json": delta.text}
+        return [{"type": "content_block_delta", "index": index, "delta": piece}]
+
+
+class Content:
+    """Gathers block events into the content of a whole answer."""
+
+    __slots__ = ("_blocks", "_pieces")
+
+    def __init__(self) -> None:
+        self._blocks: list[Event] = []
+        self._pieces: list[list[str]] = []
+
+    def add(self, events: list[Event]) -> None:
+        """Some more events."""
+        for event in events:
+            if event["type"] == "content_block_start":
+                self._blocks.append(dict(event["content_block"]))
+                self._pieces.append([])
+            elif event["type"] == "content_block_delta":
+                self._fill(self._blocks[event["index"]], self._pieces[event["index"]], event["delta"])
+
+    def blocks(self) -> list[Event]:
+        """The content, complete."""
+        for block, pieces in zip(self._blocks, self._pieces, strict=True):
+            text = "".join(pieces)
+            if block["type"] == "tool_use":
+                block["input"] = _input(text)
+            elif block["type"] in ("text", "thinking"):
+                block[block["type"]] = text
+        return self._blocks
+
+    def _fill(self, block: Event, pieces: list[str], delta: Event) -> None:
+        match delta["type"]:
+            case "citations_delta":
+                block.setdefault("citations", []).append(delta["citation"])
+            case "signature_delta":
+                block["signature"] = delta["signature"]
+            case "text_delta":
+                pieces.append(delta["text"])
+            case "thinking_delta":
+                pieces.append(delta["thinking"])
+            case _:
+                pieces.append(delta["partial_json"])
+
+
+def _wrapped(delta: Delta) -> str:
+    return delta.text if delta.wire in ("", WIRE) else wrapped(delta.wire, delta.text)
+
+
+def _input(text: str) -> Event:
+    """The arguments of a tool's call; what a model wrote that is no object, or cannot be told, is quoted as it is."""
+    try:
+        found = orjson.loads(text) if text.strip() else {}
+        orjson.dumps(found)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        found = None
+    return found if isinstance(found, dict) else {"arguments": text}
+
+
+def _citation(text: str) -> Event:
+    """What the middle form tells of a source, as a page found on the web where it has an address."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    found = found if isinstance(found, dict) else {}
+    cited = {"cited_text": found.get("text") or ""}
+    if found.get("url"):
+        address = {"url": found["url"], "title": found.get("title"), "encrypted_index": ""}
+        return {"type": "web_search_result_location", **cited, **address}
+    place = {"document_index": 0, "document_title": found.get("title"), "start_char_index": 0, "end_char_index": 0}
+    return {"type": "char_location", **cited, **place, "file_id": None}

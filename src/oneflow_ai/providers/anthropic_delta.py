@@ -1,0 +1,128 @@
+"""The blocks of Anthropic's answers, streamed or whole, in the middle form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.events import Delta
+
+WIRE = "anthropic"
+# What of a citation is told: its name in the middle form, and this wire's names of it.
+_CITED = (
+    ("url", ("url", "source")),
+    ("title", ("title", "document_title")),
+    ("text", ("cited_text",)),
+)
+# What kind of content a delta carries, and the field that holds it.
+_DELTAS = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("reasoning", "thinking"),
+    "signature_delta": ("signature", "signature"),
+    "input_json_delta": ("tool_arguments", "partial_json"),
+}
+
+
+class Blocks:
+    """Turns the blocks of one answer into deltas.
+
+    Blocks of tools that the provider ran itself, and their results, have no place in the middle form.
+    """
+
+    __slots__ = ("_citations", "_from", "_length", "_tools")
+
+    def __init__(self) -> None:
+        self._tools: dict[int, int] = {}
+        self._citations: list[dict[str, Any]] = []
+        self._from = 0
+        self._length = 0
+
+    def start(self, index: Any, block: dict[str, Any]) -> list[Delta]:
+        """Give what a block brings as it begins; a whole answer's block brings all.
+
+        A thought that begins is told even while nothing of it can be read: some models keep all of it to themselves.
+        """
+        index = index if type(index) is int else 0
+        match block.get("type"):
+            case "text":
+                self._from = self._length
+                for citation in _list(block.get("citations")):
+                    self._cite(citation)
+                return self._piece("text", block.get("text"))
+            case "thinking":
+                thought = Delta("reasoning", _word(block.get("thinking")))
+                return [thought, *self._piece("signature", block.get("signature"))]
+            case "redacted_thinking":
+                data = _word(block.get("data"))
+                return [Delta("sealed", data, wire=WIRE)] if data else []
+            case "tool_use":
+                return self._tool(index, block)
+            case _:
+                return []
+
+    def delta(self, index: Any, delta: dict[str, Any]) -> list[Delta]:
+        """Give what a piece of a block brings."""
+        index = index if type(index) is int else 0
+        kind = delta.get("type")
+        if kind == "citations_delta":
+            self._cite(delta.get("citation"))
+            return []
+        if kind not in _DELTAS:
+            return []
+        name, field = _DELTAS[kind]
+        if name == "tool_arguments":
+            place, text = self._tools.get(index), _word(delta.get(field))
+            return [Delta(name, text, tool_index=place)] if place is not None and text else []
+        return self._piece(name, delta.get(field))
+
+    def stop(self) -> list[Delta]:
+        """Give what a block's end brings: what its text is said to rest on, and where that text is in the answer."""
+        found = [{**citation, "start": self._from, "end": self._length} for citation in self._citations]
+        self._citations = []
+        return [Delta("citation", _encoded(citation)) for citation in found]
+
+    def _tool(self, index: int, block: dict[str, Any]) -> list[Delta]:
+        name = _word(block.get("name"))
+        if not name:
+            return []
+        place = self._tools[index] = len(self._tools)
+        found = [Delta("tool_call", name, 0, place, _word(block.get("id")))]
+        given = block.get("input")
+        if given and isinstance(given, dict):
+            found.append(Delta("tool_arguments", _encoded(given), 0, place))
+        return found
+
+    def _piece(self, kind: str, value: Any) -> list[Delta]:
+        text = _word(value)
+        if not text:
+            return []
+        if kind == "text":
+            self._length += len(text)
+        return [Delta(kind, text, wire=WIRE if kind == "signature" else "")]
+
+    def _cite(self, citation: Any) -> None:
+        if not isinstance(citation, dict):
+            return
+        found = {}
+        for name, fields in _CITED:
+            value = next((citation[field] for field in fields if isinstance(citation.get(field), str)), None)
+            if value is not None:
+                found[name] = value
+        self._citations.append(found)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    """Its JSON; nothing of what is nested deeper than the encoder goes."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return ""

@@ -1,0 +1,138 @@
+"""What an unsuccessful answer on Anthropic's wire means: a row of the failure table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.failure import Failure, Kind
+from oneflow_ai.providers.headers import retry_after_seconds
+from oneflow_ai.providers.openai_failure import error_of, scrubbed
+
+# https://platform.claude.com/docs/en/api/errors, 2026-11-26.
+_TYPES: Mapping[str, Kind] = {
+    "invalid_request_error": kinds.UPSTREAM_REJECTED,
+    "authentication_error": kinds.PROVIDER_AUTH_FAILED,
+    "billing_error": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "permission_error": kinds.PROVIDER_AUTH_FAILED,
+    "rate_limit_error": kinds.UPSTREAM_RATE_LIMITED,
+    "conflict_error": kinds.UPSTREAM_ERROR,
+    "timeout_error": kinds.UPSTREAM_ERROR,
+    "api_error": kinds.UPSTREAM_ERROR,
+    "overloaded_error": kinds.UPSTREAM_OVERLOADED,
+}
+# Money, not rate: waiting does not help (anthropic 2.14.0, types/shared, 2026-11-26).
+_CODES: Mapping[str, Kind] = {
+    "enforced_spend_limit_reached": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "contract_spend_limit_reached": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "linked_organization_spend_limit_reached": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "linked_organization_billing_unavailable": kinds.PROVIDER_QUOTA_EXHAUSTED,
+    "organization_on_hold": kinds.PROVIDER_AUTH_FAILED,
+    "ramp_limit_exceeded": kinds.UPSTREAM_RATE_LIMITED,
+}
+_STATUSES: Mapping[int, Kind] = {
+    401: kinds.PROVIDER_AUTH_FAILED,
+    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
+    403: kinds.PROVIDER_AUTH_FAILED,
+    408: kinds.UPSTREAM_ERROR,
+    409: kinds.UPSTREAM_ERROR,
+    429: kinds.UPSTREAM_RATE_LIMITED,
+    503: kinds.UPSTREAM_OVERLOADED,
+    # Overloaded for everybody, whatever one's own limits are.
+    529: kinds.UPSTREAM_OVERLOADED,
+}
+# What tells of a mistake where the type does not: statuses, words of the message, and the kind they stand for.
+_WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
+    (
+        frozenset({400, 413}),
+        re.compile(r"prompt is too long|exceed context limit|context window|maximum context length", re.IGNORECASE),
+        kinds.CONTEXT_LENGTH_EXCEEDED,
+    ),
+    (
+        # The limit that the operator set in the console, and a prepaid balance that is spent, are told as a 400.
+        frozenset({400, 403, 429}),
+        re.compile(
+            r"reached your (?:specified )?(?:workspace )?API usage limits|credit balance is too low", re.IGNORECASE
+        ),
+        kinds.PROVIDER_QUOTA_EXHAUSTED,
+    ),
+    (frozenset({404}), re.compile(r"\bmodel\b", re.IGNORECASE), kinds.UPSTREAM_MODEL_NOT_FOUND),
+)
+# What the clients' own libraries know a kind by, whoever says it.
+_TOLD: Mapping[Kind, str] = {kinds.UPSTREAM_MODEL_NOT_FOUND: kinds.MODEL_NOT_FOUND.code}
+_FIXED: Mapping[Kind, str] = {
+    kinds.PROVIDER_AUTH_FAILED: "the provider refused the gateway's credential",
+    kinds.PROVIDER_QUOTA_EXHAUSTED: "the gateway's account at the provider has no quota left",
+}
+_MESSAGE_CHARACTERS_MOST = 2_000
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """The failure that a whole unsuccessful answer stands for; its message holds nothing like a key."""
+    error = error_of(body)
+    return _failure(_kind(status, error), status, error, headers)
+
+
+def stream_failure(error: Mapping[str, Any]) -> Failure:
+    """The failure that an error inside a stream stands for, by its type: there is no status to go by."""
+    kind = _named(error) or kinds.UPSTREAM_ERROR
+    if kind is kinds.UPSTREAM_REJECTED:
+        kind = _kind(kind.status, error)
+    return _failure(kind, kind.status, error, _NO_HEADERS)
+
+
+def _kind(status: int, error: Mapping[str, Any]) -> Kind:
+    if 300 <= status < 400 and status != 304:
+        return kinds.UPSTREAM_REDIRECT_REFUSED
+    if status < 400:
+        return kinds.UPSTREAM_BAD_RESPONSE
+    code = _code(error)
+    if code is not None:
+        return code
+    message = _message(error)
+    for statuses, words, kind in _WORDS:
+        if status in statuses and words.search(message):
+            return kind
+    named = _STATUSES.get(status)
+    if named is None and status < 500:
+        named = _TYPES.get(_word(error.get("type")))
+    return named or (kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+
+
+def _named(error: Mapping[str, Any]) -> Kind | None:
+    return _code(error) or _TYPES.get(_word(error.get("type")))
+
+
+def _code(error: Mapping[str, Any]) -> Kind | None:
+    details = error.get("details")
+    return _CODES.get(_word(details.get("error_code"))) if isinstance(details, dict) else None
+
+
+def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping[str, str]) -> Failure:
+    told = status if kind is kinds.UPSTREAM_REJECTED and 400 <= status < 500 else None
+    return Failure(
+        kind,
+        _said(kind, status, error),
+        status=told,
+        code=_TOLD.get(kind),
+        # On successes too it is told (recordings, 2026-11-23), where it means nothing.
+        retry_after_seconds=retry_after_seconds(headers) if status in (429, 503, 529) else None,
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
+    )
+
+
+def _said(kind: Kind, status: int, error: Mapping[str, Any]) -> str:
+    if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
+        return f"the provider answered with a redirect ({status}), which is never followed"
+    return _FIXED.get(kind) or scrubbed(_message(error)) or f"the provider answered with status {status}"
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    return _word(error.get("message"))[:_MESSAGE_CHARACTERS_MOST].strip()
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,161 @@
+"""A conversation of the middle form as Anthropic's wire has it: system texts apart, turns of blocks."""
+
+from __future__ import annotations
+
+import re
+from binascii import Error as NotBase64
+from binascii import a2b_base64
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.prompt import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+_NO_ID = re.compile(r"[^A-Za-z0-9_-]")
+_NAMELESS_ID = "call"
+_PDF = "application/pdf"
+Block = dict[str, Any]
+
+
+def conversation(prompt: Prompt, seals: frozenset[str], *, later_system: bool) -> tuple[list[Block], list[Block]]:
+    """The system texts and the turns; turns of one side that follow each other are one.
+
+    `seals` are the wires whose sealed reasoning is given back; all other is left out. With `later_system` a system
+    message keeps its place where this wire has one: after a user's turn, before the assistant's or at the end. Else it
+    joins those at the beginning. Raises `Failure` for what has no place here.
+    """
+    system: list[Block] = []
+    turns: list[Block] = []
+    found = prompt.messages
+    for place, message in enumerate(found):
+        try:
+            blocks = [block for part in message.parts for block in _blocks(part, seals)]
+        except Failure as failure:
+            raise Failure(failure.kind, failure.message, param=prompt.param("messages")) from None
+        if message.role == "system" and not (later_system and turns and _stays(found, place)):
+            system += blocks
+        elif blocks:
+            _append(turns, message.role, blocks)
+    if not turns:
+        words = "the target's wire needs a message that is not the system's"
+        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
+    return system, turns
+
+
+def cache_mark(cache: str) -> Block:
+    """The mark that keeps everything up to here in the provider's cache; none without one."""
+    if not cache:
+        return {}
+    return {"cache_control": {"type": "ephemeral"} | ({} if cache == "5m" else {"ttl": cache})}
+
+
+def _stays(messages: tuple[Message, ...], place: int) -> bool:
+    after = messages[place + 1].role if place + 1 < len(messages) else "assistant"
+    return messages[place - 1].role == "user" and after == "assistant"
+
+
+def _append(turns: list[Block], role: str, blocks: list[Block]) -> None:
+    if turns and turns[-1]["role"] == role:
+        blocks = turns.pop()["content"] + blocks
+    if role == "user":
+        # What tools answered comes first, or the turn before it counts as unanswered.
+        blocks.sort(key=lambda block: block["type"] != "tool_result")
+    turns.append({"role": role, "content": blocks})
+
+
+def _blocks(part: Part, seals: frozenset[str]) -> list[Block]:
+    """The block of a part; none for what is empty, or sealed by another wire."""
+    match part:
+        case Text() | Refusal():
+            cache = part.cache if isinstance(part, Text) else ""
+            return [{"type": "text", "text": part.text} | cache_mark(cache)] if part.text else []
+        case Reasoning():
+            return _thoughts(part) if part.wire in seals else []
+        case ToolCall():
+            call = {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": _arguments(part.arguments)}
+            return [call | cache_mark(part.cache)]
+        case ToolResult():
+            return [_result(part, seals)]
+        case Image():
+            return [_image(part)]
+        case Document():
+            return [_document(part)]
+        case _:
+            raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for sound")
+
+
+def _thoughts(part: Reasoning) -> list[Block]:
+    if part.sealed:
+        return [{"type": "redacted_thinking", "data": part.sealed}]
+    # Without its seal a thought is refused.
+    return [{"type": "thinking", "thinking": part.text, "signature": part.signature}] if part.signature else []
+
+
+def _id(given: str) -> str:
+    return _NO_ID.sub("_", given) or _NAMELESS_ID
+
+
+def _arguments(text: str) -> Block:
+    try:
+        found = orjson.loads(text) if text.strip() else {}
+        # What is nested deeper than the encoder goes is found here, not when the body is written.
+        orjson.dumps([[[[[found]]]]])
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        found = None
+    if not isinstance(found, dict):
+        raise Failure(UNSUPPORTED_PARAMETER, "the target's wire takes a tool call's arguments as a JSON object only")
+    return found
+
+
+def _result(part: ToolResult, seals: frozenset[str]) -> Block:
+    found: Block = {"type": "tool_result", "tool_use_id": _id(part.id)}
+    content = [block for inner in part.parts for block in _blocks(inner, seals)]
+    if content:
+        found["content"] = content
+    if part.failed:
+        found["is_error"] = True
+    return found | cache_mark(part.cache)
+
+
+def _image(part: Image) -> Block:
+    if part.url:
+        source = {"type": "url", "url": part.url}
+    else:
+        source = {"type": "base64", "media_type": part.media_type, "data": part.data}
+    return {"type": "image", "source": source} | cache_mark(part.cache)
+
+
+def _document(part: Document) -> Block:
+    found: Block = {"type": "document", "source": _source(part)}
+    if part.name:
+        found["title"] = part.name
+    if part.citations:
+        found["citations"] = {"enabled": True}
+    return found | cache_mark(part.cache)
+
+
+def _source(part: Document) -> Block:
+    if part.url:
+        return {"type": "url", "url": part.url}
+    if not part.data:
+        return {"type": "text", "media_type": "text/plain", "data": part.text}
+    if part.media_type == _PDF:
+        return {"type": "base64", "media_type": _PDF, "data": part.data}
+    if part.media_type.startswith("text/"):
+        try:
+            return {"type": "text", "media_type": "text/plain", "data": a2b_base64(part.data).decode()}
+        except (NotBase64, UnicodeDecodeError):
+            raise Failure(UNSUPPORTED_PARAMETER, "a text document is not text in UTF-8, as base64") from None
+    raise Failure(UNSUPPORTED_PARAMETER, "the target's wire takes documents as PDF or text only")

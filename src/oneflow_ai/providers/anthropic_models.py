@@ -1,0 +1,87 @@
+"""What Anthropic's models can be asked for, a row each: sampling, ways to think and not to, forced tools, prefill.
+
+Facts of 2026-11-26, from https://platform.claude.com/docs/en: build-with-claude/effort, …/thinking,
+…/mid-conversation-system-messages, api/migration-2026-10-21, and what is new in each of models/{opus-5, opus-5-5,
+sonnet-5-5, haiku-5-5, fable-5, fable-5-1, fable-5-2}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Thinking = Literal["adaptive", "budget", "none"]
+
+_LOW_TO_HIGH = ("low", "medium", "high")
+_TO_MAX = (*_LOW_TO_HIGH, "max")
+_ALL = (*_LOW_TO_HIGH, "xhigh", "max")
+# What a client may ask for, from little to much.
+_ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """One row.
+
+    `thinking` is how a model is told to think: by itself, within a budget of tokens, or not at all. `off` is the type
+    that tells it not to: empty where saying nothing does, None where it always thinks. `efforts` are those it knows,
+    from little to much. `sampling`, `prefill`, `forced_tools` and `later_system` say whether it takes temperature and
+    its kin, an answer's beginning, a tool that must be called, and system messages in the middle of a conversation.
+    `current` is False where only the older version of the API is sure to be known.
+    """
+
+    thinking: Thinking = "adaptive"
+    off: str | None = "disabled"
+    efforts: tuple[str, ...] = _ALL
+    sampling: bool = False
+    prefill: bool = False
+    forced_tools: bool = True
+    later_system: bool = False
+    current: bool = True
+
+    def effort(self, asked: str) -> str:
+        """The nearest effort of those it knows, of which it has some: less rather than more, its least at least."""
+        place = _ORDER.index(asked)
+        fitting = [one for one in self.efforts if _ORDER.index(one) <= place]
+        return fitting[-1] if fitting else self.efforts[0]
+
+
+# Claude 5 and whatever is newer than this table.
+_FIVE = Traits(later_system=True)
+_ALWAYS = replace(_FIVE, off=None)
+_ALWAYS_FREE = replace(_ALWAYS, forced_tools=False)
+# From 4.6 to 4.8 they think only when told to.
+_FOUR_SEVEN = Traits(off="")
+_FOUR_SIX = Traits(off="", efforts=_TO_MAX, sampling=True)
+_BUDGET = Traits("budget", "", (), sampling=True, prefill=True)
+_PLAIN = replace(_BUDGET, thinking="none")
+# Other servers that speak this wire, under models of their own.
+_OTHER = replace(_BUDGET, current=False)
+
+# The first pattern that fits counts.
+_ROWS: Mapping[str, Traits] = {
+    "claude-opus-5-5*": _ALWAYS_FREE,
+    "claude-fable-5-*": _ALWAYS_FREE,
+    "claude-mythos-5-*": _ALWAYS_FREE,
+    "claude-fable-5": _ALWAYS,
+    "claude-mythos-*": _ALWAYS,
+    "claude-sonnet-5-5*": replace(_FIVE, off="between_tools", forced_tools=False),
+    "claude-sonnet-5": Traits(),
+    "claude-opus-4-8*": replace(_FOUR_SEVEN, later_system=True),
+    "claude-*-4-7*": _FOUR_SEVEN,
+    "claude-*-4-6*": _FOUR_SIX,
+    "claude-opus-4-5*": replace(_BUDGET, efforts=_LOW_TO_HIGH),
+    "claude-*-4-*": _BUDGET,
+    "claude-3-7*": _BUDGET,
+    "claude-3*": _PLAIN,
+    "claude-2*": _PLAIN,
+    "claude-instant*": _PLAIN,
+    "claude-*": _FIVE,
+}
+
+
+def traits_of(model: str) -> Traits:
+    """What a model can be asked for, by its name; one that is newer than the table is taken for the newest known."""
+    return next((row for pattern, row in _ROWS.items() if fnmatchcase(model, pattern)), _OTHER)

@@ -1,0 +1,90 @@
+"""How a model of Anthropic's is told to think: by itself with an effort, or within a budget of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
+from oneflow_ai.providers.anthropic_models import Traits
+
+BUDGET_TOKENS_LEAST = 1_024
+BUDGET_TOKENS_MOST = 128_000
+# The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only; as
+# OpenRouter shares them out (https://openrouter.ai/docs/use-cases/reasoning-tokens, 2026-11-26).
+_SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """What is sent: `config` for `thinking` and `effort` for `output_config`; what of the request was `dropped`.
+
+    `on` says that the model then takes no sampling parameters.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    effort: str = ""
+    dropped: tuple[str, ...] = ()
+    on: bool = False
+
+
+def thinking_of(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
+    """What tells a model to think as the prompt asks, in an answer of at most so many `tokens`."""
+    if traits.thinking == "none":
+        return Thinking()
+    if prompt.effort == "none" or prompt.thinking_tokens == 0:
+        return _off(prompt, traits)
+    if traits.thinking == "budget":
+        return _budgeted(prompt, traits, tokens)
+    if prompt.effort is None and prompt.thinking_tokens is None and not prompt.show_reasoning:
+        return Thinking()
+    config = {"type": "adaptive"} | ({"display": "summarized"} if prompt.show_reasoning else {})
+    return Thinking(config, traits.effort(prompt.effort) if prompt.effort else "", on=True)
+
+
+def _off(prompt: Prompt, traits: Traits) -> Thinking:
+    """An effort then still says how long the answer is; with a thought switched off it is `high` at most."""
+    asked = prompt.effort if prompt.effort not in (None, "none") else None
+    if traits.off is None:
+        # It always thinks: as little as can be.
+        effort = traits.effort(asked) if asked else traits.efforts[0]
+        return Thinking(effort=effort, dropped=_asked(prompt), on=True)
+    effort = traits.effort(asked) if asked and traits.efforts else ""
+    if traits.off and effort in ("xhigh", "max"):
+        effort = "high"
+    return Thinking({"type": traits.off} if traits.off else {}, effort)
+
+
+def _budgeted(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
+    asked = prompt.thinking_tokens
+    if asked is None:
+        if prompt.effort is None:
+            return Thinking()
+        asked = tokens * _SHARES[prompt.effort] // 100
+    effort = traits.effort(prompt.effort) if prompt.effort and traits.efforts else ""
+    budget = min(max(asked, BUDGET_TOKENS_LEAST), BUDGET_TOKENS_MOST, tokens - 1)
+    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
+        return Thinking(effort=effort, dropped=() if effort else _asked(prompt))
+    return Thinking({"type": "enabled", "budget_tokens": budget}, effort, on=True)
+
+
+def _asked(prompt: Prompt) -> tuple[str, ...]:
+    return tuple(name for name in ("effort", "thinking_tokens") if getattr(prompt, name) is not None)
+
+
+def _is_within_a_turn(prompt: Prompt) -> bool:
+    """Whether a tool's results are waited for by a turn whose thoughts were not given back.
+
+    A model with a budget for thoughts refuses to go on with such a turn (…/build-with-claude/extended-thinking,
+    2026-11-26).
+    """
+    last = prompt.messages[-1]
+    if last.role != "user" or not any(isinstance(part, ToolResult) for part in last.parts):
+        return False
+    for message in reversed(prompt.messages):
+        if message.role == "assistant":
+            called = any(isinstance(part, ToolCall) for part in message.parts)
+            return called and not any(isinstance(part, Reasoning) for part in message.parts)
+    return False
