@@ -57,7 +57,8 @@ def test_the_signature_is_of_the_moment_the_request_goes_out() -> None:
         place = replace(target(), adapter=cast(Adapter, Signed()), limits=ProviderLimits(concurrency=1))
         ways, began = Ways(clock, quota, upstream), clock.utc()
         attempts = [
-            Attempt(call(deadline_seconds=2_000.0), place, ListeningClient(), ways, number=1, tokens=1) for _ in range(2)
+            Attempt(call(deadline_seconds=2_000.0), place, ListeningClient(), ways, number=1, tokens=1)
+            for _ in range(2)
         ]
         await asyncio.gather(*(attempt.run() for attempt in attempts))
         told = [dict(request.headers) for request in upstream.requests]

@@ -95,7 +95,9 @@ def test_there_are_enough_odd_ones() -> None:
 def test_an_input_that_is_counted_whole_is_not_counted_twice() -> None:
     found = usage(4_995, 19, 10_007, **{READ: 0, WRITE: 4_993})
     assert read_usage(found, whole_input=True) == Usage(4_995, 19, cache_write_tokens=4_993)
-    assert read_usage(usage(2, 19, 5_014, **{WRITE: 4_993}), whole_input=True) == Usage(4_995, 19, cache_write_tokens=4_993)
+    assert read_usage(usage(2, 19, 5_014, **{WRITE: 4_993}), whole_input=True) == Usage(
+        4_995, 19, cache_write_tokens=4_993
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,10 @@ SHAPES: dict[str, tuple[Any, dict[str, Any] | None]] = {
     "total null": (usage(total=None), SOUND),
     "total is a text": (usage(total="140"), SOUND),
     # thoughts and tools
-    "thoughts": (usage(total=150, thoughtsTokenCount=10), {"input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 10}),
+    "thoughts": (
+        usage(total=150, thoughtsTokenCount=10),
+        {"input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 10},
+    ),
     "thoughts alone": (
         usage(100, MISSING, 110, thoughtsTokenCount=10),
         {"input_tokens": 100, "output_tokens": 10, "reasoning_tokens": 10},

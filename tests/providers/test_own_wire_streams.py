@@ -89,7 +89,9 @@ def test_any_bytes_end(body: bytes, cut: int) -> None:
         assert ended(decoder, body[:cut], body[cut:]).failure is not None
 
 
-@given(st.binary(max_size=80), st.dictionaries(st.sampled_from((":message-type", ":event-type", "x")), st.text(max_size=9)))
+@given(
+    st.binary(max_size=80), st.dictionaries(st.sampled_from((":message-type", ":event-type", "x")), st.text(max_size=9))
+)
 def test_any_payload_in_sound_framing_ends(payload: bytes, headers: dict[str, str]) -> None:
     ended(bedrock_stream.StreamDecoder("m"), frame(headers, payload))
 

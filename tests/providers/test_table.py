@@ -36,7 +36,11 @@ def test_each_key_has_its_own_variable_and_a_header_that_carries_it() -> None:
     for row in TABLE.values():
         assert row.environment is not None and row.environment.isupper()
         assert row.environment.endswith("_API_KEY") or row.environment == "AWS_BEARER_TOKEN_BEDROCK"
-        assert (row.key_header, row.key_prefix) in {("authorization", "Bearer "), ("api-key", ""), ("x-goog-api-key", "")}
+        assert (row.key_header, row.key_prefix) in {
+            ("authorization", "Bearer "),
+            ("api-key", ""),
+            ("x-goog-api-key", ""),
+        }
 
 
 def test_a_key_is_sent_but_for_those_that_are_signed_with() -> None:

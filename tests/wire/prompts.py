@@ -28,7 +28,9 @@ TIME = Tool("time")
 USER = Message("user", (Text("Hello"),))
 
 
-def call_with(prompt: Prompt | None, *, operation: Operation = Operation.CHAT, stream: bool = False, **body: Any) -> Call:
+def call_with(
+    prompt: Prompt | None, *, operation: Operation = Operation.CHAT, stream: bool = False, **body: Any
+) -> Call:
     """A call of a client of another wire whose middle form is this prompt."""
     return Call(
         id="req_00c0ffee",

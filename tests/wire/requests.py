@@ -52,9 +52,7 @@ def call_of(body: dict[str, Any], operation: Operation = Operation.CHAT) -> Call
     return parse(orjson.dumps(body), envelope(operation))
 
 
-def target_of(
-    kind: str, *, model: str = MODEL, base_url: str | None = None, key: str = KEY, **options: str
-) -> Target:
+def target_of(kind: str, *, model: str = MODEL, base_url: str | None = None, key: str = KEY, **options: str) -> Target:
     """A target of that kind of provider, at its own address unless another is given."""
     address = base_url or TABLE[kind].base_url or "http://127.0.0.1:9/v1"
     row = ProviderRow(kind, kind, address, way=kind, secrets=(Secret(key),), options=options)

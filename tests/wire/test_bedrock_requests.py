@@ -61,7 +61,11 @@ def paired(base_url: str | None = None, **options: str) -> Target:
 
 CLAUDE = model("global.anthropic.claude-sonnet-5-5")
 BUDGETED = model("us.anthropic.claude-haiku-4-5-20251001-v1:0")
-NOVA, GPT, LLAMA = model("amazon.nova-lite-v1:0"), model("openai.gpt-oss-120b-1:0"), model("meta.llama3-8b-instruct-v1:0")
+NOVA, GPT, LLAMA = (
+    model("amazon.nova-lite-v1:0"),
+    model("openai.gpt-oss-120b-1:0"),
+    model("meta.llama3-8b-instruct-v1:0"),
+)
 CALLED = ToolCall("call_1", "weather", '{"city":"Ulm"}')
 LOOP = (
     USER,
@@ -104,7 +108,9 @@ PROMPTS: dict[str, Prompt] = {
     "thinking": prompt(effort="high", show_reasoning=True),
     "a budget": prompt(thinking_tokens=4_000, max_tokens=8_000),
     "no thinking": prompt(effort="none"),
-    "sealed thoughts": prompt(USER, Message("assistant", (Reasoning(sealed="c2VhbA==", wire="bedrock"), Text("4"))), USER),
+    "sealed thoughts": prompt(
+        USER, Message("assistant", (Reasoning(sealed="c2VhbA==", wire="bedrock"), Text("4"))), USER
+    ),
 }
 
 

@@ -116,7 +116,11 @@ def test_the_shape_finds_mistakes() -> None:
         {},
         {"contents": []},
         {"contents": [{"role": "assistant", "parts": [{"text": "x"}]}]},
-        {"contents": [{"role": "user", "parts": [{"text": "x", "inlineData": {"mimeType": "image/png", "data": PNG}}]}]},
+        {
+            "contents": [
+                {"role": "user", "parts": [{"text": "x", "inlineData": {"mimeType": "image/png", "data": PNG}}]}
+            ]
+        },
         {"contents": [{"role": "user", "parts": [{"text": "x"}]}], "max_tokens": 5},
     ):
         assert mistakes(GEMINI_GENERATE, wrong), wrong
@@ -158,7 +162,10 @@ def test_a_call_that_no_gemini_model_sealed_gets_the_stand_in_where_a_seal_is_as
             [{"text": "Hm", "thought": True}, {"text": "Four.", "thoughtSignature": "s"}],
         ),
         ((Reasoning("", "s", wire="gemini"), Text("Four.")), [{"text": "Four.", "thoughtSignature": "s"}]),
-        ((Text("Four."), Reasoning("", "s", wire="gemini")), [{"text": "Four."}, {"text": "", "thoughtSignature": "s"}]),
+        (
+            (Text("Four."), Reasoning("", "s", wire="gemini")),
+            [{"text": "Four."}, {"text": "", "thoughtSignature": "s"}],
+        ),
         ((Reasoning("Hm", "s", wire="anthropic"), Text("Four.")), [{"text": "Four."}]),
         ((Reasoning("Hm", "s"), Text("Four.")), [{"text": "Four."}]),
         ((Reasoning(sealed="x", wire="openai"), Text("Four.")), [{"text": "Four."}]),
@@ -319,7 +326,9 @@ def test_each_text_tool_and_result_arrives(asked: Prompt) -> None:
         names = {call.id: call.name for call in given_calls}
         assert [(answer["id"], answer["name"]) for answer in answers] == [(one.id, names[one.id]) for one in results]
         declared = body.get("tools", [{"functionDeclarations": []}])[0]["functionDeclarations"]
-        assert [Tool(one["name"], one["description"], one["parametersJsonSchema"]) for one in declared] == [*asked.tools]
+        assert [Tool(one["name"], one["description"], one["parametersJsonSchema"]) for one in declared] == [
+            *asked.tools
+        ]
         said = texts_in(body)
         for message in asked.messages:
             for part in message.parts:

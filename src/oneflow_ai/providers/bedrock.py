@@ -28,7 +28,13 @@ _SERVICE = "bedrock"
 _HOST_REGION = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 # Counts are made by the model itself, whatever region's profile an id begins with.
 _PROFILE = re.compile(r"(?:us|us-gov|eu|apac|global|jp|au|in|ca|sa)\.(?=[a-z0-9-]+\.)")
-_TIERS = {"priority": "priority", "flex": "flex", "reserved": "reserved", "default": "default", "standard_only": "default"}
+_TIERS = {
+    "priority": "priority",
+    "flex": "flex",
+    "reserved": "reserved",
+    "default": "default",
+    "standard_only": "default",
+}
 _STANDARD = "default"
 _STOP_PATH = "/stop_sequence"
 

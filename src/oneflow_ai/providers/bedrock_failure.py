@@ -63,6 +63,7 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
     # A quota of the day does not come back in seconds.
     (kinds.UPSTREAM_RATE_LIMITED, re.compile(r"tokens per day|requests per day", re.I), kinds.PROVIDER_QUOTA_EXHAUSTED),
 )
+_PASSING = (kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _MESSAGE_CHARACTERS_MOST = 2_000
 
@@ -71,8 +72,7 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The failure that a whole unsuccessful answer stands for; its message holds nothing like a key."""
     error = _object(body)
     name = _name(headers.get("x-amzn-errortype")) or _name(error.get("__type"))
-    wait_seconds = retry_after_seconds(headers) if status in (429, 503) else None
-    return _failure(status, name, _message(error), wait_seconds)
+    return _failure(status, name, _message(error), retry_after_seconds(headers))
 
 
 def event_failure(name: str, payload: bytes) -> Failure:
@@ -96,8 +96,10 @@ def _failure(status: int, name: str, message: str, wait_seconds: float | None) -
         kind,
         _words(kind, status, message),
         status=status if rejected and 400 <= status < 500 else None,
-        code=kinds.MODEL_NOT_FOUND.code if kind is kinds.UPSTREAM_MODEL_NOT_FOUND else (name if rejected else None),
-        retry_after_seconds=wait_seconds,
+        code=kinds.MODEL_NOT_FOUND.code
+        if kind is kinds.UPSTREAM_MODEL_NOT_FOUND
+        else (name if rejected and name else None),
+        retry_after_seconds=wait_seconds if kind in _PASSING else None,
     )
 
 
@@ -119,7 +121,8 @@ def _kind(status: int, name: str, message: str) -> Kind:
 def _name(value: Any) -> str:
     """`ThrottlingException` of `ThrottlingException:http://…` or `com.amazon.coral#ThrottlingException`; else empty."""
     name = value.rpartition("#")[2].partition(":")[0].strip() if isinstance(value, str) else ""
-    return name if _NAME.fullmatch(name) else ""
+    # Inside a stream it begins with a small letter.
+    return name[:1].upper() + name[1:] if _NAME.fullmatch(name) else ""
 
 
 def _words(kind: Kind, status: int, message: str) -> str:
@@ -130,7 +133,9 @@ def _words(kind: Kind, status: int, message: str) -> str:
     if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
         return f"the provider answered with a redirect ({status}), which is never followed"
     if not message:
-        return f"the provider answered with status {status}" if status else "the provider ended the answer with an error"
+        return (
+            f"the provider answered with status {status}" if status else "the provider ended the answer with an error"
+        )
     return scrubbed(message)
 
 

@@ -124,7 +124,7 @@ class StreamDecoder:
         usage = self._usage
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
-        end = End(_reason(self._reason), failure, stop_sequence=self._stop_sequence)
+        end = End(_reason(self._reason) if failure is None else None, failure, stop_sequence=self._stop_sequence)
         return [end] if usage is None else [usage, end]
 
     def _cut(self) -> Failure | None:
@@ -173,7 +173,9 @@ def _text(found: dict[str, Any]) -> list[Event]:
     reason = _word(found.get("stopReason"))
     if not isinstance(blocks, list) or not reason:
         words = words_of(found)
-        return _bad(f"the provider sent an error as success: {words}" if words else "the provider's answer is not whole")
+        return _bad(
+            f"the provider sent an error as success: {words}" if words else "the provider's answer is not whole"
+        )
     usage = read_usage(found.get("usage"), found.get("serviceTier"))
     failure = _problem(reason)
     if usage is not None and failure is not None:
@@ -184,7 +186,7 @@ def _text(found: dict[str, Any]) -> list[Event]:
         deltas = _block(block, calls) if isinstance(block, dict) else []
         calls += sum(delta.kind == "tool_call" for delta in deltas)
         events += deltas
-    end = End(_reason(reason), failure, stop_sequence=_stop_sequence(found))
+    end = End(_reason(reason) if failure is None else None, failure, stop_sequence=_stop_sequence(found))
     return [*events, *([] if usage is None else [usage]), end]
 
 

@@ -76,7 +76,8 @@ class Answer:
         usage = read_usage(self._usage)
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
-        end = End(self._reason(), failure, self._model, answer_id=self._answer_id)
+        reason = self._reason() if failure is None else None
+        end = End(reason, failure, self._model, answer_id=self._answer_id)
         return [end] if usage is None else [usage, end]
 
     def _problem(self) -> Failure | None:
@@ -88,7 +89,7 @@ class Answer:
         if not self._choices and self._blocked:
             return None
         if self._choices:
-            words = "the provider ended the stream before the answer was finished"
+            words = "the provider ended the answer before it was finished"
             return Failure(UPSTREAM_STREAM_INTERRUPTED, words)
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer has no candidates")
 
@@ -96,8 +97,6 @@ class Answer:
         if not self._choices:
             return "content_filter" if self._blocked else None
         last = list(self._choices.values())[-1]
-        if not last.reason:
-            return None
         reason = _REASONS.get(last.reason, "content_filter")
         return "tool_calls" if reason == "stop" and last.calls else reason
 

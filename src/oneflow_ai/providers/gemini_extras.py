@@ -20,7 +20,8 @@ def citations_in(candidate: dict[str, Any], texts: Sequence[str]) -> list[str]:
     if not found:
         return []
     answer = "".join(texts).encode()
-    return [orjson.dumps(_with_place(citation, start, end, answer)).decode() for citation, start, end in found]
+    placed = (_with_place(citation, start, end, answer) for citation, start, end in found)
+    return [orjson.dumps(citation).decode() for citation in placed if citation.get("url") or citation.get("title")]
 
 
 def logprobs_in(result: Any) -> str:

@@ -30,6 +30,7 @@ _CREDENTIAL = re.compile(r"api key (?:not valid|expired|not found)", re.IGNORECA
 _CREDENTIAL_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "BILLING_DISABLED"})
 _CONTEXT = re.compile(r"input token count.{0,80}exceeds the maximum|maximum number of tokens allowed", re.IGNORECASE)
 _MONEY = re.compile(r"credits are depleted|spending cap|spend cap|billing account", re.IGNORECASE)
+_PASSING = (kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED)
 _MESSAGE_CHARACTERS_MOST = 2_000
 _DETAILS_MOST = 32
 _STATUS = re.compile(r"[A-Z][A-Z_]{0,63}")
@@ -72,7 +73,7 @@ def _failure(status: int, error: Mapping[str, Any], headers: Mapping[str, str]) 
         _words(kind, status, message),
         status=status if rejected and 400 <= status < 500 else None,
         code=kinds.MODEL_NOT_FOUND.code if kind is kinds.UPSTREAM_MODEL_NOT_FOUND else code,
-        retry_after_seconds=_wait_seconds(error, headers) if status in (429, 503) else None,
+        retry_after_seconds=_wait_seconds(error, headers) if kind in _PASSING else None,
     )
 
 
@@ -127,9 +128,7 @@ def _words(kind: Kind, status: int, message: str) -> str:
 def _details(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     details = error.get("details")
     yield from (
-        detail
-        for detail in (details[:_DETAILS_MOST] if isinstance(details, list) else [])
-        if isinstance(detail, dict)
+        detail for detail in (details[:_DETAILS_MOST] if isinstance(details, list) else []) if isinstance(detail, dict)
     )
 
 
