@@ -14,17 +14,19 @@ from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 from tests.wire.frames import event, frame
 
 GEMINI_FIELDS = (
-    "candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "name", "args", "id", "index",
-    "finishReason", "citationMetadata", "citationSources", "startIndex", "endIndex", "uri", "groundingMetadata",
-    "groundingChunks", "groundingSupports", "groundingChunkIndices", "segment", "web", "logprobsResult", "chosenCandidates",
-    "topCandidates", "token", "logProbability", "usageMetadata", "promptTokenCount", "totalTokenCount", "promptFeedback",
-    "blockReason", "modelVersion", "responseId", "error", "code", "message", "details", "embeddings", "values", "totalTokens",
+    "candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "name", "args",
+    "id", "index", "finishReason", "citationMetadata", "citationSources", "startIndex", "endIndex", "uri",
+    "groundingMetadata", "groundingChunks", "groundingSupports", "groundingChunkIndices", "segment", "web",
+    "logprobsResult", "chosenCandidates", "topCandidates", "token", "logProbability", "usageMetadata",
+    "promptTokenCount", "totalTokenCount", "promptFeedback", "blockReason", "modelVersion", "responseId",
+    "error", "code", "message", "details", "embeddings", "values", "totalTokens",
 )  # fmt: skip
 CONVERSE_FIELDS = (
-    "contentBlockIndex", "start", "delta", "text", "toolUse", "toolUseId", "name", "input", "reasoningContent",
-    "reasoningText", "signature", "redactedContent", "citation", "citationsContent", "content", "citations", "location",
-    "web", "url", "title", "sourceContent", "source", "stopReason", "additionalModelResponseFields", "stop_sequence", "usage",
-    "inputTokens", "outputTokens", "cacheDetails", "serviceTier", "output", "message", "type", "ttl", "Output", "__type",
+    "contentBlockIndex", "start", "delta", "text", "toolUse", "toolUseId", "name", "input",
+    "reasoningContent", "reasoningText", "signature", "redactedContent", "citation", "citationsContent",
+    "content", "citations", "location", "web", "url", "title", "sourceContent", "source", "stopReason",
+    "additionalModelResponseFields", "stop_sequence", "usage", "inputTokens", "outputTokens", "cacheDetails",
+    "serviceTier", "output", "message", "type", "ttl", "Output", "__type",
 )  # fmt: skip
 EVENTS = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata", "x")
 

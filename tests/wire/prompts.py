@@ -72,7 +72,7 @@ _NAMES = st.text("abcdefghijklmnopqrstuvwxyz_-0123456789", min_size=1, max_size=
 _ARGUMENTS = st.dictionaries(st.text(max_size=5), st.integers(-5, 5) | st.text(max_size=5), max_size=3).map(
     lambda found: orjson.dumps(found).decode()
 )
-_FILES = st.sampled_from(
+_FILES: st.SearchStrategy[Image | Document] = st.sampled_from(
     (
         Image(data=PNG, media_type="image/png"),
         Document(data=PDF, media_type="application/pdf", name="a.pdf"),

@@ -1,7 +1,7 @@
 """Requests as their makers publish them: JSON schemas of what we send, closed, so that no made-up field passes.
 
-Gemini: ai.google.dev/api/{generate-content,caching,embeddings,tokens}, discovery of v1beta; Converse: the API reference of
-Amazon Bedrock Runtime (API_runtime_Converse, API_runtime_CountTokens); both 2026-11-26.
+Gemini: ai.google.dev/api/{generate-content,caching,embeddings,tokens}, discovery of v1beta; Converse: the API reference
+of Amazon Bedrock Runtime (API_runtime_Converse, API_runtime_CountTokens); both 2026-11-26.
 """
 
 from typing import Any

@@ -127,6 +127,7 @@ def test_requests_are_of_the_documented_shape(name: str, target: Target) -> None
 
 
 def test_the_shape_finds_mistakes() -> None:
+    wrong: dict[str, Any]
     for wrong in (
         {},
         {"messages": []},
@@ -242,7 +243,8 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
             {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}, (),
         ),
         (
-            model("global.amazon.nova-2-lite-v1:0"), prompt(effort="none"), {"reasoningConfig": {"type": "disabled"}}, (),
+            model("global.amazon.nova-2-lite-v1:0"), prompt(effort="none"),
+            {"reasoningConfig": {"type": "disabled"}}, (),
         ),
         (GPT, prompt(effort="minimal"), {"reasoning_effort": "low"}, ()),
         (GPT, prompt(effort="none"), {"reasoning_effort": "low"}, ("effort",)),
@@ -340,9 +342,8 @@ def test_other_operations_are_not_there(operation: Operation) -> None:
             "https://bedrock-runtime.eu-central-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse",
         ),
         (
-            model("arn:aws:bedrock:us-east-1:123456789012:inference-profile/a.b"), {},
-            "https://bedrock-runtime.us-east-1.amazonaws.com/model/"
-            "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fa.b/converse",
+            model("arn:aws:bedrock:eu-west-1:1:inference-profile/a.b"), {},
+            "https://bedrock-runtime.us-east-1.amazonaws.com/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Ainference-profile%2Fa.b/converse",
         ),
         (
             target_of("bedrock", model="m", base_url="http://127.0.0.1:9"), {}, "http://127.0.0.1:9/model/m/converse",

@@ -112,6 +112,7 @@ def test_requests_are_of_the_documented_shape(name: str, target: Any) -> None:
 
 
 def test_the_shape_finds_mistakes() -> None:
+    wrong: dict[str, Any]
     for wrong in (
         {},
         {"contents": []},

@@ -57,11 +57,17 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
     ),
     (
         kinds.UPSTREAM_REJECTED,
-        re.compile(r"model identifier is invalid|on-demand throughput isn|model version .{0,80}end of its life", re.I),
+        re.compile(
+            r"model identifier is invalid|on-demand throughput isn|model version .{0,80}end of its life", re.IGNORECASE
+        ),
         kinds.UPSTREAM_MODEL_NOT_FOUND,
     ),
     # A quota of the day does not come back in seconds.
-    (kinds.UPSTREAM_RATE_LIMITED, re.compile(r"tokens per day|requests per day", re.I), kinds.PROVIDER_QUOTA_EXHAUSTED),
+    (
+        kinds.UPSTREAM_RATE_LIMITED,
+        re.compile(r"tokens per day|requests per day", re.IGNORECASE),
+        kinds.PROVIDER_QUOTA_EXHAUSTED,
+    ),
 )
 _PASSING = (kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")

@@ -1,7 +1,7 @@
 """Amazon's event stream, cut anywhere, as whole messages.
 
-A message is its length, the length of its headers and a checksum of both (four bytes each, big-endian), the headers, the
-payload, and a checksum of all before it (https://smithy.io/2.0/aws/amazon-eventstream.html, checked 2026-11-26).
+A message is its length, the length of its headers and a checksum of both (four bytes each, big-endian), the headers,
+the payload, and a checksum of all before it (https://smithy.io/2.0/aws/amazon-eventstream.html, checked 2026-11-26).
 """
 
 from __future__ import annotations

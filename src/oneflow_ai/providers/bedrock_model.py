@@ -1,7 +1,7 @@
 """What the models on Amazon Bedrock can be asked for beside the fields that all share: a row for each family.
 
-Claude: docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-{adaptive,extended}-thinking.html and Anthropic's own
-pages of these models; Nova: docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (2026-11-26).
+Claude: docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-{adaptive,extended}-thinking.html and Anthropic's
+own pages of these models; Nova: docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (2026-11-26).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 class Family:
     """One row.
 
-    `thinking` is how a model is told to think: by itself, within a budget of tokens, by an effort of its own, by levels,
-    or not at all. `off` is the type that tells it not to: empty where saying nothing does, None where it always thinks.
-    `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k` where that one
-    stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it.
+    `thinking` is how a model is told to think: by itself, within a budget of tokens, by an effort of its own, by
+    levels, or not at all. `off` is the type that tells it not to: empty where saying nothing does, None where it always
+    thinks. `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k`
+    where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it.
     """
 
     thinking: Thinking = ""

@@ -52,8 +52,8 @@ _Block = dict[str, Any]
 def conversation(prompt: Prompt, row: Family) -> dict[str, Any]:
     """The fields that say what was said and which tools there are.
 
-    All that the system says stands before the conversation, in its order. Turns of one role are one message, as the wire
-    wants. Raises `Failure` for files of a kind that it does not know.
+    All that the system says stands before the conversation, in its order. Turns of one role are one message, as the
+    wire wants. Raises `Failure` for files of a kind that it does not know.
     """
     writer = _Writer(row)
     system: list[_Block] = []

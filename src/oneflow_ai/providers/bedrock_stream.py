@@ -30,8 +30,8 @@ _REASONS = {
 }
 # The model's answer is broken: to give it as whole would be a lie, and another try may do better.
 _BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
-# Measured of OpenAI's models (github.com/maximhq/bifrost/pull/6942, 2026-11-26): in streams, and only there, the input is
-# counted whole, the cache's share in it.
+# Measured of OpenAI's models (github.com/maximhq/bifrost/pull/6942, 2026-11-26): in streams, and only there, the input
+# is counted whole, the cache's share in it.
 _WHOLE_INPUT = "openai."
 
 
@@ -217,7 +217,7 @@ def _thought(found: dict[str, Any]) -> list[Delta]:
 
 
 def _citation(found: Any) -> str:
-    """A citation as JSON in the middle form; places in the source are not places in the answer, so they are left out."""
+    """A citation as JSON in the middle form; places in the source are none in the answer, so they are left out."""
     if not isinstance(found, dict):
         return ""
     web = _object(_object(found.get("location")).get("web"))

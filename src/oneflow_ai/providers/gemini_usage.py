@@ -29,7 +29,7 @@ def read_usage(found: Any) -> Usage | None:
         return None
     inputs, outputs = prompt + tools, candidates + thoughts
     cached, odd = _part(found.get("cachedContentTokenCount"), inputs)
-    parts = {}
+    parts: dict[str, int] = {}
     for name, field, kind, whole in (
         ("input_audio_tokens", "promptTokensDetails", "AUDIO", inputs),
         ("input_image_tokens", "promptTokensDetails", "IMAGE", inputs),
@@ -44,7 +44,10 @@ def read_usage(found: Any) -> Usage | None:
         output_tokens=outputs,
         cached_tokens=cached,
         reasoning_tokens=thoughts,
-        **parts,
+        input_audio_tokens=parts["input_audio_tokens"],
+        output_audio_tokens=parts["output_audio_tokens"],
+        input_image_tokens=parts["input_image_tokens"],
+        output_image_tokens=parts["output_image_tokens"],
         service_tier=tier.lower() if isinstance(tier, str) else None,
         odd=odd or (rest is not None and rest != candidates),
     )

@@ -27,8 +27,8 @@ class Row:
     """One kind of provider.
 
     `base_url` is None where the operator must give one. `environment` names the variable its key is looked for in.
-    `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with; `key_required` is
-    False for servers that run without one.
+    `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with;
+    `key_required` is False for servers that run without one.
     `requests_per_minute` is the starting value at its own address.
     """
 
