@@ -8,14 +8,17 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.events import Delta, End, Event
-from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
+from oneflow_ai.core.failure import PROVIDER_AUTH_FAILED, UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.providers.gemini_extras import citations_in, logprobs_in
 from oneflow_ai.providers.gemini_seal import WIRE
 from oneflow_ai.providers.gemini_usage import read_usage
 
 _CHOICES_MOST = 128
-# ai.google.dev/api/generate-content, 2026-11-26. What is not here stopped the answer for a reason of the content.
-_REASONS = {"STOP": "stop", "MAX_TOKENS": "length"}
+# ai.google.dev/api/generate-content and google-genai 3.6.1, 2026-11-26. CONTINUATION is a limit for one request, after
+# which another could go on. What is not here stopped the answer for a reason of the content.
+_REASONS = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length"}
+# The account is limited or disabled.
+_REFUSED = "PUP_LIMITED_DISABLED"
 # The model's answer is broken: to give it as whole would be a lie, and another try may do better.
 _BROKEN = frozenset(
     {
@@ -81,6 +84,8 @@ class Answer:
         return [end] if usage is None else [usage, end]
 
     def _problem(self) -> Failure | None:
+        if any(one.reason == _REFUSED for one in self._choices.values()):
+            return Failure(PROVIDER_AUTH_FAILED, "the provider refused the gateway's credential")
         broken = next((one.reason for one in self._choices.values() if one.reason in _BROKEN), None)
         if broken is not None:
             return Failure(UPSTREAM_BAD_RESPONSE, f"the model's answer is broken: {broken}")

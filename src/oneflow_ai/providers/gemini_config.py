@@ -47,6 +47,7 @@ _PLAIN = (
     ("presence_penalty", "presencePenalty"),
     ("frequency_penalty", "frequencyPenalty"),
 )
+# google-genai 3.6.1: `serviceTier` of a request, beside its `generationConfig`.
 _TIERS = {"flex": "flex", "priority": "priority", "default": "standard", "standard_only": "standard"}
 _STANDARD = "standard"
 
