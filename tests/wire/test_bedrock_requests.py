@@ -48,7 +48,8 @@ def model(name: str, **options: str) -> Target:
     return target_of("bedrock", model=name, **options)
 
 
-CLAUDE = model("global.anthropic.claude-sonnet-5-5")
+CLAUDE = model("global.anthropic.claude-haiku-5-5")
+SONNET = model("global.anthropic.claude-sonnet-5-5")
 BUDGETED = model("us.anthropic.claude-haiku-4-5-20251001-v1:0")
 NOVA, GPT, LLAMA = (
     model("amazon.nova-lite-v1:0"),
@@ -195,7 +196,24 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
             {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "low"}}, (),
         ),
         (CLAUDE, prompt(thinking_tokens=2_000), {"thinking": {"type": "adaptive"}}, ()),
-        (CLAUDE, prompt(effort="none"), {"thinking": {"type": "between_tools"}}, ()),
+        (SONNET, prompt(effort="none"), {"thinking": {"type": "between_tools"}}, ()),
+        (CLAUDE, prompt(effort="low", tools=(WEATHER,), tool_choice="required"), None, ("effort",)),
+        (
+            BUDGETED,
+            prompt(
+                USER, Message("assistant", (Reasoning("a", "s", wire="anthropic"), CALLED)),
+                Message("user", (ToolResult("call_1", ()),)), thinking_tokens=2_000,
+            ),
+            None, ("thinking_tokens",),
+        ),
+        (
+            BUDGETED,
+            prompt(
+                USER, Message("assistant", (Reasoning("a", "s", wire="bedrock"), CALLED)),
+                Message("user", (ToolResult("call_1", ()),)), thinking_tokens=2_000,
+            ),
+            {"thinking": {"type": "enabled", "budget_tokens": 2_000}}, (),
+        ),
         (model("anthropic.claude-sonnet-5"), prompt(thinking_tokens=0), {"thinking": {"type": "disabled"}}, ()),
         (
             model("us.anthropic.claude-opus-5-5"), prompt(effort="none"),
@@ -283,6 +301,13 @@ def test_what_cannot_be_asked_is_refused_by_the_clients_name(asked: Prompt, para
     with pytest.raises(Failure) as caught:
         request(asked, CLAUDE)
     assert (caught.value.status, caught.value.param) == (400, param)
+
+
+def test_a_model_that_thinks_before_it_calls_is_not_made_to_call() -> None:
+    for asked in (PROMPTS["a tool required"], PROMPTS["a tool by name"]):
+        with pytest.raises(Failure) as caught:
+            request(asked, SONNET)
+        assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "tool_choice")
 
 
 def test_what_changes_little_is_left_out_and_told() -> None:

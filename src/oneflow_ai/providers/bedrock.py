@@ -17,8 +17,8 @@ from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.bedrock_failure import failure_of
-from oneflow_ai.providers.bedrock_model import Family, family, sampled, thinking, unsampled
-from oneflow_ai.providers.bedrock_prompt import WIRE, conversation
+from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
+from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
 
@@ -78,6 +78,7 @@ ABILITIES: Abilities = {
     "user": DROPPED,
     "metadata": DROPPED,
 }
+_FREE_TOOLS: Abilities = {"tool choice required": REFUSED, "tool choice by name": REFUSED}
 
 
 class BedrockAdapter:
@@ -88,7 +89,7 @@ class BedrockAdapter:
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
             raise Failure(UNSUPPORTED_OPERATION, f"Converse has no {call.operation.value}")
         prompt, row = call.prompt(), family(target.model)
-        dropped = fit(prompt, ABILITIES, WIRE)
+        dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
         body = conversation(prompt, row)
         further, undone = _further(prompt, row, target)
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *(prompt.param(name) for name in undone))))

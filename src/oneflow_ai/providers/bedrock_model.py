@@ -7,13 +7,14 @@ own pages of these models; Nova: docs.aws.amazon.com/nova/latest/nova2-userguide
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
 from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
 
+WIRE = "bedrock"
 Thinking = Literal["", "adaptive", "budget", "effort", "levels"]
 
 BUDGET_TOKENS_LEAST = 1_024
@@ -32,7 +33,8 @@ class Family:
     `thinking` is how a model is told to think: by itself, within a budget of tokens, by an effort of its own, by
     levels, or not at all. `off` is the type that tells it not to: empty where saying nothing does, None where it always
     thinks. `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k`
-    where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it.
+    where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it,
+    `forced_tools` whether it can be made to call a tool.
     """
 
     thinking: Thinking = ""
@@ -42,19 +44,26 @@ class Family:
     top_k: tuple[str, ...] = ()
     cache: bool = False
     stop_told: bool = False
+    forced_tools: bool = True
 
 
 def _claude(thinking: Thinking, off: str | None = "", *, xhigh: bool = True, sampling: bool = False) -> Family:
     return Family(thinking, off, xhigh, sampling, ("top_k",), cache=True, stop_told=True)
 
 
+# They think before they call, and are not to be made to call.
+_OPUS, _SONNET = (replace(_claude("adaptive", off), forced_tools=False) for off in (None, "between_tools"))
+
+
 # The first pattern that fits an id counts; regions and ARNs stand before it.
 _FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
-        "*claude-opus-5-5*": _claude("adaptive", None),
-        "*claude-fable-5*": _claude("adaptive", None),
+        "*claude-opus-5-5*": _OPUS,
+        "*claude-fable-5-*": _OPUS,
+        "*claude-mythos-5-*": _OPUS,
+        "*claude-fable-5": _claude("adaptive", None),
         "*claude-mythos-*": _claude("adaptive", None),
-        "*claude-sonnet-5-5*": _claude("adaptive", "between_tools"),
+        "*claude-sonnet-5-5*": _SONNET,
         "*claude-opus-4-8*": _claude("adaptive"),
         "*claude-*-4-7*": _claude("adaptive"),
         "*claude-*-4-6*": _claude("adaptive", xhigh=False, sampling=True),
@@ -93,14 +102,15 @@ def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Fur
         return _off(row, asked)
     if row.thinking == "budget":
         return _budget(prompt, asked, output_most_tokens)
-    if row.thinking == "adaptive" and (asked or prompt.show_reasoning):
+    forced = prompt.tool_choice in ("required", "tool")
+    if row.thinking == "adaptive" and (asked or prompt.show_reasoning) and not forced:
         fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
         if prompt.show_reasoning:
             fields["thinking"]["display"] = "summarized"
         if prompt.effort is not None:
             fields["output_config"] = {"effort": _claude_effort(prompt.effort, row)}
         return Further(fields, thinks=True)
-    if row.thinking and prompt.effort is not None:
+    if row.thinking in ("effort", "levels") and prompt.effort is not None:
         return Further(_effort_fields(row, _LEVELS.get(prompt.effort, prompt.effort)))
     return Further({}, asked)
 
@@ -162,5 +172,6 @@ def _is_within_a_turn(prompt: Prompt) -> bool:
     for message in reversed(prompt.messages):
         if message.role == "assistant":
             called = any(isinstance(part, ToolCall) for part in message.parts)
-            return called and not any(isinstance(part, Reasoning) for part in message.parts)
+            given_back = any(isinstance(part, Reasoning) and part.wire == WIRE for part in message.parts)
+            return called and not given_back
     return False

@@ -27,9 +27,8 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
-from oneflow_ai.providers.bedrock_model import Family
+from oneflow_ai.providers.bedrock_model import WIRE, Family
 
-WIRE = "bedrock"
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 _DOCUMENTS = {
     "application/pdf": "pdf",

@@ -12,7 +12,7 @@ from oneflow_ai.core.events import Delta, End, Event, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.providers.bedrock_failure import event_failure, words_of
 from oneflow_ai.providers.bedrock_frames import Message, MessageSplitter
-from oneflow_ai.providers.bedrock_prompt import WIRE
+from oneflow_ai.providers.bedrock_model import WIRE
 from oneflow_ai.providers.bedrock_usage import read_count, read_usage
 
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseResponse.html, 2026-11-26, and Anthropic's further
