@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.target import Timeouts
 from oneflow_ai.providers.bedrock_sign import KeyPair, Scope, Signer, host_of, key_pair, signing_key
+from oneflow_ai.upstream.address import address_and_head
 
 # docs.aws.amazon.com/IAM/latest/UserGuide: "Create a signed request" and "Signature Version 4 test suite" (2026-11-26).
 KEYS = KeyPair("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")  # pragma: allowlist secret
@@ -102,6 +105,8 @@ def test_a_signature_is_of_its_moment() -> None:
     ],
 )
 def test_the_host_that_is_signed_is_the_one_that_is_sent(url: str, host: str) -> None:
+    _, head = address_and_head(HttpRequest("GET", url, (), b"", Timeouts(), ""))
+    assert head.split(b"\r\n")[1] == f"host: {host}".encode()
     assert host_of(url) == host
 
 
