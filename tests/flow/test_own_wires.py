@@ -16,7 +16,7 @@ from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.stores.memory_quota import MemoryQuota
 from oneflow_ai.testing import ListeningClient, Scripted, ScriptedUpstream, SeededChance, VirtualClock, run_virtual
 from tests.wire.frames import event
-from tests.wire.prompts import call_with, prompt
+from tests.wire.own_prompts import call_with, prompt
 from tests.wire.requests import target_of
 
 GEMINI, BEDROCK = target_of("gemini", model="gemini-3.8-flash"), target_of("bedrock", model="amazon.nova-lite-v1:0")

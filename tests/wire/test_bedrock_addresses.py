@@ -9,7 +9,7 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.bedrock import BedrockAdapter
-from tests.wire.prompts import prompt, request
+from tests.wire.own_prompts import prompt, request
 from tests.wire.requests import KEY, target_of
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"  # pragma: allowlist secret

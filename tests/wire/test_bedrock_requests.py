@@ -26,7 +26,7 @@ from oneflow_ai.core.prompt import (
     ToolResult,
 )
 from oneflow_ai.core.target import Target
-from tests.wire.prompts import (
+from tests.wire.own_prompts import (
     PDF,
     PNG,
     SCHEMA,
