@@ -138,6 +138,12 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
         "2",
         of_target(lambda target: target.options.get("api_version")),
     ),
+    (
+        "providers.NAME.region",
+        f'{KEYED}region = "eu-west-1"',
+        "eu-west-1",
+        of_target(lambda target: target.options.get("region")),
+    ),
     ("providers.NAME.organization", f'{KEYED}organization = "o"', "o", header("openai-organization")),
     ("providers.NAME.project", f'{KEYED}project = "p"', "p", header("openai-project")),
     (

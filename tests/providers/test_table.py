@@ -34,8 +34,20 @@ def test_each_key_has_its_own_variable_and_a_header_that_carries_it() -> None:
     variables = [row.environment for row in TABLE.values()]
     assert len(set(variables)) == len(variables)
     for row in TABLE.values():
-        assert row.environment is not None and row.environment.isupper() and row.environment.endswith("_API_KEY")
-        assert (row.key_header, row.key_prefix) in {("authorization", "Bearer "), ("api-key", ""), ("x-api-key", "")}
+        assert row.environment is not None and row.environment.isupper()
+        assert row.environment.endswith("_API_KEY") or row.environment == "AWS_BEARER_TOKEN_BEDROCK"
+        assert (row.key_header, row.key_prefix) in {
+            ("authorization", "Bearer "),
+            ("api-key", ""),
+            ("x-api-key", ""),
+            ("x-goog-api-key", ""),
+        }
+
+
+def test_a_key_is_sent_but_for_those_that_are_signed_with() -> None:
+    for kind, row in TABLE.items():
+        assert not row.signs("sk-one-piece")
+        assert row.signs("AKID:secret") == (kind == "bedrock")
 
 
 def test_only_local_servers_run_without_a_key() -> None:

@@ -52,10 +52,10 @@ def call_of(body: dict[str, Any], operation: Operation = Operation.CHAT) -> Call
     return parse(orjson.dumps(body), envelope(operation))
 
 
-def target_of(kind: str, *, model: str = MODEL, base_url: str | None = None, **options: str) -> Target:
+def target_of(kind: str, *, model: str = MODEL, base_url: str | None = None, key: str = KEY, **options: str) -> Target:
     """A target of that kind of provider, at its own address unless another is given."""
     address = base_url or TABLE[kind].base_url or "http://127.0.0.1:9/v1"
-    row = ProviderRow(kind, kind, address, way=kind, secrets=(Secret(KEY),), options=options)
+    row = ProviderRow(kind, kind, address, way=kind, secrets=(Secret(key),), options=options)
     rows = Rows([row], [], {}, RetryPolicy(), {}, follow_successors=False, version="1", on=date(2026, 11, 24))
     (target,) = compile_snapshot(rows, TABLE, NoModels()).providers[kind].targets(model)
     return target

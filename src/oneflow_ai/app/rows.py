@@ -113,7 +113,7 @@ def _proxy(loaded: Loaded, proxy: str | None) -> str | None:
 def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Simulated | None) -> ProviderRow:
     headers = resolve_headers(found.headers, loaded.environment, loaded.home)
     named = (("openai-organization", found.organization), ("openai-project", found.project))
-    options = {"api_version": found.api_version} if found.api_version else {}
+    options = {"api_version": found.api_version, "region": found.region}
     everywhere = simulated is not None and simulated.everywhere
     return ProviderRow(
         name=name,
@@ -131,7 +131,7 @@ def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Sim
         reasoning_seconds=found.first_event_seconds or REASONING_SECONDS,
         headers=(*((header, value) for header, value in named if value), *headers),
         models=None if found.models is None else frozenset(found.models),
-        options=options,
+        options={option: value for option, value in options.items() if value},
         simulated=everywhere,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Protocol, runtime_checkable
 
 import orjson
@@ -28,6 +29,8 @@ CHECK_SECONDS_MOST = 10.0
 CHECK_EVERY_SECONDS = 60.0
 LIST_BYTES_MOST = 8 << 20
 _LIST = "/models"
+# Where a list of models stands in its answer: Gemini and Bedrock have names of their own for it.
+_LISTS = ("data", "models", "modelSummaries")
 
 
 class Checked(Shown):
@@ -92,7 +95,10 @@ async def _check(target: Target, running: Running) -> Checked:
     models: int | None = None
     failure: Failure | None = None
     try:
-        answer = await running.upstream.send(_request(target), began + CHECK_SECONDS_MOST)
+        asked = _request(target)
+        if asked.sign is not None:
+            asked = replace(asked, headers=asked.sign(clock.utc()), sign=None)
+        answer = await running.upstream.send(asked, began + CHECK_SECONDS_MOST)
         status = answer.status
         try:
             models = _counted(target, answer, await _read(answer, began + CHECK_SECONDS_MOST))
@@ -146,7 +152,7 @@ def _counted(target: Target, answer: HttpAnswer, body: bytes) -> int:
     except orjson.JSONDecodeError:
         found = None
     # Together's list has no object around it (docs.together.ai/reference/models-1, 2026-11-24).
-    listed = found.get("data") if isinstance(found, dict) else found
+    listed = next((found[name] for name in _LISTS if name in found), None) if isinstance(found, dict) else found
     if not isinstance(listed, list):
         raise Failure(UPSTREAM_BAD_RESPONSE, "what answered is not a list of models")
     return len(listed)

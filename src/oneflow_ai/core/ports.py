@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -41,7 +41,8 @@ class Chance(Protocol):
 class HttpRequest:
     """One request to a provider, whole; key and prompt never print. `way` names its provider's pool of connections.
 
-    `dropped` are the client's own names of what was asked and could not be sent, where that changes little.
+    `dropped` are the client's own names of what was asked and could not be sent, where that changes little. `sign` is
+    there where the headers hold good for a while only: it gives them anew, for the moment (UTC) at which they are sent.
     """
 
     method: str
@@ -51,6 +52,7 @@ class HttpRequest:
     timeouts: Timeouts
     way: str
     dropped: tuple[str, ...] = ()
+    sign: Callable[[datetime], tuple[tuple[str, str], ...]] | None = field(default=None, repr=False)
 
 
 @value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
@@ -76,6 +78,9 @@ class Attempt:
             until = self._latest_seconds
             if call.stream:
                 until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
+            if request.sign is not None:
+                # Only now, for the turn may have been long in coming.
+                request = replace(request, headers=request.sign(self._clock.utc()), sign=None)
             answer = await self._upstream.send(request, until, self)
             try:
                 await self._read(answer, until)

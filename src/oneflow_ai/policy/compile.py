@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache
@@ -51,6 +51,10 @@ class Sort(Protocol):
     @property
     def key_prefix(self) -> str:
         """What stands before the key."""
+
+    @property
+    def signs(self) -> Callable[[str], bool]:
+        """Tells of a key whether requests are signed with it: then it is in no header."""
 
     @property
     def key_required(self) -> bool:
@@ -269,7 +273,7 @@ class CompiledProvider:
 
     def _headers(self, credential: Credential) -> _Headers:
         key: _Headers = ()
-        if credential.secret is not None:
+        if credential.secret is not None and not self._sort.signs(credential.secret.reveal()):
             key = ((self._sort.key_header, self._sort.key_prefix + credential.secret.reveal()),)
         return _merged(_SENT_ALWAYS, key, self._row.headers)
 

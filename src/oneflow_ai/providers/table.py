@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -10,9 +10,17 @@ from oneflow_ai.core.call import Task
 from oneflow_ai.core.ports import Adapter
 from oneflow_ai.providers import openai_kin
 from oneflow_ai.providers.anthropic import AnthropicAdapter
+from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
+from oneflow_ai.providers.bedrock_sign import key_pair
+from oneflow_ai.providers.gemini import GeminiAdapter
 
 _TEXT = frozenset({Task.TEXT})
 _TEXT_AND_VECTORS = frozenset({Task.TEXT, Task.EMBEDDING})
+
+
+def _sent(key: str) -> bool:
+    del key
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,8 @@ class Row:
     """One kind of provider.
 
     `base_url` is None where the operator must give one. `environment` names the variable its key is looked for in.
-    `key_header` and `key_prefix` say how the key is sent; `key_required` is False for servers that run without one.
+    `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with;
+    `key_required` is False for servers that run without one.
     `requests_per_minute` is the starting value at its own address.
     """
 
@@ -29,6 +38,7 @@ class Row:
     environment: str | None = None
     key_header: str = "authorization"
     key_prefix: str = "Bearer "
+    signs: Callable[[str], bool] = _sent
     key_required: bool = True
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
@@ -80,6 +90,17 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_prefix="",
             tasks=_TEXT_AND_VECTORS,
             options=MappingProxyType({"api_version": "2024-10-21"}),
+        ),
+        "gemini": Row(
+            GeminiAdapter(),
+            "https://generativelanguage.googleapis.com/v1beta",
+            "GEMINI_API_KEY",
+            key_header="x-goog-api-key",
+            key_prefix="",
+            tasks=_TEXT_AND_VECTORS,
+        ),
+        "bedrock": Row(
+            BedrockAdapter(), DEFAULT_URL, "AWS_BEARER_TOKEN_BEDROCK", signs=lambda key: key_pair(key) is not None
         ),
     }
 )

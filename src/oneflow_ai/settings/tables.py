@@ -123,6 +123,9 @@ class ProviderSettings(Table):
     )
     connections_most: int = Field(512, ge=1, le=65_535, description="Connections kept or opened at once.")
     api_version: Word | None = Field(None, description="API version in the query, where the kind has one (Azure).")
+    region: Word | None = Field(
+        None, description="Region of Amazon Web Services; left out: as the address says (Bedrock)."
+    )
     organization: Word | None = Field(None, description="Organization that is billed (OpenAI).")
     project: Word | None = Field(None, description="Project that is billed (OpenAI).")
 

@@ -1,0 +1,177 @@
+"""What the models on Amazon Bedrock can be asked for beside the fields that all share: a row for each family.
+
+Claude: docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-{adaptive,extended}-thinking.html and Anthropic's
+own pages of these models; Nova: docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (2026-11-26).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any, Literal
+
+from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
+
+WIRE = "bedrock"
+Thinking = Literal["", "adaptive", "budget", "effort", "levels"]
+
+BUDGET_TOKENS_LEAST = 1_024
+# What an answer may be where nobody says how long.
+_OUTPUT_TOKENS = 32_768
+# The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only.
+_SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
+_LEVELS = MappingProxyType({"minimal": "low", "low": "low", "medium": "medium", "xhigh": "high", "max": "high"})
+_SAMPLING = ("temperature", "top_p", "top_k")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One row.
+
+    `thinking` is how a model is told to think: by itself, within a budget of tokens, by an effort of its own, by
+    levels, or not at all. `off` is the type that tells it not to: empty where saying nothing does, None where it always
+    thinks. `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k`
+    where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it,
+    `forced_tools` whether it can be made to call a tool.
+    """
+
+    thinking: Thinking = ""
+    off: str | None = ""
+    xhigh: bool = True
+    sampling: bool = True
+    top_k: tuple[str, ...] = ()
+    cache: bool = False
+    stop_told: bool = False
+    forced_tools: bool = True
+
+
+def _claude(thinking: Thinking, off: str | None = "", *, xhigh: bool = True, sampling: bool = False) -> Family:
+    return Family(thinking, off, xhigh, sampling, ("top_k",), cache=True, stop_told=True)
+
+
+# They think before they call, and are not to be made to call.
+_OPUS, _SONNET = (replace(_claude("adaptive", off), forced_tools=False) for off in (None, "between_tools"))
+
+
+# The first pattern that fits an id counts; regions and ARNs stand before it.
+_FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "*claude-opus-5-5*": _OPUS,
+        "*claude-fable-5-*": _OPUS,
+        "*claude-mythos-5-*": _OPUS,
+        "*claude-fable-5": _claude("adaptive", None),
+        "*claude-mythos-*": _claude("adaptive", None),
+        "*claude-sonnet-5-5*": _SONNET,
+        "*claude-opus-4-8*": _claude("adaptive"),
+        "*claude-*-4-7*": _claude("adaptive"),
+        "*claude-*-4-6*": _claude("adaptive", xhigh=False, sampling=True),
+        "*claude-*-4-*": _claude("budget", sampling=True),
+        "*claude-3-7*": _claude("budget", sampling=True),
+        "*claude-3*": _claude("", sampling=True),
+        "*claude-v2*": _claude("", sampling=True),
+        "*claude-instant*": _claude("", sampling=True),
+        "*claude-*": _claude("adaptive", "disabled"),
+        "*amazon.nova-2-*": Family("levels", "disabled", top_k=("inferenceConfig", "topK"), cache=True),
+        "*amazon.nova-*": Family(top_k=("inferenceConfig", "topK"), cache=True),
+        "*openai.*": Family("effort", None),
+    }
+)
+_OTHER = Family()
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What goes into the model's own fields, which of our names were left out, and whether it thinks."""
+
+    fields: Mapping[str, Any]
+    dropped: tuple[str, ...] = ()
+    thinks: bool = False
+
+
+def family(model: str) -> Family:
+    """What a model can be asked for, by its id or ARN."""
+    return next((row for pattern, row in _FAMILIES.items() if fnmatchcase(model, pattern)), _OTHER)
+
+
+def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Further:
+    """What tells a model to think as the prompt asks."""
+    asked = tuple(name for name in ("effort", "thinking_tokens") if getattr(prompt, name) is not None)
+    if prompt.effort == "none" or (prompt.effort is None and prompt.thinking_tokens == 0):
+        return _off(row, asked)
+    if row.thinking == "budget":
+        return _budget(prompt, asked, output_most_tokens)
+    forced = prompt.tool_choice in ("required", "tool")
+    if row.thinking == "adaptive" and (asked or prompt.show_reasoning) and not forced:
+        fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
+        if prompt.show_reasoning:
+            fields["thinking"]["display"] = "summarized"
+        if prompt.effort is not None:
+            fields["output_config"] = {"effort": _claude_effort(prompt.effort, row)}
+        return Further(fields, thinks=True)
+    if row.thinking in ("effort", "levels") and prompt.effort is not None:
+        return Further(_effort_fields(row, _LEVELS.get(prompt.effort, prompt.effort)))
+    return Further({}, asked)
+
+
+def sampled(prompt: Prompt, row: Family, thinks: bool) -> tuple[str, ...]:
+    """Those of the sampling parameters that the client gave and the model takes: none while it thinks."""
+    if not row.sampling or thinks:
+        return ()
+    given = [name for name in _SAMPLING if getattr(prompt, name) is not None]
+    return tuple(name for name in given if name != "top_k" or row.top_k)
+
+
+def unsampled(prompt: Prompt, taken: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that the client gave and the model does not take."""
+    return tuple(name for name in _SAMPLING if getattr(prompt, name) is not None and name not in taken)
+
+
+def _off(row: Family, asked: tuple[str, ...]) -> Further:
+    if row.thinking == "effort":
+        return Further(_effort_fields(row, "low"), asked)
+    if row.off is None:
+        # It always thinks: as little as it can.
+        return Further({"output_config": {"effort": "low"}}, asked, thinks=True)
+    if not row.off:
+        return Further({})
+    return Further({"reasoningConfig" if row.thinking == "levels" else "thinking": {"type": row.off}})
+
+
+def _budget(prompt: Prompt, asked: tuple[str, ...], output_most_tokens: int | None) -> Further:
+    if not asked:
+        return Further({})
+    tokens = prompt.max_tokens or output_most_tokens or _OUTPUT_TOKENS
+    wanted = prompt.thinking_tokens
+    if wanted is None:
+        wanted = tokens * _SHARES[prompt.effort or "medium"] // 100
+    budget = min(max(wanted, BUDGET_TOKENS_LEAST), tokens - 1)
+    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
+        return Further({}, asked)
+    return Further({"thinking": {"type": "enabled", "budget_tokens": budget}}, thinks=True)
+
+
+def _effort_fields(row: Family, level: str) -> dict[str, Any]:
+    if row.thinking == "effort":
+        return {"reasoning_effort": level}
+    return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": level}}
+
+
+def _claude_effort(effort: str, row: Family) -> str:
+    if effort == "minimal":
+        return "low"
+    return "high" if effort == "xhigh" and not row.xhigh else effort
+
+
+def _is_within_a_turn(prompt: Prompt) -> bool:
+    """Whether tools' results continue a turn whose thoughts were not given back: models with a budget refuse that."""
+    last = prompt.messages[-1]
+    if last.role != "user" or not any(isinstance(part, ToolResult) for part in last.parts):
+        return False
+    for message in reversed(prompt.messages):
+        if message.role == "assistant":
+            called = any(isinstance(part, ToolCall) for part in message.parts)
+            given_back = any(isinstance(part, Reasoning) and part.wire == WIRE for part in message.parts)
+            return called and not given_back
+    return False

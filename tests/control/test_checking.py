@@ -1,0 +1,73 @@
+"""A provider is checked by the list of models that its own wire has, signed where its requests are."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from oneflow_ai.control.checking import Checked, _check
+from oneflow_ai.control.ports import Running
+from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.target import Target
+from oneflow_ai.testing import Scripted, ScriptedUpstream, SeededChance, VirtualClock, run_virtual
+from tests.wire.requests import target_of
+
+PAIR = "AKIDEXAMPLE:a-secret"  # pragma: allowlist secret
+
+
+@dataclass
+class World:
+    """What a check needs of a running gateway."""
+
+    clock: VirtualClock
+    upstream: ScriptedUpstream
+
+
+def checked(target: Target, answer: Any) -> tuple[Checked, HttpRequest]:
+    """What comes of a check that is answered so, and what was asked."""
+    found: list[Any] = []
+
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        upstream = ScriptedUpstream([Scripted(steps=(orjson.dumps(answer),))], clock)
+        found.append(await _check(target, cast(Running, World(clock, upstream))))
+        found.extend(upstream.requests)
+
+    run_virtual(run)
+    result, request = found
+    return result, request
+
+
+@pytest.mark.parametrize(
+    ("target", "answer", "url"),
+    [
+        (target_of("openai"), {"data": [{}, {}]}, "https://api.openai.com/v1/models"),
+        (target_of("together"), [{}, {}], "https://api.together.xyz/v1/models"),
+        (
+            target_of("gemini"),
+            {"models": [{"name": "models/a"}, {"name": "models/b"}]},
+            "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000",
+        ),
+        (
+            target_of("bedrock", region="eu-west-1"),
+            {"modelSummaries": [{}, {}]},
+            "https://bedrock.eu-west-1.amazonaws.com/foundation-models",
+        ),
+    ],
+)
+def test_a_list_of_models_is_counted(target: Target, answer: Any, url: str) -> None:
+    result, request = checked(target, answer)
+    assert (result.ok, result.models, request.url) == (True, 2, url)
+
+
+@pytest.mark.parametrize("answer", [{"data": {}}, {"other": []}, {}, "x"])
+def test_what_is_no_list_is_none(answer: Any) -> None:
+    result, _ = checked(target_of("openai"), answer)
+    assert (result.ok, result.code) == (False, "upstream_bad_response")
+
+
+def test_an_access_key_signs_the_question_and_is_not_in_it() -> None:
+    _, request = checked(target_of("bedrock", key=PAIR), {"modelSummaries": []})
+    headers = dict(request.headers)
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert not any("a-secret" in value for value in headers.values())
