@@ -27,6 +27,7 @@ _PATH = re.compile(r".*/v1(?:alpha|beta)?/models(?:/([^/]+?))?(?::(\w+))?")
 _VERSIONED = ("/v1beta/", "/v1alpha/")
 _COMPATIBLE = "/openai/"
 _TYPE_URL = "type.googleapis.com/google.rpc."
+_DOMAIN = "generativelanguage.googleapis.com"
 
 # By status: the word for it and the message; cloud.google.com/apis/design/errors, 2026-11-26.
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
@@ -44,11 +45,14 @@ _PROBLEMS: Mapping[int, tuple[str, str]] = {
 }
 _MONEY = "You exceeded your current quota, please check your plan and billing details."
 _CONTEXT = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
-_METRICS: Mapping[str, str] = {
-    REQUESTS: "generate_requests_per_model_per_minute",
-    TOKENS: "generate_input_token_count_per_minute",
-    TOO_LARGE: "generate_input_token_count_per_minute",
-    CONCURRENCY: "concurrent_requests",
+# Each quota's metric and id, as quoted in reports of 2026; a quota of the day is not back in a minute.
+_REQUESTS_METRIC, _TOKENS_METRIC = "generate_content_requests", "generate_content_input_token_count"
+_MINUTE, _DAY = "PerMinutePerProjectPerModel", "PerDayPerProjectPerModel"
+_QUOTAS: Mapping[str, tuple[str, str]] = {
+    REQUESTS: (_REQUESTS_METRIC, f"GenerateRequests{_MINUTE}"),
+    TOKENS: (_TOKENS_METRIC, f"GenerateContentInputTokens{_MINUTE}"),
+    TOO_LARGE: (_TOKENS_METRIC, f"GenerateContentInputTokens{_MINUTE}"),
+    CONCURRENCY: (_REQUESTS_METRIC, "GenerateConcurrentRequestsPerProjectPerModel"),
 }
 
 
@@ -110,9 +114,9 @@ class GeminiWire(Editable):
 
     def refusal(self, refusal: Refusal, around: Surroundings) -> Answer:
         """A 429 that names the quota, with the delay in its body where waiting helps."""
-        metric, seconds = _METRICS[refusal.scope], refusal.retry_after_seconds
-        words = f"{_MONEY}\n* Quota exceeded for metric: generativelanguage.googleapis.com/{metric}, limit: {refusal.limit}"
-        details = [_quota(metric, str(refusal.limit))]
+        quota, seconds = _QUOTAS[refusal.scope], refusal.retry_after_seconds
+        words = f"{_MONEY}\n* Quota exceeded for metric: {_DOMAIN}/{quota[0]}, limit: {refusal.limit}"
+        details = [_quota(quota, refusal.limit)]
         if seconds:
             words += f"\nPlease retry in {seconds:.3f}s."
             details.append(_retry_info(f"{max(-int(-seconds // 1), 1)}s"))
@@ -124,7 +128,7 @@ class GeminiWire(Editable):
         message, details = problem.message or words, list[dict[str, Any]]()
         match problem.code:
             case "insufficient_quota" | "project_spend_limit_exceeded":
-                message, details = _MONEY, [_quota("generate_requests_per_model_per_day", "250")]
+                message, details = _MONEY, [_quota((_REQUESTS_METRIC, f"GenerateRequests{_DAY}"), 250)]
             case "context_length_exceeded":
                 message = _CONTEXT
             case "API_KEY_INVALID":
@@ -258,8 +262,8 @@ def _error(status: int, message: str, details: list[dict[str, Any]]) -> Answer:
     return Answer(status, orjson.dumps(body, option=orjson.OPT_INDENT_2), media_type=JSON_TYPE)
 
 
-def _quota(metric: str, limit: str) -> dict[str, Any]:
-    violation = {"quotaMetric": f"generativelanguage.googleapis.com/{metric}", "quotaId": metric, "quotaValue": limit}
+def _quota(quota: tuple[str, str], limit: int) -> dict[str, Any]:
+    violation = {"quotaMetric": f"{_DOMAIN}/{quota[0]}", "quotaId": quota[1], "quotaValue": str(limit)}
     return {"@type": f"{_TYPE_URL}QuotaFailure", "violations": [violation]}
 
 
@@ -276,7 +280,7 @@ def _delay(waits: Mapping[str, str]) -> str:
 
 
 def _info(reason: str, message: str) -> dict[str, Any]:
-    service = {"service": "generativelanguage.googleapis.com"}
+    service = {"service": _DOMAIN}
     return {"@type": f"{_TYPE_URL}ErrorInfo", "reason": reason, "domain": "googleapis.com", "metadata": service}
 
 
