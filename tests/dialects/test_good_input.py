@@ -266,7 +266,10 @@ def test_a_key_that_comes_twice_is_always_found(body: dict[str, Any], data: st.D
     assert caught.value.code == "duplicate_key"
 
 
-@given(st.one_of(_JSON, st.dictionaries(_FIELDS, st.one_of(_JSON, _MESSAGES))), st.sampled_from([Operation.CHAT, Operation.COMPLETION]))
+@given(
+    st.one_of(_JSON, st.dictionaries(_FIELDS, st.one_of(_JSON, _MESSAGES))),
+    st.sampled_from([Operation.CHAT, Operation.COMPLETION]),
+)
 def test_any_json_is_a_call_or_a_refusal(found: Any, operation: Operation) -> None:
     outcome = call_or_refusal(json.dumps(found).encode(), operation)
     if isinstance(outcome, Failure):

@@ -76,9 +76,7 @@ class Spoken:
         document = dict(self.document)
         if self.model_in_body:
             document = {"model": model, **document, "stream": stream}
-        return await once(
-            simulator, document, until=until, path=self.path(model, stream), headers=dict(self.headers)
-        )
+        return await once(simulator, document, until=until, path=self.path(model, stream), headers=dict(self.headers))
 
     def pieces(self, seen: Seen) -> list[str]:
         """The pieces of text in a stream."""

@@ -220,9 +220,7 @@ TOOLS = {"get_weather": {"type": "object"}, "get_news": {"type": "object"}, "not
         (Question("get news", tools=TOOLS, choice=NONE), []),
         (Question("get news", tools=TOOLS, results=("done",), called=frozenset({"get_news"})), []),
         (
-            Question(
-                "get weather and get news", ("done",), frozenset({"get_weather"}), tools=TOOLS, parallel=False
-            ),
+            Question("get weather and get news", ("done",), frozenset({"get_weather"}), tools=TOOLS, parallel=False),
             ["get_news"],
         ),
     ],

@@ -94,7 +94,9 @@ async def test_parallel_functions_are_called_and_their_results_are_used(
 ) -> None:
     turns: Any = [{"role": "user", "parts": [{"text": "Use get_weather for London, then get news."}]}]
     ask = _streamed if streams else _raw
-    parts = [part for part in _parts(await ask(simulator, model, contents=turns, tools=TOOLS)) if "functionCall" in part]
+    parts = [
+        part for part in _parts(await ask(simulator, model, contents=turns, tools=TOOLS)) if "functionCall" in part
+    ]
     calls = [part["functionCall"] for part in parts]
     assert [(call["name"], call["args"]) for call in calls] == [
         ("get_weather", {"location": "London"}),
@@ -266,7 +268,10 @@ def _declared(schema: Any) -> Any:
             "only one of thinking budget and thinking level",
         ),
         ({"generationConfig": {"logprobs": 3}}, "response_logprobs"),
-        ({"tools": _declared({"type": "object", "additionalProperties": False})}, 'Unknown name "additionalProperties"'),
+        (
+            {"tools": _declared({"type": "object", "additionalProperties": False})},
+            'Unknown name "additionalProperties"',
+        ),
         (
             {"tools": _declared({"type": "object", "properties": {"a": {"const": 1}}})},
             "at 'tools[0].function_declarations[0].parameters.properties.a'",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,14 +11,16 @@ from google.genai import errors, types
 from oneflow_ai.simulator import Simulator
 from tests.simulator.spoken import PROMPT, WEATHER
 
+# the client builds on aiohttp in a way that aiohttp discourages
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
 MODEL = "gemini-3.8-flash"
 
 
 @pytest.fixture
-def client(simulator: Simulator) -> Iterator[Any]:
+def client(simulator: Simulator) -> Any:
     """The official client, asynchronous, without retries."""
     options = types.HttpOptions(base_url=simulator.origin)
-    yield genai.Client(api_key="key", http_options=options).aio
+    return genai.Client(api_key="key", http_options=options).aio
 
 
 async def test_an_answer_whole_and_streamed(client: Any) -> None:
@@ -33,7 +34,8 @@ async def test_an_answer_whole_and_streamed(client: Any) -> None:
 
 async def test_a_loop_of_two_parallel_functions(client: Any) -> None:
     declared = [
-        types.FunctionDeclaration(name=name, parameters_json_schema=dict(WEATHER)) for name in ("get_weather", "get_news")
+        types.FunctionDeclaration(name=name, parameters_json_schema=dict(WEATHER))
+        for name in ("get_weather", "get_news")
     ]
     config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=declared)])
     chat = client.chats.create(model=MODEL, config=config)
@@ -41,7 +43,9 @@ async def test_a_loop_of_two_parallel_functions(client: Any) -> None:
     assert [call.name for call in first.function_calls] == ["get_weather", "get_news"]
     results = [
         types.Part(
-            function_response=types.FunctionResponse(id=call.id, name=call.name, response={"result": f"result {number}"})
+            function_response=types.FunctionResponse(
+                id=call.id, name=call.name, response={"result": f"result {number}"}
+            )
         )
         for number, call in enumerate(first.function_calls)
     ]
@@ -77,7 +81,9 @@ async def test_counting_embedding_and_listing(client: Any) -> None:
         ("F23;status=503", errors.ServerError, 503),
     ],
 )
-async def test_faults_reach_the_client_as_its_own_errors(client: Any, fault: str, error: type, code: int) -> None:
+async def test_faults_reach_the_client_as_its_own_errors(
+    client: Any, fault: str, error: type[errors.APIError], code: int
+) -> None:
     with pytest.raises(error) as told:
         await client.models.generate_content(model=f"sim-{fault}", contents=PROMPT)
     assert told.value.code == code

@@ -56,7 +56,7 @@ async def test_a_stream_is_numbered_and_ends_once(simulator: Simulator) -> None:
     seen = await _raw(simulator, stream=True, max_output_tokens=16, reasoning=THINKING)
     events = documents(seen)
     assert [each["sequence_number"] for each in events] == list(range(len(events)))
-    assert [name for name in dict.fromkeys(each["type"] for each in events)][:8] == [
+    assert list(dict.fromkeys(each["type"] for each in events))[:8] == [
         *("response.created", "response.in_progress", "response.output_item.added"),
         *("response.reasoning_summary_part.added", "response.reasoning_summary_text.delta"),
         *("response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "response.output_item.done"),
@@ -135,7 +135,10 @@ async def test_tools_that_may_not_be_called_side_by_side_are_called_in_turn(clie
         ("required", ["get_weather"]),
         ({"type": "function", "name": "get_news"}, ["get_news"]),
         ({"type": "custom", "name": "note"}, ["note"]),
-        ({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_news"}]}, ["get_news"]),
+        (
+            {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_news"}]},
+            ["get_news"],
+        ),
     ],
 )
 async def test_tool_choice_decides(client: AsyncOpenAI, choice: Any, names: list[str]) -> None:
@@ -254,13 +257,25 @@ def _format(schema: Any) -> Any:
         ({"input": [ASKED, OUTPUT, CALL]}, "input", None),
         ({"input": [ASKED, THOUGHT]}, "input", None),
         ({"input": [ASKED, THOUGHT, ASKED]}, "input", None),
-        ({"input": [ASKED, THOUGHT | {"encrypted_content": "made-up"}, CALL, OUTPUT]}, None, "invalid_encrypted_content"),
+        (
+            {"input": [ASKED, THOUGHT | {"encrypted_content": "made-up"}, CALL, OUTPUT]},
+            None,
+            "invalid_encrypted_content",
+        ),
         ({"tools": [{"type": "function", "parameters": {}}]}, "tools[0].name", "missing_required_parameter"),
         ({"tools": [{"type": "function", "name": "a", "function": {}}]}, "tools[0].function", "unknown_parameter"),
-        ({"tools": [{"type": "function", "name": "a", "parameters": OPEN, "strict": True}]}, "tools", "invalid_json_schema"),
+        (
+            {"tools": [{"type": "function", "name": "a", "parameters": OPEN, "strict": True}]},
+            "tools",
+            "invalid_json_schema",
+        ),
         ({"tools": TOOLS, "tool_choice": {"type": "function", "name": "bee"}}, "tool_choice", None),
         ({"tool_choice": "any"}, "tool_choice", "invalid_value"),
-        ({"text": {"format": {"type": "json_schema", "name": "it"}}}, "text.format.schema", "missing_required_parameter"),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "it"}}},
+            "text.format.schema",
+            "missing_required_parameter",
+        ),
         ({"text": _format(OPEN)}, "text.format.schema", "invalid_json_schema"),
         ({"text": _format(OPTIONAL)}, "text.format.schema", "invalid_json_schema"),
         ({"reasoning": {"effort": "huge"}}, "reasoning.effort", "invalid_value"),

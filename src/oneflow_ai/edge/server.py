@@ -104,7 +104,8 @@ class _Server(uvicorn.Server):
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
-            for connection in list(self.server_state.connections):
+            connections: list[object] = list(self.server_state.connections)
+            for connection in connections:
                 if isinstance(connection, Connection):
                     self._sweep_one(connection, now)
 

@@ -1,4 +1,4 @@
-"""What a request's fields must be, said as data: each wire lists its fields, and puts what is wrong into its own words."""
+"""What a request's fields must be, said as data: each wire lists its own, and says in its own words what is wrong."""
 
 from __future__ import annotations
 

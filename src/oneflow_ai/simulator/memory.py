@@ -1,4 +1,4 @@
-"""What the simulated providers remember between requests: beginnings of prompts that they cached, answers they stored."""
+"""What the simulated providers remember between requests: beginnings of prompts, and the answers they stored."""
 
 from __future__ import annotations
 

@@ -60,8 +60,9 @@ class Question:
 
     `prompt` is the last thing the user said, `results` what tools gave since, `called` the tools that were called
     since. `tools` maps a name to the schema of its arguments; `allowed` are the only ones that may be called, where
-    given. `form` is the schema that the answer must satisfy, or `JSON_OBJECT`. `begun` is how the answer begins already,
-    `preface` what is said before tools are called unforced. `tokens_most` (0: no bound) counts thoughts and answer.
+    given. `form` is the schema that the answer must satisfy, or `JSON_OBJECT`. `begun` is how the answer begins
+    already, `preface` what is said before tools are called unforced. `tokens_most` (0: no bound) counts thoughts and
+    answer.
     """
 
     prompt: str

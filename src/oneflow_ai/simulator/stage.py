@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from email.utils import format_datetime
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 

@@ -59,7 +59,7 @@ _BY_CODE: Mapping[str, tuple[str, Mapping[str, str]]] = {
 _REFUSALS: Mapping[str, str] = {
     REQUESTS: "This request would exceed your organization's rate limit of {limit} requests per minute.",
     TOKENS: "This request would exceed your organization's rate limit of {limit} tokens per minute.",
-    TOO_LARGE: "This request of {asked} tokens would exceed your organization's rate limit of {limit} tokens per minute.",
+    TOO_LARGE: "This request of {asked} tokens would exceed your rate limit of {limit} tokens per minute.",
     CONCURRENCY: "Number of concurrent connections has exceeded your rate limit of {limit}.",
 }
 _WRONG: Mapping[str, str] = {

@@ -72,7 +72,8 @@ def whole(made: Message, around: Surroundings) -> Answer:
 
 def streamed(made: Message, around: Surroundings) -> Answer:
     """The message as a stream."""
-    return as_stream([each for place, block in enumerate(made.blocks) for each in block_events(place, block)], made, around)
+    events = [each for place, block in enumerate(made.blocks) for each in block_events(place, block)]
+    return as_stream(events, made, around)
 
 
 def as_stream(events: list[StreamEvent], made: Message, around: Surroundings) -> Answer:

@@ -99,9 +99,7 @@ _BLOCKS: Mapping[str, Check] = {
     "search_result": _SEARCH_RESULT,
     "thinking": _block({"thinking": text(), "signature": text()}, ("signature", "thinking"), cached=False),
     "redacted_thinking": _block({"data": text()}, ("data",), cached=False),
-    "tool_use": _block(
-        {"id": _ID, "name": text(1, 200), "input": object_, "caller": object_}, ("id", "input", "name")
-    ),
+    "tool_use": _block({"id": _ID, "name": text(1, 200), "input": object_, "caller": object_}, ("id", "input", "name")),
     "tool_result": _block(
         {"tool_use_id": _ID, "content": text_or(listed(tagged("type", _RESULT_PARTS))), "is_error": boolean},
         ("tool_use_id",),
@@ -161,7 +159,9 @@ COUNT_FIELDS: Mapping[str, Check] = {
     "thinking": tagged(
         "type",
         {
-            "enabled": record({"type": _KIND, "budget_tokens": integer(1_024), "display": _DISPLAY}, ("budget_tokens",)),
+            "enabled": record(
+                {"type": _KIND, "budget_tokens": integer(1_024), "display": _DISPLAY}, ("budget_tokens",)
+            ),
             "adaptive": record({"type": _KIND, "display": _DISPLAY}),
             "disabled": record({"type": _KIND}),
         },

@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 
 class Spent(NamedTuple):
-    """The tokens of a prompt: those that no cache had to do with, read from one, written to one for 5 minutes, 1 hour."""
+    """The tokens of a prompt: outside the cache, read from it, written to it for five minutes, for an hour."""
 
     plain: int
     read: int = 0

@@ -55,7 +55,8 @@ def _roles(document: Document) -> None:
     for place, message in enumerate(messages):
         if not message["content"] and not (place == last and message["role"] == "assistant"):
             raise Refused(
-                f"messages.{place}: all messages must have non-empty content except for the optional final assistant message"
+                f"messages.{place}: all messages must have non-empty content except for the optional final assistant "
+                "message"
             )
         for block in blocks(message["content"]):
             if block["type"] == "text" and not block["text"]:

@@ -56,8 +56,8 @@ class Editable:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))
         events = [edited(each, edit) for each in answer.events]
         # an event that is there for the usage alone goes with it
-        gone = [each.kind == USAGE and b'"%b":' % self.places.usage.encode() not in each.content for each in events]
-        return replace(answer, events=tuple([each for each, left_out in zip(events, gone, strict=True) if not left_out]))
+        field = b'"%b":' % self.places.usage.encode()
+        return replace(answer, events=tuple([each for each in events if each.kind != USAGE or field in each.content]))
 
     def with_two_usages(self, answer: Answer, change: UsageChange) -> Answer:
         """The same stream with a changed usage before the true one; a whole answer stays as it is."""

@@ -26,6 +26,7 @@ from oneflow_ai.simulator.wires.wire import BAD_KEY, Problem, Surroundings
 _PATH = re.compile(r".*/v1(?:alpha|beta)?/models(?:/([^/]+?))?(?::(\w+))?")
 _VERSIONED = ("/v1beta/", "/v1alpha/")
 _COMPATIBLE = "/openai/"
+_KEY_HEADER = b"x-goog-api-key"
 _TYPE_URL = "type.googleapis.com/google.rpc."
 _DOMAIN = "generativelanguage.googleapis.com"
 
@@ -57,18 +58,18 @@ _QUOTAS: Mapping[str, tuple[str, str]] = {
 
 
 class GeminiWire(Editable):
-    """`generateContent`, `streamGenerateContent`, `countTokens`, `embedContent`, `batchEmbedContents` and the models."""
+    """The actions on a model: to generate, whole or streamed, to count, to embed; and the list of models."""
 
     __slots__ = ()
 
     places = Places("usageMetadata", "modelVersion")
 
     def claims(self, request: Request) -> bool:
-        """Whether a path names a version of this wire, or one of its actions."""
+        """Whether a path names a version of this wire or one of its actions, or the key came in this wire's header."""
         path = request.path
         if any(each in path for each in _VERSIONED):
             return _COMPATIBLE not in path
-        return ":" in path and _route(path)[1] in _ACTIONS
+        return _KEY_HEADER in request.fields or (":" in path and _route(path)[1] in _ACTIONS)
 
     def model(self, request: Request) -> str:
         """The model in the path."""

@@ -23,11 +23,11 @@ Chunk = tuple[str, list[Part], str | None]
 
 
 class Candidate(NamedTuple):
-    """One of the answers: its parts, why it ended, its place."""
+    """One of the answers: its parts, why it ended, its number."""
 
     parts: tuple[Part, ...]
     reason: str
-    index: int | None = 0
+    number: int = 0
 
 
 class Used(NamedTuple):
@@ -126,7 +126,7 @@ def _candidate(made: Candidate, parts: list[Part], reason: str | None) -> dict[s
     content = {"parts": parts, "role": "model"} if parts else {"role": "model"}
     told: dict[str, Any] = {"content": content}
     told |= {"finishReason": reason} if reason else {}
-    return told | ({"index": made.index} if made.index is not None else {})
+    return told | {"index": made.number}
 
 
 def _frame(made: Made, candidates: list[dict[str, Any]], around: Surroundings, used: Used) -> dict[str, Any]:
@@ -158,5 +158,3 @@ def empty_event() -> bytes:
     """A piece without anything new in it."""
     piece = {"candidates": [{"content": {"parts": [{"text": ""}], "role": "model"}, "index": 0}]}
     return b"data: %b\r\n\r\n" % orjson.dumps(piece)
-
-

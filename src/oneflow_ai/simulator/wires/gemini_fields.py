@@ -1,4 +1,4 @@
-"""The fields of a request on Gemini's wire, in either spelling: its reference and its client of 2026-11, schemas strict."""
+"""The fields of a request on Gemini's wire, in either spelling, by its reference of 2026-11; schemas are strict."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def snake(name: str) -> str:
 
 
 def message(fields: Mapping[str, Check], *required: str) -> Check:
-    """Take an object with these fields, each in camel case or with underscores; afterwards it has them in camel case."""
+    """Take an object with these fields in camel case or with underscores; afterwards they are in camel case."""
     spelled = {snake(name): name for name in fields if snake(name) != name}
     inner = record(fields, required)
 

@@ -30,8 +30,8 @@ def odd(kind: str, model: str, stream: bool, around: Surroundings, count: int) -
     return replace(answer, events=tuple([edited(each, _without_role) for each in answer.events]))
 
 
-def _said(*parts: Part, reason: str = "STOP", index: int | None = 0) -> Candidate:
-    return Candidate(parts, reason, index)
+def _said(*parts: Part, reason: str = "STOP", number: int = 0) -> Candidate:
+    return Candidate(parts, reason, number)
 
 
 def _called(number: int) -> Part:
@@ -43,7 +43,7 @@ _CANDIDATES: Mapping[str, Callable[[int], Candidates]] = {
     "many": lambda count: [_said(*[_called(number) for number in range(count)])],
     "norole": lambda count: [_said({"text": _TEXT})],
     "nochoices": lambda count: [],
-    "interleaved": lambda count: [_said({"text": "second answer"}, index=1), _said({"text": "first answer"})],
+    "interleaved": lambda count: [_said({"text": "second answer"}, number=1), _said({"text": "first answer"})],
     "reasoning": lambda count: [_said({"text": "Let me think.", "thought": True})],
     "refusal": lambda count: [_said(reason="SAFETY")],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,8 +24,9 @@ from oneflow_ai.simulator.text import tokens
 from oneflow_ai.simulator.wires.wire import Surroundings
 
 WIRE = "gemini"
-# Accepted in place of a seal: ai.google.dev/gemini-api/docs/thought-signatures, 2026-11-26.
-SKIPS_SEALS = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+# Accepted in place of a seal, as they are or in base64: ai.google.dev/gemini-api/docs/thought-signatures, 2026-11-26.
+_STAND_INS = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+_SKIPS_SEALS = (*_STAND_INS, *[b64encode(each.encode()).decode() for each in _STAND_INS])
 _GENERATION = re.compile(r".*gemini-(\d+)(?:\.(\d+))?(?:[-@:].*)?")
 _CONTENT_TOKENS = 4
 _UNASKED_TOKENS = 16
@@ -98,7 +100,7 @@ def _check_seals(contents: Sequence[Content], model: str) -> None:
     for content in contents:
         for part in content["parts"]:
             seal, called = part.get("thoughtSignature"), part.get("functionCall") or {}
-            if seal and seal not in SKIPS_SEALS and unseal(WIRE, seal) not in ("", called.get("name")):
+            if seal and not _is_ours(seal, called.get("name", "")):
                 raise Refused("Corrupted thought signature.")
     if generation(model) < (3, 0):
         return
@@ -110,6 +112,12 @@ def _check_seals(contents: Sequence[Content], model: str) -> None:
                 "work correctly, and missing thought_signature may lead to degraded model performance. Additional "
                 f"data, function call `default_api:{first['functionCall']['name']}` , position {place + 1}."
             )
+
+
+def _is_ours(seal: str, name: str) -> bool:
+    """Whether a seal, in either alphabet of base64, was made here for a call of this function, or for a text."""
+    plain = seal.replace("-", "+").replace("_", "/")
+    return seal in _SKIPS_SEALS or unseal(WIRE, plain) in ("", name)
 
 
 def _turn_begins(contents: Sequence[Content]) -> int:

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, older completions and models, on any base path, so that compatible providers are played too."""
+"""OpenAI's chat completions, older completions and models, on any base path, as compatible providers have them."""
 
 from __future__ import annotations
 

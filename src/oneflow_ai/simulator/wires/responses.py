@@ -56,7 +56,7 @@ class ResponsesWire(OpenAIManners):
         return super().failure(problem, around)
 
     def stream_failure(self, problem: Problem, named: bool, sent: Sequence[bytes]) -> bytes:
-        """An event `error` as the specification has it, or (`named`) as recorded: the error inside, then the failure."""
+        """An event `error` as specified, or (`named`) as recorded: the error inside, then the failure."""
         told, number = error(problem)["error"], len(sent)
         if not named:
             flat = {"type": "error", **{name: told[name] for name in ("code", "message", "param")}}
@@ -86,8 +86,10 @@ class ResponsesWire(OpenAIManners):
             document["response"]["usage"] = change(told)
             return document
 
-        events = [edited(each, edit) if each.kind == START and b'"response":' in each.content else each
-                  for each in answer.events]
+        events = [
+            edited(each, edit) if each.kind == START and b'"response":' in each.content else each
+            for each in answer.events
+        ]
         return replace(answer, events=tuple(events))
 
     def odd(self, kind: str, model: str, stream: bool, around: Surroundings, count: int) -> Answer:
@@ -137,12 +139,8 @@ def _answered(document: dict[str, Any], owner: str, around: Surroundings) -> Ans
     given = all_items(document, around)
     said = reply(question(document, given), around.say, around.answer_tokens)
     made = items(said, document, around)
-    spent = usage(
-        count(document, given), said.tokens, cached(document, given, owner, around), said.thought_tokens
-    )
-    response = Made(
-        document, tuple(enumerate(made)), INCOMPLETE if said.finish == LENGTH else COMPLETED, spent
-    )
+    spent = usage(count(document, given), said.tokens, cached(document, given, owner, around), said.thought_tokens)
+    response = Made(document, tuple(enumerate(made)), INCOMPLETE if said.finish == LENGTH else COMPLETED, spent)
     if document.get("store") is not False:
         around.memory.store(f"resp_{around.unique}", {"items": [*given, *made]})
         for item in made:

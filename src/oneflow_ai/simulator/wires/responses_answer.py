@@ -135,9 +135,7 @@ _REPEATED: Mapping[str, Any] = {
 
 
 def _repeated(document: Mapping[str, Any]) -> dict[str, Any]:
-    told = {
-        name: default if document.get(name) is None else document[name] for name, default in _REPEATED.items()
-    }
+    told = {name: default if document.get(name) is None else document[name] for name, default in _REPEATED.items()}
     thinking, text = document.get("reasoning") or {}, document.get("text") or {}
     told["reasoning"] = {
         "context": thinking.get("context"),

@@ -8,7 +8,6 @@ from typing import Any
 from oneflow_ai.simulator.fields import (
     Check,
     Path,
-
     anything,
     boolean,
     integer,
@@ -179,9 +178,7 @@ _CHOICE = text_or(
         {
             "function": _part({"name": text(1)}, "name"),
             "custom": _part({"name": text(1)}, "name"),
-            "allowed_tools": _part(
-                {"mode": one_of("auto", "required"), "tools": listed(object_)}, "mode", "tools"
-            ),
+            "allowed_tools": _part({"mode": one_of("auto", "required"), "tools": listed(object_)}, "mode", "tools"),
             **dict.fromkeys([name for name in _TOOLS if name not in ("function", "custom")], object_),
         },
     ),
@@ -295,5 +292,3 @@ def _objects(schema: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
         part = schema.get(name)
         for at, each in enumerate(part if isinstance(part, list) else [part]):
             yield from _objects(each, (*place, name, str(at)) if name == "anyOf" else (*place, name))
-
-

@@ -111,7 +111,7 @@ def _check_pairs(items: Sequence[Item]) -> None:
 
 def question(document: Document, items: Sequence[Item]) -> Question:
     """The question that a checked request asks."""
-    prompt, results, called = "", [], set()
+    prompt, results, called = "", list[str](), set[str]()
     for item in items:
         kind = item.get("type", "message")
         if kind == "message" and item["role"] == "user":
