@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
 from oneflow_ai.simulator.fields import (
-    VALUE,
     Check,
     Path,
-    Wrong,
     anything,
+    base64_text,
     boolean,
     integer,
     listed,
@@ -31,14 +28,6 @@ _ID = text(1, pattern=r"[a-zA-Z0-9_-]+")
 _KIND = text()
 
 
-def _base64(value: Any, path: Path) -> None:
-    text()(value, path)
-    try:
-        base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        raise Wrong(path, VALUE, "valid base64 data") from None
-
-
 _CACHE = nullable(tagged("type", {"ephemeral": record({"type": _KIND, "ttl": one_of("5m", "1h")})}))
 
 
@@ -53,7 +42,7 @@ _URL = _block({"url": text(1)}, ("url",), cached=False)
 _IMAGE_SOURCE = tagged(
     "type",
     {
-        "base64": _block({"media_type": _PICTURES, "data": _base64}, ("media_type", "data"), cached=False),
+        "base64": _block({"media_type": _PICTURES, "data": base64_text()}, ("media_type", "data"), cached=False),
         "url": _URL,
         "file": _block({"file_id": text(1)}, ("file_id",), cached=False),
     },
@@ -64,7 +53,7 @@ _DOCUMENT_SOURCE = tagged(
     "type",
     {
         "base64": _block(
-            {"media_type": one_of("application/pdf"), "data": _base64}, ("media_type", "data"), cached=False
+            {"media_type": one_of("application/pdf"), "data": base64_text()}, ("media_type", "data"), cached=False
         ),
         "text": _block({"media_type": one_of("text/plain"), "data": text()}, ("media_type", "data"), cached=False),
         "content": _block({"content": text_or(listed(_INNER))}, ("content",), cached=False),

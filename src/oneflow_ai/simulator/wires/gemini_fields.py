@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +12,7 @@ from oneflow_ai.simulator.fields import (
     Path,
     Wrong,
     anything,
+    base64_text,
     boolean,
     integer,
     listed,
@@ -45,14 +44,6 @@ def message(fields: Mapping[str, Check], *required: str) -> Check:
         inner(value, path)
 
     return check
-
-
-def _base64(value: Any, path: Path) -> None:
-    text()(value, path)
-    try:
-        base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        raise Wrong(path, VALUE, "base64") from None
 
 
 def _schema(value: Any, path: Path) -> None:
@@ -89,7 +80,7 @@ _SCHEMA = message(
         "maximum": number(),
     }
 )
-_BLOB = message({"mimeType": text(1), "data": _base64, "displayName": text()}, "mimeType", "data")
+_BLOB = message({"mimeType": text(1), "data": base64_text(safe=True), "displayName": text()}, "mimeType", "data")
 _FILE = message({"mimeType": text(), "fileUri": text(1), "displayName": text()}, "fileUri")
 _PART = message(
     {
