@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -54,8 +54,7 @@ class Call(NamedTuple):
         return tokens(self.name) + tokens(self.arguments)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What a wire understood of a request.
 
     `prompt` is the last thing the user said, `results` what tools gave since, `called` the tools that were called
@@ -68,7 +67,7 @@ class Question:
     prompt: str
     results: tuple[str, ...] = ()
     called: frozenset[str] = frozenset()
-    tools: Mapping[str, Any] = field(default_factory=dict)
+    tools: Mapping[str, Any] = MappingProxyType({})
     choice: str = AUTO
     allowed: Sequence[str] | None = None
     parallel: bool = True
@@ -105,23 +104,25 @@ def reply(question: Question, say: str | None = None, answer_tokens: int = 0, nu
     if say is not None:
         return _bounded("", say, question)
     thought = think(question.prompt, question.thought_tokens) if question.thought_tokens else ""
-    if calls := _calls(question):
+    if question.tools and (calls := _calls(question)):
         return Reply(thought, question.preface if question.choice == AUTO else "", calls, TOOL_CALLS)
     return _bounded(thought, _continued(_text(question, answer_tokens, number), question.begun), question)
 
 
 def _text(question: Question, answer_tokens: int, number: int) -> str:
-    words = excerpt(question.prompt)
     if question.form is not None:
-        form = question.form
-        if form == JSON_OBJECT:
-            told = {"answer": f'This is a simulated answer to "{words}".', "choice": number}
-            return orjson.dumps(told).decode()
-        return orjson.dumps(example(form, words)).decode()
+        return _formed(question.form, excerpt(question.prompt), number)
     if question.results:
-        told_results = "; ".join([excerpt(result) for result in question.results])
-        return f'The tool answered: {told_results}. So the answer to "{words}" is: {told_results}.'
+        told = "; ".join([excerpt(result) for result in question.results])
+        return f'The tool answered: {told}. So the answer to "{excerpt(question.prompt)}" is: {told}.'
     return compose(question.prompt, number, answer_tokens)
+
+
+def _formed(form: Any, words: str, number: int) -> str:
+    if form == JSON_OBJECT:
+        told = {"answer": f'This is a simulated answer to "{words}".', "choice": number}
+        return orjson.dumps(told).decode()
+    return orjson.dumps(example(form, words)).decode()
 
 
 def _continued(text: str, begun: str) -> str:
@@ -150,7 +151,7 @@ def _calls(question: Question) -> tuple[Call, ...]:
     After results only those are left that were not called yet, since they may not be called side by side.
     """
     offered = question.tools
-    if not offered or question.choice == NONE or (question.results and question.parallel):
+    if question.choice == NONE or (question.results and question.parallel):
         return ()
     spoken = question.prompt.lower()
     wanted = [name for name in offered if name.lower() in spoken or name.lower().replace("_", " ") in spoken]

@@ -34,6 +34,7 @@ _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PREFIX_LETTERS = 21
 _NAME_BEGINS, _NAME_BEGINS_TEXT = b"sim-F", "sim-F"
 _OK = 200
+_MOST_ASKED = "/chat/completions"
 _NO_ANSWER = Answer()
 
 
@@ -223,7 +224,11 @@ class Stage:
 
     def _wire(self, request: Request) -> Wire:
         """The wire that a request speaks; one that is nobody's is OpenAI's, since many speak that."""
-        return next((wire for wire in self._wires if wire.claims(request)), self._last_wire)
+        if not request.path.endswith(_MOST_ASKED):
+            for wire in self._wires:
+                if wire.claims(request):
+                    return wire
+        return self._last_wire
 
     def _surroundings(self) -> Surroundings:
         options = self._options

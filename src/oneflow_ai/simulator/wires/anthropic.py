@@ -29,6 +29,7 @@ VERSION_HEADER = b"anthropic-version"
 REFUSES = "ANTHROPIC_MAGIC_STRING_TRIGGER_REFUSAL"
 HIDES_THOUGHTS = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING"
 _RETRIED = (408, 409, 429)
+_MESSAGES = ("/messages", "/messages/count_tokens")
 
 # By status: the type and the message; the official client's list of 2026-11-20.
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
@@ -80,7 +81,7 @@ class AnthropicWire(Editable):
 
     def claims(self, request: Request) -> bool:
         """Whether a path ends in one of the routes, or the request names a version of this wire."""
-        return VERSION_HEADER in request.fields or _route(request.path)[0].startswith("messages")
+        return VERSION_HEADER in request.fields or request.path.endswith(_MESSAGES)
 
     def model(self, request: Request) -> str:
         """The body's `model`, else the id in the path."""

@@ -52,7 +52,8 @@ class OpenAIWire(OpenAIManners):
             return self.checked(request, around, lambda _: _nowhere(request), request.method)
 
         def make(document: dict[str, Any]) -> Answer:
-            document = document | {"model": self.model(request)}
+            if not isinstance(document.get("model"), str):
+                document = document | {"model": self.model(request)}
             need_model(document, around, MODELS)
             return _TEXTS[route](document, around)
 

@@ -163,12 +163,12 @@ def _choice(said: Reply, offered: dict[str, dict[str, Any]], unique: str) -> Cho
 def _question(
     document: dict[str, Any], talk: _Conversation, asked: Asked, offered: dict[str, dict[str, Any]]
 ) -> Question:
-    choice, allowed = _tool_choice(document.get("tool_choice", AUTO), offered)
+    choice, allowed = _tool_choice(document.get("tool_choice", AUTO), offered) if offered else (AUTO, None)
     return Question(
         prompt=talk.prompt,
         results=talk.results,
         called=talk.called,
-        tools={name: _schema(tool) for name, tool in offered.items()},
+        tools={name: _schema(tool) for name, tool in offered.items()} if offered else offered,
         choice=choice,
         allowed=allowed,
         parallel=document.get("parallel_tool_calls") is not False,
@@ -287,7 +287,7 @@ def _schema(tool: dict[str, Any]) -> Any:
 
 def _tool_choice(choice: Any, offered: dict[str, dict[str, Any]]) -> tuple[str, list[str] | None]:
     """Whether tools are to be called, and the only ones that may be, where only some may."""
-    if not offered or not isinstance(choice, dict):
+    if not isinstance(choice, dict):
         return (choice if choice in (NONE, REQUIRED) else AUTO), None
     described = choice.get(str(choice.get("type")))
     if not isinstance(described, dict):
