@@ -20,6 +20,7 @@ from oneflow_ai.simulator.record import Attempt, Record
 from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.anthropic import AnthropicWire
+from oneflow_ai.simulator.wires.bedrock import BedrockWire
 from oneflow_ai.simulator.wires.embeddings import EmbeddingsWire
 from oneflow_ai.simulator.wires.gemini import GeminiWire
 from oneflow_ai.simulator.wires.moderations import ModerationsWire
@@ -79,6 +80,7 @@ class Stage:
             ResponsesWire(),
             EmbeddingsWire(),
             ModerationsWire(),
+            BedrockWire(),
             self._last_wire,
         )
         self._prefix = "".join(chance.choices(_LETTERS, k=_PREFIX_LETTERS))

@@ -83,7 +83,7 @@ LINE_ENDS: Mapping[str, tuple[bytes, ...]] = {
 def split(scene: Scene) -> Steps:
     """Send the same answer in tiny pieces, or with other line ends between events."""
     kind, answer = scene.fault.text("kind"), scene.answer
-    if answer.events is not None and kind != "bytes":
+    if answer.events is not None and kind != "bytes" and answer.media_type.startswith("text/"):
         ends = LINE_ENDS[kind]
         events = [
             event._replace(content=event.content.replace(b"\r\n", b"\n").replace(b"\n", ends[number % len(ends)]))

@@ -12,11 +12,11 @@ from oneflow_ai.simulator.wires.wire import DROPPED
 
 COUNTS = (
     *("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens"),
-    *("promptTokenCount", "candidatesTokenCount", "totalTokenCount"),
+    *("promptTokenCount", "candidatesTokenCount", "totalTokenCount", "inputTokens", "outputTokens", "totalTokens"),
 )
 """The names of the counts in the wires' usage."""
 
-_SUMS = ("total_tokens", "totalTokenCount", "cache_creation_input_tokens")
+_SUMS = ("total_tokens", "totalTokenCount", "totalTokens", "cache_creation_input_tokens")
 
 HUGE = 1_000_000_000
 BEYOND = 2**53 + 1

@@ -49,12 +49,16 @@ class Editable:
 
     places = Places()
 
+    def edited(self, event: StreamEvent, edit: Callable[[Document], Document]) -> StreamEvent:
+        """The same event with another document in it."""
+        return edited(event, edit)
+
     def with_usage(self, answer: Answer, change: UsageChange) -> Answer:
         """The same answer with another usage."""
         edit = self._usage_edit(change)
         if answer.events is None:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))
-        events = [edited(each, edit) for each in answer.events]
+        events = [self.edited(each, edit) for each in answer.events]
         # an event that is there for the usage alone goes with it
         field = b'"%b":' % self.places.usage.encode()
         return replace(answer, events=tuple([each for each in events if each.kind != USAGE or field in each.content]))
@@ -67,9 +71,9 @@ class Editable:
         edit = self._usage_edit(change)
         events = list(answer.events)
         for place in telling[:-1]:
-            events[place] = edited(events[place], edit)
+            events[place] = self.edited(events[place], edit)
         if len(telling) == 1:
-            events.insert(telling[0], edited(events[telling[0]], edit))
+            events.insert(telling[0], self.edited(events[telling[0]], edit))
         return replace(answer, events=tuple(events))
 
     def with_model(self, answer: Answer, model: str) -> Answer:
@@ -77,7 +81,7 @@ class Editable:
         edit = self._model_edit(model)
         if answer.events is None:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))
-        return replace(answer, events=tuple([edited(each, edit) for each in answer.events]))
+        return replace(answer, events=tuple([self.edited(each, edit) for each in answer.events]))
 
     def _holder(self, document: Document, name: str) -> Document:
         """The part of a document that has this field, or the document."""
@@ -91,7 +95,7 @@ class Editable:
             found.append(self._holder(document, self.places.usage).get(self.places.usage))
             return document
 
-        edited(event, look)
+        self.edited(event, look)
         return any(isinstance(each, dict) for each in found)
 
     def _usage_edit(self, change: UsageChange) -> Callable[[Document], Document]:
