@@ -1,4 +1,4 @@
-"""The fields of a request on Anthropic's wire, by its specification of 2026-08-18 and its client of 2026-11-20."""
+"""The fields of a request on Anthropic's wire, by its specification of 2026-08-18 and its client 2.14.0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from oneflow_ai.simulator.fields import (
     boolean,
     integer,
     listed,
-    mapping,
     nullable,
     number,
     object_,
@@ -47,7 +46,7 @@ _IMAGE_SOURCE = tagged(
         "file": _block({"file_id": text(1)}, ("file_id",), cached=False),
     },
 )
-_IMAGE = _block({"source": _IMAGE_SOURCE}, ("source",))
+_IMAGE = _block({"source": _IMAGE_SOURCE, "transformations": nullable(object_)}, ("source",))
 _INNER = tagged("type", {"text": _TEXT, "image": _IMAGE})
 _DOCUMENT_SOURCE = tagged(
     "type",
@@ -81,6 +80,7 @@ _RESULT_PARTS: Mapping[str, Check] = {
     "search_result": _SEARCH_RESULT,
     "tool_reference": object_,
 }
+_SET = {"toolset_name": nullable(text())}
 _BLOCKS: Mapping[str, Check] = {
     "text": _TEXT,
     "image": _IMAGE,
@@ -88,9 +88,11 @@ _BLOCKS: Mapping[str, Check] = {
     "search_result": _SEARCH_RESULT,
     "thinking": _block({"thinking": text(), "signature": text()}, ("signature", "thinking"), cached=False),
     "redacted_thinking": _block({"data": text()}, ("data",), cached=False),
-    "tool_use": _block({"id": _ID, "name": text(1, 200), "input": object_, "caller": object_}, ("id", "input", "name")),
+    "tool_use": _block(
+        {"id": _ID, "name": text(1, 200), "input": object_, "caller": object_, **_SET}, ("id", "input", "name")
+    ),
     "tool_result": _block(
-        {"tool_use_id": _ID, "content": text_or(listed(tagged("type", _RESULT_PARTS))), "is_error": boolean},
+        {"tool_use_id": _ID, "content": text_or(listed(tagged("type", _RESULT_PARTS))), "is_error": boolean, **_SET},
         ("tool_use_id",),
     ),
     # what tools of the provider's own leave in a conversation; nothing here makes them
@@ -153,6 +155,7 @@ COUNT_FIELDS: Mapping[str, Check] = {
             ),
             "adaptive": record({"type": _KIND, "display": _DISPLAY}),
             "disabled": record({"type": _KIND}),
+            "between_tools": record({"type": _KIND}),
         },
     ),
     "tool_choice": tagged(
@@ -180,7 +183,8 @@ FIELDS: Mapping[str, Check] = {
     "temperature": number(0, 1),
     "top_k": integer(0),
     "top_p": number(0, 1),
-    "speed": one_of("standard", "fast"),
+    "speed": nullable(one_of("standard", "fast")),
+    "diagnostics": anything,
 }
 """What may be asked of a message."""
 
@@ -192,6 +196,5 @@ BETA_FIELDS: Mapping[str, Check] = {
     "context_management": anything,
     "mcp_servers": listed(object_),
     "betas": listed(text()),
-    "diagnostics": mapping(anything),
 }
 """What may be asked on the beta routes (`?beta=true`) besides."""
