@@ -81,6 +81,16 @@ _TOOL = record(
     }
 )
 _CHOICE = record({"auto": object_, "any": object_, "tool": record({"name": text(1, 64)}, ("name",))})
+_FORMAT = record(
+    {
+        "type": one_of("json_schema"),
+        "structure": record(
+            {"jsonSchema": record({"schema": text(1), "name": text(1), "description": text(1)}, ("schema",))},
+            ("jsonSchema",),
+        ),
+    },
+    ("structure",),
+)
 CONVERSE: Mapping[str, Check] = {
     "messages": listed(
         record({"role": one_of("user", "assistant"), "content": listed(_BLOCK)}, ("role", "content")), 1
@@ -102,7 +112,7 @@ CONVERSE: Mapping[str, Check] = {
     "promptVariables": object_,
     "requestMetadata": mapping(text(), 16),
     "serviceTier": record({"type": one_of("priority", "default", "flex", "reserved")}, ("type",)),
-    "outputConfig": object_,
+    "outputConfig": record({"textFormat": _FORMAT}),
 }
 check_converse = record(CONVERSE, ("messages",))
 check_count = record({"input": record({"converse": check_converse, "invokeModel": object_})}, ("input",))
@@ -121,6 +131,7 @@ def check(document: Document) -> None:
     for place, (one, other) in enumerate(pairwise(messages)):
         if one["role"] == other["role"]:
             raise Refused(f"messages.{place + 1}: roles must alternate between user and assistant.")
+    _check_form(document)
     called: list[str] = []
     for place, message in enumerate(messages):
         for at, block in enumerate(message["content"]):
@@ -134,6 +145,13 @@ def check(document: Document) -> None:
         called = [block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block]
     if called:
         raise Refused("Expected toolResult blocks for the toolUse blocks of the last turn.")
+
+
+def _check_form(document: Document) -> None:
+    try:
+        _form(document.get("outputConfig") or {})
+    except orjson.JSONDecodeError:
+        raise Refused("outputConfig.textFormat.structure.jsonSchema.schema: not a valid JSON schema") from None
 
 
 def _check_block(block: Document, where: str, document: Document) -> None:
@@ -174,25 +192,29 @@ def question(document: Document) -> Question:
         choice=REQUIRED if "any" in choice or "tool" in choice else AUTO,
         allowed=[choice["tool"]["name"]] if "tool" in choice else None,
         form=_form(document.get("outputConfig") or {}),
-        thought_tokens=_thought_tokens(document.get("additionalModelRequestFields") or {}),
+        thought_tokens=_thought_tokens(_inner(document, "additionalModelRequestFields")),
         tokens_most=inference.get("maxTokens") or 0,
         stops=tuple(inference.get("stopSequences") or ()),
     )
 
 
 def _form(config: Document) -> Any:
-    structure = (config.get("textFormat") or {}).get("structure") or {}
-    schema = (structure.get("jsonSchema") or {}).get("schema")
-    return orjson.loads(schema) if schema else None
+    form = config.get("textFormat")
+    return orjson.loads(form["structure"]["jsonSchema"]["schema"]) if form else None
 
 
 def _thought_tokens(fields: Document) -> int:
     """How many tokens of thought the model's own fields ask for, by whichever model's they are."""
-    kind = (fields.get("thinking") or fields.get("reasoningConfig") or {}).get("type")
-    effort = (fields.get("output_config") or {}).get("effort") or fields.get("reasoning_effort")
+    kind = _inner(fields, "thinking").get("type") or _inner(fields, "reasoningConfig").get("type")
+    effort = _inner(fields, "output_config").get("effort") or fields.get("reasoning_effort")
     if kind in ("enabled", "adaptive") or (effort and kind != "disabled"):
-        return EFFORT_TOKENS.get(effort or "medium", EFFORT_TOKENS["medium"])
+        return EFFORT_TOKENS.get(str(effort), EFFORT_TOKENS["medium"])
     return 0
+
+
+def _inner(fields: Document, name: str) -> Document:
+    found = fields.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def count(document: Document) -> int:

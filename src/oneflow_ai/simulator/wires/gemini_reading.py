@@ -256,7 +256,7 @@ def _part_size(part: Mapping[str, Any]) -> int:
 
 def text_of(content: Content) -> str:
     """The text of a content, thoughts left out."""
-    return "".join([part["text"] for part in content["parts"] if "text" in part and not part.get("thought")])
+    return "".join([part["text"] for part in content.get("parts") or () if "text" in part and not part.get("thought")])
 
 
 def _result(part: Mapping[str, Any]) -> str:

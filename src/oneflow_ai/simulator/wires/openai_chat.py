@@ -239,7 +239,7 @@ def _message(message: Any, number: int) -> tuple[str, int]:
     where = f"messages[{number}]"
     if not isinstance(message, dict):
         raise invalid(where, "an object")
-    if message.get("role") not in _ROLES:
+    if str(message.get("role")) not in _ROLES:
         raise invalid(f"{where}.role", f"one of {', '.join(sorted(_ROLES))}", "invalid_value")
     content = message.get("content")
     calls = message.get("tool_calls")
@@ -256,7 +256,7 @@ def _message(message: Any, number: int) -> tuple[str, int]:
 
 
 def _part(part: Any, where: str) -> str:
-    kind = part.get("type") if isinstance(part, dict) else None
+    kind = str(part.get("type")) if isinstance(part, dict) else ""
     if kind not in _PARTS:
         raise invalid(f"{where}.type", f"one of {', '.join(sorted(_PARTS))}", "invalid_value")
     if kind not in part:
@@ -274,7 +274,7 @@ def _offered(tools: Any) -> dict[str, dict[str, Any]]:
         raise invalid("tools", "an array of objects")
     offered = {}
     for number, tool in enumerate(tools):
-        described = tool.get(tool.get("type")) if isinstance(tool, dict) else None
+        described = tool.get(str(tool.get("type"))) if isinstance(tool, dict) else None
         if not isinstance(described, dict) or not described.get("name"):
             raise missing(f"tools[{number}].function.name")
         offered[str(described["name"])] = tool
@@ -294,7 +294,7 @@ def _tool_choice(choice: Any, offered: dict[str, dict[str, Any]]) -> tuple[str, 
         raise invalid("tool_choice", "'none', 'auto', 'required' or an object that names a tool")
     if choice["type"] == "allowed_tools":
         return (REQUIRED if described.get("mode") == "required" else AUTO), list(_offered(described.get("tools")))
-    name = described.get("name")
+    name = str(described.get("name"))
     if name not in offered:
         raise BadRequest(f"Tool choice '{name}' not found in 'tools' parameter.", "invalid_value", "tool_choice")
-    return REQUIRED, [str(name)]
+    return REQUIRED, [name]
