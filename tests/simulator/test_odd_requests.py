@@ -97,7 +97,7 @@ BODIES: dict[str, Any] = {
     },
 }
 STAGE = Stage(SimulatorOptions(pace=FAST), MachineClock(), Random(1))
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 1.5, 2**63, "", " ", "x", "sim-F99", [], [[]], {}, {"type": "x"}, [{}], {"a": {"b": [1]}}]
 )
 
