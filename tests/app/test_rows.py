@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from oneflow_ai.app.rows import compile_settings
+from oneflow_ai.app.rows import Simulated, compile_settings
 from oneflow_ai.catalog import load_catalog
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
@@ -59,3 +60,19 @@ def test_a_target_has_its_providers_way_but_for_what_it_sets_itself(ways: dict[s
     assert ways["1"] == Way(other, PROXY, 7)
     assert ways["2"] == Way(own, "http://other.lan:1", 7)
     assert ways["3"] == Way(other, "http://other.lan:1", 7)
+
+
+def test_in_demo_mode_each_kind_of_provider_is_played_on_its_own_path(tmp_path: Path) -> None:
+    """The simulator knows a wire by its path, so nothing else has to say which wire a kind speaks."""
+    tables = [
+        f'[providers.{kind}]\nbase_url = "{row.base_url or "http://127.0.0.1:9/own"}"\n' for kind, row in TABLE.items()
+    ]
+    (tmp_path / "oneflow.toml").write_text("".join(tables))
+    loaded = load(None, {"ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
+    played = Simulated("http://127.0.0.1:5/v1", everywhere=True)
+    plant = compile_settings(loaded, load_catalog(), {}, simulated=played, version="1", on=date(2026, 11, 24))
+    for kind, row in TABLE.items():
+        (target,) = plant.snapshot.providers[kind].targets("some-model")
+        path = urlsplit(row.base_url).path if row.base_url else "/v1"
+        assert target.base_url == f"http://127.0.0.1:5{path}"
+        assert target.simulated

@@ -167,7 +167,8 @@ def test_no_line_of_an_error_can_steer_the_terminal(capsys: pytest.CaptureFixtur
 
 def test_ctrl_c_is_silent_and_status_130(place: Place) -> None:
     with ended(place.process("simulator", "--port", "0")) as process:
-        assert first_line(process).startswith("OpenAI's wire: http://127.0.0.1:")
+        for wire in ("OpenAI", "Anthropic", "Gemini"):
+            assert first_line(process).startswith(f"{wire}'s wire: http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=SECONDS_MOST)
         assert (process.returncode, out, errors) == (130, "", "")

@@ -28,7 +28,7 @@ async def ask(url: str, **fields: Any) -> tuple[int, Any]:
 def test_it_answers_where_it_says_with_limits_and_a_control_port(place: Place) -> None:
     command = ("simulator", "--port", "0", "--control-port", "0", "--rpm", "1", "--fast", "--seed", "7", "--json")
     with ended(place.process(*command)) as process:
-        wire, control = json.loads(first_line(process)), json.loads(first_line(process))
+        wire, *_, control = [json.loads(first_line(process)) for _ in range(4)]
         statuses = [asyncio.run(ask(wire["url"]))[0] for _ in range(2)]
         assert statuses == [200, 429]
         assert wire["name"] == "OpenAI's wire"

@@ -88,6 +88,8 @@ MIDWAY = (
     _stream("F13@event:last;after=0", lambda seen: seen.contents == 7 and seen.end == "reset"),
     _stream("F13@byte:9;after=0", lambda seen: seen.body == b'data: {"i' and seen.end == "reset"),
     Case("F13;after=0", lambda seen: 0 < len(seen.after_head) < _length(seen) and seen.end == "reset"),
+    _stream("F14@any:3", lambda seen: seen.contents == 2 and seen.whole_chunks),
+    Case("F14@any:3", lambda seen: 0 < len(seen.after_head) < _length(seen) and seen.end == "eof"),
     _stream("F14@event:3", lambda seen: seen.contents == 3 and b"[DONE]" not in seen.raw and seen.whole_chunks),
     _stream("F14;kind=torn", lambda seen: seen.contents == 1 and not seen.whole_chunks and seen.end == "eof"),
     _stream("F14;kind=eof", lambda seen: seen.contents == 1 and "transfer-encoding" not in seen.headers),
@@ -237,7 +239,7 @@ SELF = (
     Case("F39;usage=changing", lambda seen: _usage(seen)["total_tokens"] > 1_000),
     Case("F39;usage=zero", lambda seen: _usage(seen)["total_tokens"] == 0),
     _stream("F39;usage=changing", lambda seen: len(set(_streamed_usages(seen))) == 2),
-    _stream("F39;usage=string", lambda seen: b'"prompt_tokens": "' in seen.datas[-2]),
+    _stream("F39;usage=string", lambda seen: b'"prompt_tokens":"' in seen.datas[-2]),
     Case("F40", lambda seen: seen.json["model"] == "gpt-other-2026"),
     _stream("F40;model=abc", lambda seen: all(b'"model":"abc"' in data for data in seen.datas[:-1])),
     Case(
@@ -265,6 +267,8 @@ SELF = (
     Case("F48;kind=interleaved", lambda seen: [each["index"] for each in seen.json["choices"]] == [1, 0]),
     _stream("F48;kind=reasoning", lambda seen: b'"reasoning_content":"think."' in seen.body and seen.contents == 0),
     Case("F48;kind=reasoning", lambda seen: seen.json["choices"][0]["message"]["content"] is None),
+    _stream("F48;kind=refusal", lambda seen: b'"refusal":"do that."' in seen.body and seen.contents == 0),
+    Case("F48;kind=refusal", lambda seen: seen.json["choices"][0]["message"]["refusal"] == "I cannot do that."),
 )
 
 CASES = (*CONNECTION, *MIDWAY, *STATUS, *BODY, *FRAMING, *SELF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from urllib.parse import urlsplit, urlunsplit
 
 from oneflow_ai.catalog import Catalog
 from oneflow_ai.core.call import Account
@@ -118,7 +119,7 @@ def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Sim
     return ProviderRow(
         name=name,
         kind=found.kind,
-        base_url=simulated.base_url if simulated is not None and everywhere else (found.base_url or "").rstrip("/"),
+        base_url=_played_at(simulated, found.kind) if simulated is not None and everywhere else _own_address(found),
         way=name,
         secrets=(_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name),
         limits=_limits(loaded, name, found, everywhere),
@@ -134,6 +135,19 @@ def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Sim
         options={option: value for option, value in options.items() if value},
         simulated=everywhere,
     )
+
+
+def _own_address(found: ProviderSettings) -> str:
+    return (found.base_url or "").rstrip("/")
+
+
+def _played_at(simulated: Simulated, kind: str) -> str:
+    """Where the simulator plays a kind of provider: on that provider's own path, since the path tells it the wire."""
+    own = TABLE[kind].base_url if kind in TABLE else None
+    if own is None:
+        return simulated.base_url
+    there = urlsplit(simulated.base_url)
+    return urlunsplit((there.scheme, there.netloc, urlsplit(own).path.rstrip("/"), "", ""))
 
 
 def _limits(loaded: Loaded, name: str, found: ProviderSettings, simulated: bool) -> ProviderLimits:

@@ -13,8 +13,8 @@ from oneflow_ai.simulator.steps import Close, Send, Step, Steps, Wait
 
 Headers = tuple[tuple[str, str], ...]
 
-START, CONTENT, FINISH, USAGE, DONE = "start", "content", "finish", "usage", "done"
-"""The kinds of stream events: before content, content, the finish reason, the usage, the end mark."""
+START, CONTENT, FRAME, FINISH, USAGE, DONE = "start", "content", "frame", "finish", "usage", "done"
+"""The kinds of stream events: before content, content, between content, the finish reason, the usage, the end mark."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
@@ -37,7 +37,10 @@ class StreamEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the simulated provider; a stream when `events` is not None."""
+    """An answer of the simulated provider; a stream when `events` is not None.
+
+    `barred` says that the credential was refused: such a request counts against no limit.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -46,6 +49,7 @@ class Answer:
     headers: Headers = ()
     input_tokens: int = 0
     output_tokens: int = 0
+    barred: bool = False
 
 
 def head(status: int, headers: Iterable[tuple[str, str]], version: str = "1.1") -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -20,7 +21,8 @@ HIDDEN = b"(hidden)"
 class Request:
     """A request with its body. Header names are lower case; `arrived_seconds` is monotonic, at the end of the head.
 
-    `fields` are the headers by name (the last, when one came twice).
+    `fields` are the headers by name (the last, when one came twice). `credential` is the key of the headers, `key` that
+    or else the one in the query, which some wires take.
     """
 
     __slots__ = (
@@ -32,6 +34,7 @@ class Request:
         "fields",
         "headers",
         "keep_alive",
+        "key",
         "method",
         "path",
         "query",
@@ -55,7 +58,8 @@ class Request:
         self.keep_alive = True
         self.body = b""
         self.credential = _credential(secrets) if secrets else ""
-        self.credential_hash = short_hash(self.credential)
+        self.key = self.credential or _key_in(self.query)
+        self.credential_hash = short_hash(self.key)
         self._document: Any = _UNREAD
 
     def header(self, name: bytes) -> str:
@@ -85,3 +89,8 @@ def _credential(secrets: Mapping[bytes, bytes]) -> str:
             scheme, _, rest = value.partition(b" ")
             return (rest.strip() if scheme.lower() == b"bearer" else value).decode("latin-1")
     return ""
+
+
+def _key_in(query: str) -> str:
+    """The key in a query; empty when there is none."""
+    return parse_qs(query).get("key", [""])[-1] if "key=" in query else ""

@@ -16,6 +16,7 @@ from typing import Any
 _FULL_DEPTH = 4
 _DEPTH_MOST = 24
 _ITEMS_MOST = 1_000
+_LENGTH_MOST = 100_000
 _FORMATS = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T12:00:00Z",
@@ -37,8 +38,33 @@ _COMMON_STRINGS = (
 
 
 def example(schema: Any, words: str = "") -> Any:
-    """Give a value that satisfies a schema; free text in it is taken from `words`."""
+    """Give a value that satisfies a schema; free text in it is taken from `words`.
+
+    What cannot be a schema, or a part of one, asks for nothing.
+    """
+    schema = _sound(schema, _DEPTH_MOST)
     return _Maker(schema, words.strip() or "text").value(schema, 0)
+
+
+def _sound(schema: Any, left: int) -> Any:
+    """The schema without the keywords whose values cannot be theirs."""
+    if not isinstance(schema, Mapping) or left == 0:
+        return schema if isinstance(schema, bool) else {}
+    sound: dict[str, Any] = {}
+    for name, value in schema.items():
+        if name in _AS_IT_IS:
+            sound[name] = value
+        elif name in _LISTED:
+            sound[name] = [_sound(part, left - 1) for part in value] if isinstance(value, list) else []
+        elif name == "properties":
+            named = value.items() if isinstance(value, Mapping) else ()
+            sound[name] = {key: _sound(part, left - 1) for key, part in named}
+        elif name in _KINDS:
+            sound |= {name: value} if _KINDS[name](value) else {}
+        elif isinstance(value, Mapping | bool):
+            # one schema, or a place that holds several under their names
+            sound[name] = _sound(value, left - 1)
+    return sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +154,7 @@ class _Maker:
     def string(self, schema: Mapping[str, Any], depth: int) -> str:
         if form := _FORMATS.get(schema.get("format", "")):
             return form
-        least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", 200))
+        least, most = min(int(schema.get("minLength", 0)), _LENGTH_MOST), int(schema.get("maxLength", 200))
         if pattern := schema.get("pattern"):
             fitting = [
                 text
@@ -160,6 +186,25 @@ class _Maker:
         return None
 
 
+def _is(kind: Any) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+
+
+_AS_IT_IS = ("const", "default", "uniqueItems")
+_LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
+_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "type": lambda value: isinstance(value, str) or _texts(value),
+    "required": _texts,
+    "enum": _is(list),
+    "multipleOf": lambda value: _is(int | float)(value) and value > 0,
+    **dict.fromkeys(("$ref", "pattern", "format"), _is(str)),
+    **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength"), _is(int)),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is(int | float)),
+}
 _FIXED: Mapping[str, Callable[[Any], Any]] = {"enum": lambda values: values[0], "default": lambda value: value}
 _MAKERS: Mapping[str, Callable[[_Maker, Mapping[str, Any], int], Any]] = {
     "object": _Maker.object,

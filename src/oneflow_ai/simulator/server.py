@@ -93,7 +93,12 @@ class Simulator:
     @property
     def base_url(self) -> str:
         """The base address for clients of OpenAI's wire."""
-        return f"http://{_shown(self._host)}:{self._port}/v1"
+        return f"{self.origin}/v1"
+
+    @property
+    def origin(self) -> str:
+        """The address alone: what stands before `/v1/messages` and `/v1beta/models`."""
+        return f"http://{_shown(self._host)}:{self._port}"
 
     @property
     def control_port(self) -> int | None:
@@ -208,6 +213,8 @@ async def run(
     """Serve until cancelled; `announce` is told, a line each, where. Raises `OSError` when a port is taken."""
     async with await Simulator(options).start(host, port, control_port) as simulator:
         announce(f"OpenAI's wire: {simulator.base_url}")
+        announce(f"Anthropic's wire: {simulator.origin}")
+        announce(f"Gemini's wire: {simulator.origin}")
         if simulator.control_port is not None:
             announce(f"Control port: http://{host}:{simulator.control_port}/_sim/status")
         await asyncio.get_running_loop().create_future()

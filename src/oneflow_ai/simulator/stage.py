@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import format_datetime
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -13,11 +14,18 @@ from oneflow_ai.simulator.answer import Answer, Headers, at_once, paced
 from oneflow_ai.simulator.casting import FAULT_HEADER, Cast, Casting, model_in_part
 from oneflow_ai.simulator.faults.fault import FaultError, Scene
 from oneflow_ai.simulator.limits import Limiter, Refusal
+from oneflow_ai.simulator.memory import Memory
 from oneflow_ai.simulator.options import Limits, Pace, Rule, SimulatorOptions
 from oneflow_ai.simulator.record import Attempt, Record
 from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.steps import Steps
+from oneflow_ai.simulator.wires.anthropic import AnthropicWire
+from oneflow_ai.simulator.wires.bedrock import BedrockWire
+from oneflow_ai.simulator.wires.embeddings import EmbeddingsWire
+from oneflow_ai.simulator.wires.gemini import GeminiWire
+from oneflow_ai.simulator.wires.moderations import ModerationsWire
 from oneflow_ai.simulator.wires.openai import OpenAIWire
+from oneflow_ai.simulator.wires.responses import ResponsesWire
 from oneflow_ai.simulator.wires.wire import Problem, Surroundings, Wire
 
 NONCE_HEADER = b"x-request-nonce"
@@ -26,7 +34,8 @@ NONCE_HEADER = b"x-request-nonce"
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PREFIX_LETTERS = 21
 _NAME_BEGINS, _NAME_BEGINS_TEXT = b"sim-F", "sim-F"
-_OK, _UNAUTHORIZED = 200, 401
+_OK = 200
+_MOST_ASKED = "/chat/completions"
 _NO_ANSWER = Answer()
 
 
@@ -63,7 +72,17 @@ class Stage:
         self._chance = chance
         self._casting = Casting(chance)
         self._limiter = Limiter()
-        self._wires: tuple[Wire, ...] = (OpenAIWire(),)
+        self._memory = Memory()
+        self._last_wire: Wire = OpenAIWire()
+        self._wires: tuple[Wire, ...] = (
+            AnthropicWire(),
+            GeminiWire(),
+            ResponsesWire(),
+            EmbeddingsWire(),
+            ModerationsWire(),
+            BedrockWire(),
+            self._last_wire,
+        )
         self._prefix = "".join(chance.choices(_LETTERS, k=_PREFIX_LETTERS))
         self._made = 0
         self._second, self._date, self._unix = -1, "", 0
@@ -102,35 +121,42 @@ class Stage:
 
     def early(self, request: Request, place: tuple[int, int], part: bytes = b"") -> Performance | None:
         """The fault that strikes before a body is read, known by its head or by the part of the body that came."""
-        if _NAME_BEGINS not in part if part else self._casting.idle and FAULT_HEADER not in request.fields:
-            return None
-        model = model_in_part(part) if part else ""
-        casts = self._casting.at_part(model, request) if part else self._casting.at_head(request)
+        if part:
+            if _NAME_BEGINS not in part:
+                return None
+            model = model_in_part(part)
+            casts = self._casting.at_part(model, request)
+        else:
+            named = _NAME_BEGINS_TEXT in request.path
+            if self._casting.idle and FAULT_HEADER not in request.fields and not named:
+                return None
+            model = self._wire(request).model(request) if named else ""
+            casts = chain(self._casting.at_head(request), self._casting.at_part(model, request))
         struck = next(casts, None)
         if struck is None:
             return None
         attempt = self.record.arrived(request, place, model, self._attempt(request, model))
-        return self._play(iter((struck,)), _Given(request, self._wire(request.path), attempt, self._surroundings()))
+        return self._play(iter((struck,)), _Given(request, self._wire(request), attempt, self._surroundings()))
 
     def begin(self, request: Request, place: tuple[int, int]) -> Performance:
         """What a whole request gets; `place` is its connection's number and the requests served there before."""
-        wire = self._wire(request.path)
+        wire = self._wire(request)
         model = wire.model(request)
         number = self._attempt(request, model)
         given = _Given(request, wire, self.record.arrived(request, place, model, number), self._surroundings())
         given.answer = wire.answer(request, given.around)
-        if given.answer.status == _UNAUTHORIZED:
+        if given.answer.barred:
             return self._plain(given)
         if self.limits.any and (refusal := self._refusal(given)):
             self.record.counts.refused_by_limit += 1
-            given.answer = wire.refusal(refusal)
+            given.answer = wire.refusal(refusal, given.around)
             return self._plain(given)
         if self._casting.idle and FAULT_HEADER not in request.fields and _NAME_BEGINS_TEXT not in model:
             return self._plain(given)
         try:
             return self._play(self._casting.at_end(request, model, number), given)
         except FaultError as error:
-            given.answer = Answer(400, wire.failure(Problem(400, str(error), "unknown_fault")))
+            given.answer = wire.failure(Problem(400, str(error), "unknown_fault"), given.around)
             return self._plain(given)
 
     def ended(self, performance: Performance, how: str, sent_bytes: int) -> None:
@@ -187,7 +213,7 @@ class Stage:
         if limits.requests_per_minute or limits.tokens_per_minute:
             state = self._limiter.state(limits, request.credential_hash, request.arrived_seconds)
         seconds = self.pace.first_token_seconds if answer.events else self.pace.whole_seconds(answer.output_tokens)
-        told = given.wire.headers(given.around.unique, seconds, state)
+        told = given.wire.headers(given.around, seconds, state)
         common = (("date", self._date), ("server", "oneflow-simulator"), *told)
         if NONCE_HEADER in request.fields:
             common = (*common, ("x-request-nonce", request.header(NONCE_HEADER)))
@@ -198,11 +224,13 @@ class Stage:
     def _attempt(self, request: Request, model: str) -> int:
         return self._casting.attempt(request.header(NONCE_HEADER), model, request.credential_hash)
 
-    def _wire(self, path: str) -> Wire:
-        for wire in self._wires:
-            if wire.claims(path):
-                return wire
-        return self._wires[0]
+    def _wire(self, request: Request) -> Wire:
+        """The wire that a request speaks; one that is nobody's is OpenAI's, since many speak that."""
+        if not request.path.endswith(_MOST_ASKED):
+            for wire in self._wires:
+                if wire.claims(request):
+                    return wire
+        return self._last_wire
 
     def _surroundings(self) -> Surroundings:
         options = self._options
@@ -212,4 +240,11 @@ class Stage:
             self._second, self._date, self._unix = second, format_datetime(now, usegmt=True), int(now.timestamp())
         self._made += 1
         unique = f"{self._prefix}{self._made:08x}"
-        return Surroundings(self._unix, unique, options.models, options.strict_models, options.answer_tokens)
+        return Surroundings(
+            self._unix,
+            unique,
+            options.models,
+            options.strict_models,
+            options.answer_tokens,
+            memory=self._memory,
+        )

@@ -13,6 +13,7 @@ _EXCERPT_CHARACTERS = 80
 _SEED_CHARACTERS = 2_048
 _SENTENCES_SPREAD = 9
 _SENTENCE_BYTES_LEAST = 50
+_THOUGHT_SALT = 1_000
 
 _SENTENCES = (
     "The short version is that it depends on what you want to keep and what you can afford to lose.",
@@ -44,13 +45,22 @@ _SENTENCES = (
 
 def compose(prompt: str, salt: int = 0, tokens_wanted: int = 0) -> str:
     """Sentences that answer a prompt and quote its beginning; `salt` tells several answers to one prompt apart."""
+    return _written(f'This is a simulated answer to "{excerpt(prompt)}".', prompt, salt, tokens_wanted)
+
+
+def think(prompt: str, tokens_wanted: int) -> str:
+    """Sentences that go before an answer, of so many tokens."""
+    return _written(f'The question is "{excerpt(prompt)}".', prompt, _THOUGHT_SALT, tokens_wanted)
+
+
+def _written(opening: str, prompt: str, salt: int, tokens_wanted: int) -> str:
     seed = crc32(prompt[:_SEED_CHARACTERS].encode("utf-8", "replace"), (len(prompt) + 7919 * salt) & 0xFFFFFFFF)
     count = 1 + seed % _SENTENCES_SPREAD
     if tokens_wanted:
         count = TOKEN_BYTES * tokens_wanted // _SENTENCE_BYTES_LEAST + 1
     start = (seed >> 8) % len(_SENTENCES)
     sentences = (_SENTENCES * (2 + count // len(_SENTENCES)))[start : start + count]
-    text = " ".join((f'This is a simulated answer to "{excerpt(prompt)}".', *sentences))
+    text = " ".join((opening, *sentences))
     return cut(text, tokens_wanted) if tokens_wanted else text
 
 

@@ -21,6 +21,7 @@ class ThreadedSimulator:
 
     def __init__(self, simulator: Simulator, loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
         self.base_url = simulator.base_url
+        self.origin = simulator.origin
         self.port = simulator.port
         self.control_port = simulator.control_port
         self._simulator = simulator

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from oneflow_ai.simulator.answer import LAST_CHUNK, chunk
+from oneflow_ai.simulator.answer import LAST_CHUNK, Answer, chunk
 from oneflow_ai.simulator.faults.fault import Scene
 from oneflow_ai.simulator.faults.framing import MIB, drip
 from oneflow_ai.simulator.steps import Flood, Reset, Send, Step, Steps, Wait
@@ -23,7 +23,8 @@ _ODD_TEXT = "odd:@@@@ end"
 
 def error_as_success(scene: Scene) -> Steps:
     """Send an error's body with status 200."""
-    yield scene.reply(200, scene.wire.failure(Problem(scene.fault.count("status"))))
+    told = scene.wire.failure(Problem(scene.fault.count("status")), scene.around)
+    yield scene.reply(200, told.body, media_type=told.media_type)
 
 
 def html(scene: Scene) -> Steps:
@@ -82,10 +83,10 @@ LINE_ENDS: Mapping[str, tuple[bytes, ...]] = {
 def split(scene: Scene) -> Steps:
     """Send the same answer in tiny pieces, or with other line ends between events."""
     kind, answer = scene.fault.text("kind"), scene.answer
-    if answer.events is not None and kind != "bytes":
+    if answer.events is not None and kind != "bytes" and answer.media_type.startswith("text/"):
         ends = LINE_ENDS[kind]
         events = [
-            event._replace(content=event.content.replace(b"\n", ends[number % len(ends)]))
+            event._replace(content=event.content.replace(b"\r\n", b"\n").replace(b"\n", ends[number % len(ends)]))
             for number, event in enumerate(answer.events)
         ]
         answer = replace(answer, events=tuple(events))
@@ -101,14 +102,22 @@ def split(scene: Scene) -> Steps:
         yield Wait(0.0)
 
 
-def long_event(scene: Scene) -> Steps:
-    """Send one event, or one string, of many megabytes without a line end."""
-    pieces = scene.fault.count("mib") * (MIB // _PIECE_BYTES)
+def long_event(scene: Scene) -> Steps | None:
+    """Send one string of many megabytes, in an event or in a whole answer, without a line end."""
+    content = b"".join([each.content for each in _marked(scene).events or ()]) or _marked(scene).body
+    opening, mark, closing = content.partition(_MARK)
+    return _long(scene, opening, closing) if mark else None
+
+
+def _marked(scene: Scene) -> Answer:
+    return scene.wire.answer(scene.request, replace(scene.around, say=_MARK.decode()))
+
+
+def _long(scene: Scene, opening: bytes, closing: bytes) -> Steps:
     framed = chunk(b"a" * _PIECE_BYTES)
-    yield Send(scene.head(("transfer-encoding", "chunked")))
-    yield Send(chunk(b'data: {"choices":[{"index":0,"delta":{"content":"'))
-    yield Flood(framed, pieces)
-    yield Send(chunk(b'"}}]}\n\ndata: [DONE]\n\n') + LAST_CHUNK)
+    yield Send(scene.head(("transfer-encoding", "chunked")) + chunk(opening))
+    yield Flood(framed, scene.fault.count("mib") * (MIB // _PIECE_BYTES))
+    yield Send(chunk(closing) + LAST_CHUNK)
 
 
 def too_large(scene: Scene) -> Steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oneflow_ai.simulator.faults.fault import Fault, Scene
 from oneflow_ai.simulator.steps import Close, Deafen, Hang, Reset, Send, Steps, Wait
+from oneflow_ai.simulator.wires.wire import Problem
 
 
 def reset(scene: Scene) -> Steps:
@@ -47,7 +48,7 @@ def early(scene: Scene) -> Steps:
     if status == 200:
         yield scene.usual(scene.wire.sample("simulated", False, scene.around))
     else:
-        yield scene.failure(status)
+        yield scene.failure(Problem(status))
     yield Wait(scene.fault.number("after"))
     yield Reset()
 

@@ -78,9 +78,10 @@ class Scene:
     since_seconds: float
     chance: Random
 
-    def failure(self, status: int, headers: Headers = (), problem: Problem | None = None) -> Send:
+    def failure(self, problem: Problem) -> Send:
         """A whole answer that reports a problem."""
-        return self.reply(status, self.wire.failure(problem or Problem(status)), headers)
+        told = self.wire.failure(problem, self.around)
+        return self.reply(told.status, told.body, told.headers, told.media_type)
 
     def reply(self, status: int, body: bytes, headers: Headers = (), media_type: str = "application/json") -> Send:
         """A whole answer with its length."""

@@ -161,14 +161,14 @@ def interim(scene: Scene) -> Steps:
 
 
 PLACES: Mapping[str, str] = {
-    "other": "https://elsewhere.example/v1/chat/completions",
-    "loopback": "http://127.0.0.1:9/v1/chat/completions",
-    "http": "http://elsewhere.example/v1/chat/completions",
+    "other": "https://elsewhere.example{path}",
+    "loopback": "http://127.0.0.1:9{path}",
+    "http": "http://elsewhere.example{path}",
     "file": "file:///etc/hostname",
 }
 
 
 def redirect(scene: Scene) -> Steps:
     """Send the client somewhere else."""
-    place = ("location", PLACES[scene.fault.text("to")])
-    yield scene.reply(scene.fault.count("status"), b"", (place,), "text/plain")
+    place = PLACES[scene.fault.text("to")].replace("{path}", scene.request.path)
+    yield scene.reply(scene.fault.count("status"), b"", (("location", place),), "text/plain")

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from oneflow_ai.simulator.answer import Headers, paced, reason
 from oneflow_ai.simulator.faults.fault import Scene
 from oneflow_ai.simulator.options import Pace
-from oneflow_ai.simulator.steps import Send, Steps
+from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.wire import Problem
 
 # It looks like a key to whoever scrubs answers, and is none.
@@ -18,13 +18,13 @@ KEY_LIKE = "sk-" + "simulated" * 4
 
 def retry_after(scene: Scene) -> Steps:
     """Refuse and say in seconds when to come back."""
-    yield scene.failure(429, (("retry-after", scene.fault.text("after")),))
+    yield scene.failure(Problem(429, waits=(("retry-after", scene.fault.text("after")),)))
 
 
 def retry_after_ms(scene: Scene) -> Steps:
     """Refuse and say it in milliseconds too, which wins."""
     waits = (("retry-after-ms", scene.fault.text("ms")), ("retry-after", scene.fault.text("after")))
-    yield scene.failure(429, waits)
+    yield scene.failure(Problem(429, waits=waits))
 
 
 WAITS: Mapping[str, Callable[[datetime], str]] = {
@@ -40,7 +40,8 @@ WAITS: Mapping[str, Callable[[datetime], str]] = {
 
 def odd_retry_after(scene: Scene) -> Steps:
     """Refuse with a waiting time that is a date, out of range or no time at all."""
-    yield scene.failure(429, (("retry-after", WAITS[scene.fault.text("value")](scene.now)),))
+    waits = (("retry-after", WAITS[scene.fault.text("value")](scene.now)),)
+    yield scene.failure(Problem(429, waits=waits))
 
 
 MONEY = "You exceeded your current quota, please check your plan and billing details."
@@ -61,30 +62,32 @@ REFUSALS: Mapping[str, Problem] = {
 
 def refusal(scene: Scene) -> Steps:
     """Refuse without saying when to come back: for a rate, for money, for size."""
-    yield scene.failure(429, problem=REFUSALS[scene.fault.text("kind")])
+    yield scene.failure(REFUSALS[scene.fault.text("kind")])
 
 
 def broken(scene: Scene) -> Steps:
     """Fail with a status of the server's own making; the body in the provider's shape, a proxy's page, or none."""
     status = scene.fault.count("status")
     after = scene.fault.text("after")
-    headers: Headers = (("retry-after", after),) if after else ()
+    waits: Headers = (("retry-after", after),) if after else ()
     match scene.fault.text("body"):
         case "html":
             words = f"{status} {reason(status)}"
             page = f"<html><head><title>{words}</title></head><body><h1>{words}</h1></body></html>"
-            yield scene.reply(status, page.encode(), headers, "text/html")
+            yield scene.reply(status, page.encode(), waits, "text/html")
         case "empty":
-            yield scene.reply(status, b"", headers)
+            yield scene.reply(status, b"", waits)
         case _:
-            yield scene.failure(status, headers)
+            yield scene.failure(Problem(status, waits=waits))
 
 
 def credential_refused(scene: Scene) -> Steps:
     """Refuse the credential; the message names a key, as the vendors' do."""
     status = scene.fault.count("status")
-    problem = Problem(status, f"Incorrect API key provided: {KEY_LIKE}.", "invalid_api_key") if status == 401 else None
-    yield scene.failure(status, problem=problem)
+    problem = Problem(status)
+    if status == 401:
+        problem = Problem(status, f"Incorrect API key provided: {KEY_LIKE}.", "invalid_api_key")
+    yield scene.failure(problem)
 
 
 CONTEXT = (
@@ -101,7 +104,7 @@ def request_refused(scene: Scene) -> Steps:
         problem = Problem(status, CONTEXT, "context_length_exceeded", param="messages")
     elif status == 404:
         problem = Problem(status, f"The model `{scene.wire.model(scene.request)}` does not exist.", "model_not_found")
-    yield scene.failure(status, problem=problem)
+    yield scene.failure(problem)
 
 
 # ---- what strikes many requests alike
@@ -133,8 +136,7 @@ def _flapping(scene: Scene) -> Steps | None:
 
 
 def _fail(scene: Scene) -> Steps:
-    fault: Send = scene.failure(scene.fault.count("status"))
-    return iter((fault,))
+    return iter((scene.failure(Problem(scene.fault.count("status"))),))
 
 
 CORRELATED: Mapping[str, Callable[[Scene], Steps | None]] = {

@@ -1,7 +1,8 @@
 """Faults in the middle of an answer: dripped, cut, without its end, with something after it, with an error in it.
 
 A point in an answer is `head` (after the head), `event:K` (after K content events of a stream; `event:last` leaves out
-the last one) or `byte:N` (after N bytes of the body). In a whole answer `event:K` is the middle of the body.
+the last one), `any:K` (after K events, whatever is in them) or `byte:N` (after N bytes of the body). In a whole answer
+`event:K` and `any:K` are the middle of the body.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from oneflow_ai.simulator.answer import CONTENT, DONE, USAGE, Answer, StreamEvent
+from oneflow_ai.simulator.answer import CONTENT, DONE, Answer, StreamEvent
 from oneflow_ai.simulator.faults.fault import Scene
 from oneflow_ai.simulator.steps import Close, Reset, Send, Steps, Wait
-from oneflow_ai.simulator.wires.wire import Problem
+from oneflow_ai.simulator.wires.wire import DROPPED, Problem
 
 
 def before(answer: Answer, at: str) -> list[bytes]:
@@ -25,6 +26,8 @@ def before(answer: Answer, at: str) -> list[bytes]:
     contents = [event.content for event in answer.events]
     if kind == "event":
         return contents[: _events_before(answer.events, number)]
+    if kind == "any":
+        return contents[: int(number)]
     return [b"".join(contents)[: int(number or 0)]]
 
 
@@ -57,7 +60,8 @@ def dripped(scene: Scene) -> Steps:
         if scene.answer.events is not None:
             yield scene.body_end()
         return
-    noise = scene.frame(scene.wire.stream_ping() if kind == "pings" else b": keep-alive\n\n")
+    sent = before(scene.answer, scene.fault.text("at"))
+    noise = scene.frame(scene.wire.stream_ping(sent) if kind == "pings" else b": keep-alive\n\n")
     while True:
         yield Wait(gap)
         yield Send(noise)
@@ -99,9 +103,11 @@ def without_done(scene: Scene) -> Steps | None:
     """End a stream after its finish reason, with the usage or without, and without the end mark."""
     if scene.answer.events is None:
         return None
-    left_out = (DONE,) if scene.fault.text("kind") == "usage" else (DONE, USAGE)
-    kept = tuple([event for event in scene.answer.events if event.kind not in left_out])
-    return iter((scene.usual(replace(scene.answer, events=kept)),))
+    answer = scene.answer
+    if scene.fault.text("kind") == "bare":
+        answer = scene.wire.with_usage(answer, lambda usage: DROPPED)
+    kept = tuple([event for event in answer.events or () if event.kind != DONE])
+    return iter((scene.usual(replace(answer, events=kept)),))
 
 
 def after_done(scene: Scene) -> Steps | None:
@@ -118,8 +124,10 @@ def error_inside(scene: Scene) -> Steps:
     """Send an error as an event of a good stream; a whole answer becomes the error, still with status 200."""
     problem = Problem(scene.fault.count("status"))
     if scene.answer.events is None:
-        yield scene.reply(200, scene.wire.failure(problem))
+        told = scene.wire.failure(problem, scene.around)
+        yield scene.reply(200, told.body, media_type=told.media_type)
         return
-    error = scene.wire.stream_failure(problem, scene.fault.text("kind") == "named")
-    yield Send(opening(scene) + scene.frame(error.content))
+    sent = before(scene.answer, scene.fault.text("at"))
+    error = scene.wire.stream_failure(problem, scene.fault.text("kind") == "named", sent)
+    yield Send(opening(scene) + scene.frame(error))
     yield scene.body_end()

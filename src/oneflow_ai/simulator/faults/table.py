@@ -14,7 +14,7 @@ from oneflow_ai.simulator.wires.openai_odd import ODD_KINDS
 _NUMBER = r"\d{1,9}(\.\d{1,9})?"
 _COUNT = r"\d{1,7}"
 _STATUS = r"[1-5]\d\d"
-_POINT = r"head|event:(\d{1,7}|last)|byte:\d{1,9}"
+_POINT = r"head|event:(\d{1,7}|last)|any:\d{1,7}|byte:\d{1,9}"
 _WORD = r"[\w.:/-]{1,100}"
 
 

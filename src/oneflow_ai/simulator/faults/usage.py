@@ -10,8 +10,13 @@ from oneflow_ai.simulator.faults.fault import Scene
 from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.wire import DROPPED
 
-COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
+COUNTS = (
+    *("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens"),
+    *("promptTokenCount", "candidatesTokenCount", "totalTokenCount", "inputTokens", "outputTokens", "totalTokens"),
+)
 """The names of the counts in the wires' usage."""
+
+_SUMS = ("total_tokens", "totalTokenCount", "totalTokens", "cache_creation_input_tokens")
 
 HUGE = 1_000_000_000
 BEYOND = 2**53 + 1
@@ -32,7 +37,9 @@ def _each(change: Callable[[int], Any]) -> Callable[[dict[str, Any]], dict[str, 
 
 
 def _mismatch(usage: dict[str, Any]) -> dict[str, Any]:
-    return usage | {"total_tokens": usage.get("total_tokens", 0) + 1_000}
+    """A sum that is not the sum of its parts; where the usage tells none, a total that it should not have."""
+    name = next((each for each in _SUMS if each in usage), _SUMS[0])
+    return usage | {name: usage.get(name, 0) + 1_000}
 
 
 ODD_USAGES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -69,8 +76,9 @@ def cross_talk(scene: Scene) -> Steps:
     yield others.usual(scene.wire.sample("somebody-elses-model", streamed, scene.around))
 
 
-def odd_form(scene: Scene) -> Steps:
-    """Answer in a form that is allowed, or nearly, and rare."""
+def odd_form(scene: Scene) -> Steps | None:
+    """Answer in a form that is allowed, or nearly, and rare; not where the wire has nothing of the kind."""
     kind, model = scene.fault.text("kind"), scene.wire.model(scene.request)
     streamed = scene.answer.events is not None
-    yield scene.usual(scene.wire.odd(kind, model, streamed, scene.around, scene.fault.count("count")))
+    answer = scene.wire.odd(kind, model, streamed, scene.around, scene.fault.count("count"))
+    return iter((scene.usual(answer),)) if answer is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -11,13 +10,25 @@ from typing import Any, NamedTuple
 import orjson
 
 from oneflow_ai.simulator.answer import CONTENT, Answer, StreamEvent
-from oneflow_ai.simulator.schema import example
-from oneflow_ai.simulator.text import compose, excerpt, pieces, tokens
+from oneflow_ai.simulator.memory import CACHED_TOKENS_LEAST
+from oneflow_ai.simulator.reply import (
+    AUTO,
+    EFFORT_TOKENS,
+    IMAGE_TOKENS,
+    JSON_OBJECT,
+    NONE,
+    PLAIN_TEXT,
+    REQUIRED,
+    TOOL_CALLS,
+    Question,
+    Reply,
+    reply,
+)
+from oneflow_ai.simulator.text import pieces, tokens
 from oneflow_ai.simulator.wires.openai_shapes import (
     Asked,
     BadRequest,
     ChunkShape,
-    bounded,
     chat_frame,
     chunk_shape,
     finish,
@@ -27,14 +38,12 @@ from oneflow_ai.simulator.wires.openai_shapes import (
     start,
     streamed,
     usage,
+    why_ended,
 )
 from oneflow_ai.simulator.wires.wire import Surroundings
 
-IMAGE_TOKENS = 85
 _MESSAGE_TOKENS = 4
-_SEARCHED_CHARACTERS = 2_000
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
-_NAMES = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+(?: [A-Z][\w-]+)*")
 _PARTS = {"text": "text", "refusal": "refusal", "image_url": "", "input_audio": "", "file": ""}
 
 
@@ -60,19 +69,13 @@ class Choice(NamedTuple):
     calls: tuple[ToolCall, ...]
     finish: str
 
-    @property
-    def tokens(self) -> int:
-        """How many tokens it counts."""
-        if not self.calls:
-            return tokens(self.text or "")
-        return sum([tokens(call.name) + tokens(call.arguments) for call in self.calls])
-
 
 class _Conversation(NamedTuple):
-    """What matters of the messages: the last thing the user said, the tools' results after it, the size of all."""
+    """What matters of the messages: the last thing the user said, what tools gave since, which; the size of all."""
 
     prompt: str
     results: tuple[str, ...]
+    called: frozenset[str]
     tokens: int
 
 
@@ -80,12 +83,25 @@ def answer(document: dict[str, Any], around: Surroundings) -> Answer:
     """The answer to a decoded request; raises `BadRequest`."""
     asked = read_asked(document)
     talk = _read(document)
-    calls: tuple[ToolCall, ...] = ()
-    if "tools" in document and not talk.results and around.say is None:
-        calls = _calls(document, talk.prompt, around.unique)
-    choices = [_choice(document, talk, asked, calls, (number, around)) for number in range(asked.choices)]
-    spent = usage(talk.tokens, sum([choice.tokens for choice in choices]))
+    offered = _offered(document.get("tools"))
+    question = _question(document, talk, asked, offered)
+    replies = [reply(question, around.say, around.answer_tokens, number) for number in range(asked.choices)]
+    choices = [_choice(each, offered, around.unique) for each in replies]
+    spent = usage(
+        talk.tokens,
+        sum([each.tokens for each in replies]),
+        _cached(document, talk, around),
+        sum([each.thought_tokens for each in replies]),
+    )
     return _stream(asked, choices, spent, around) if asked.stream else _whole(asked, choices, spent, around)
+
+
+def _cached(document: dict[str, Any], talk: _Conversation, around: Surroundings) -> int:
+    """How much of a long prompt was seen a short while ago, as OpenAI tells without being asked."""
+    if talk.tokens < CACHED_TOKENS_LEAST:
+        return 0
+    content = orjson.dumps([document["model"], document.get("tools"), document["messages"]])
+    return min(around.memory.seen(document["model"], content, around.now_unix), talk.tokens - 1)
 
 
 def _whole(asked: Asked, choices: list[Choice], spent: dict[str, Any], around: Surroundings) -> Answer:
@@ -134,31 +150,39 @@ def call_events(shape: ChunkShape, index: int, calls: tuple[ToolCall, ...]) -> I
             yield shape.delta(CONTENT, index, orjson.dumps(delta))
 
 
-def _choice(
-    document: dict[str, Any],
-    talk: _Conversation,
-    asked: Asked,
-    calls: tuple[ToolCall, ...],
-    place: tuple[int, Surroundings],
-) -> Choice:
-    number, around = place
-    if calls:
-        return Choice(None, calls, "tool_calls")
-    if around.say is not None:
-        text = around.say
-    elif form := document.get("response_format"):
-        text = _formatted(form, talk, number, around)
-    elif talk.results:
-        told = "; ".join([excerpt(result) for result in talk.results])
-        text = f'The tool answered: {told}. So the answer to "{excerpt(talk.prompt)}" is: {told}.'
-    else:
-        text = compose(talk.prompt, number, around.answer_tokens)
-    text, why = bounded(text, asked)
-    return Choice(text, (), why)
+def _choice(said: Reply, offered: dict[str, dict[str, Any]], unique: str) -> Choice:
+    if said.finish != TOOL_CALLS:
+        return Choice(said.text, (), why_ended(said))
+    calls = [
+        ToolCall("call_" + f"{unique}{number}"[-24:], str(offered[call.name]["type"]), call.name, call.arguments)
+        for number, call in enumerate(said.calls)
+    ]
+    return Choice(None, tuple(calls), "tool_calls")
 
 
-def _formatted(form: Any, talk: _Conversation, number: int, around: Surroundings) -> str:
-    """A text in the form that was asked: plain, any JSON object, or JSON of a schema."""
+def _question(
+    document: dict[str, Any], talk: _Conversation, asked: Asked, offered: dict[str, dict[str, Any]]
+) -> Question:
+    choice, allowed = _tool_choice(document.get("tool_choice", AUTO), offered) if offered else (AUTO, None)
+    return Question(
+        prompt=talk.prompt,
+        results=talk.results,
+        called=talk.called,
+        tools={name: _schema(tool) for name, tool in offered.items()} if offered else offered,
+        choice=choice,
+        allowed=allowed,
+        parallel=document.get("parallel_tool_calls") is not False,
+        form=_form(document.get("response_format")),
+        thought_tokens=EFFORT_TOKENS.get(str(document.get("reasoning_effort")), 0),
+        tokens_most=asked.tokens_most,
+        stops=asked.stops,
+    )
+
+
+def _form(form: Any) -> Any:
+    """The form that was asked for: None for plain text."""
+    if not form:
+        return None
     if not isinstance(form, dict):
         raise invalid("response_format", "an object")
     match form.get("type"):
@@ -166,12 +190,11 @@ def _formatted(form: Any, talk: _Conversation, number: int, around: Surroundings
             described = form.get("json_schema")
             if not isinstance(described, dict) or not described.get("name"):
                 raise missing("response_format.json_schema.name")
-            return orjson.dumps(example(described.get("schema") or {"type": "object"}, excerpt(talk.prompt))).decode()
+            return described.get("schema") or {"type": "object"}
         case "json_object":
-            told = {"answer": f'This is a simulated answer to "{excerpt(talk.prompt)}".', "choice": number}
-            return orjson.dumps(told).decode()
+            return JSON_OBJECT
         case "text":
-            return compose(talk.prompt, number, around.answer_tokens)
+            return None
     raise invalid("response_format.type", "'text', 'json_object' or 'json_schema'", "invalid_value")
 
 
@@ -187,17 +210,28 @@ def _read(document: dict[str, Any]) -> _Conversation:
     if not messages:
         raise BadRequest("Invalid 'messages': empty array. Expected at least one message.", "empty_array", "messages")
     results: list[str] = []
+    called: set[str] = set()
     prompt, total = "", 3
     for number, message in enumerate(messages):
         text, images = _message(message, number)
         total += _MESSAGE_TOKENS + tokens(text) + IMAGE_TOKENS * images
         if message["role"] == "user":
-            prompt, results = text, []
+            prompt, results, called = text, [], set()
         elif message["role"] in ("tool", "function"):
             results.append(text)
+        else:
+            called |= _called(message)
     if tools := document.get("tools"):
         total += tokens(orjson.dumps(tools).decode())
-    return _Conversation(prompt, tuple(results), total)
+    return _Conversation(prompt, tuple(results), frozenset(called), total)
+
+
+def _called(message: dict[str, Any]) -> set[str]:
+    """The names of the tools that a message called."""
+    calls = message.get("tool_calls")
+    listed = [each for each in calls if isinstance(each, dict)] if isinstance(calls, list) else []
+    described = [each.get(str(each.get("type", "function"))) for each in listed]
+    return {str(each.get("name")) for each in described if isinstance(each, dict)}
 
 
 def _message(message: Any, number: int) -> tuple[str, int]:
@@ -205,7 +239,7 @@ def _message(message: Any, number: int) -> tuple[str, int]:
     where = f"messages[{number}]"
     if not isinstance(message, dict):
         raise invalid(where, "an object")
-    if message.get("role") not in _ROLES:
+    if str(message.get("role")) not in _ROLES:
         raise invalid(f"{where}.role", f"one of {', '.join(sorted(_ROLES))}", "invalid_value")
     content = message.get("content")
     calls = message.get("tool_calls")
@@ -222,7 +256,7 @@ def _message(message: Any, number: int) -> tuple[str, int]:
 
 
 def _part(part: Any, where: str) -> str:
-    kind = part.get("type") if isinstance(part, dict) else None
+    kind = str(part.get("type")) if isinstance(part, dict) else ""
     if kind not in _PARTS:
         raise invalid(f"{where}.type", f"one of {', '.join(sorted(_PARTS))}", "invalid_value")
     if kind not in part:
@@ -233,23 +267,6 @@ def _part(part: Any, where: str) -> str:
 # ---- tools
 
 
-def _calls(document: dict[str, Any], prompt: str, unique: str) -> tuple[ToolCall, ...]:
-    """The calls to make: what `tool_choice` forces, else each offered tool whose name the prompt mentions."""
-    offered = _offered(document.get("tools"))
-    choice = document.get("tool_choice", "auto")
-    if not offered or choice == "none":
-        return ()
-    spoken = prompt.lower()
-    wanted = [name for name in offered if name.lower() in spoken or name.lower().replace("_", " ") in spoken]
-    if isinstance(choice, dict):
-        wanted = _forced(choice, wanted, offered)
-    elif choice == "required":
-        wanted = wanted or [next(iter(offered))]
-    if document.get("parallel_tool_calls") is False:
-        wanted = wanted[:1]
-    return tuple([_call(offered[name], prompt, f"{unique}{number}") for number, name in enumerate(wanted)])
-
-
 def _offered(tools: Any) -> dict[str, dict[str, Any]]:
     if tools is None:
         return {}
@@ -257,38 +274,27 @@ def _offered(tools: Any) -> dict[str, dict[str, Any]]:
         raise invalid("tools", "an array of objects")
     offered = {}
     for number, tool in enumerate(tools):
-        described = tool.get(tool.get("type")) if isinstance(tool, dict) else None
+        described = tool.get(str(tool.get("type"))) if isinstance(tool, dict) else None
         if not isinstance(described, dict) or not described.get("name"):
             raise missing(f"tools[{number}].function.name")
         offered[str(described["name"])] = tool
     return offered
 
 
-def _forced(choice: dict[str, Any], wanted: list[str], offered: dict[str, dict[str, Any]]) -> list[str]:
-    kind = str(choice.get("type"))
-    described = choice.get(kind)
+def _schema(tool: dict[str, Any]) -> Any:
+    return tool["function"].get("parameters") if tool["type"] == "function" else PLAIN_TEXT
+
+
+def _tool_choice(choice: Any, offered: dict[str, dict[str, Any]]) -> tuple[str, list[str] | None]:
+    """Whether tools are to be called, and the only ones that may be, where only some may."""
+    if not isinstance(choice, dict):
+        return (choice if choice in (NONE, REQUIRED) else AUTO), None
+    described = choice.get(str(choice.get("type")))
     if not isinstance(described, dict):
         raise invalid("tool_choice", "'none', 'auto', 'required' or an object that names a tool")
-    if kind == "allowed_tools":
-        allowed = list(_offered(described.get("tools")))
-        wanted = [name for name in wanted if name in allowed]
-        return wanted or (allowed[:1] if described.get("mode") == "required" else [])
-    name = described.get("name")
+    if choice["type"] == "allowed_tools":
+        return (REQUIRED if described.get("mode") == "required" else AUTO), list(_offered(described.get("tools")))
+    name = str(described.get("name"))
     if name not in offered:
         raise BadRequest(f"Tool choice '{name}' not found in 'tools' parameter.", "invalid_value", "tool_choice")
-    return [str(name)]
-
-
-def _call(tool: dict[str, Any], prompt: str, unique: str) -> ToolCall:
-    form = str(tool["type"])
-    described = tool[form]
-    given = _subject(prompt)
-    if form == "function":
-        given = orjson.dumps(example(described.get("parameters") or {"type": "object"}, given)).decode()
-    return ToolCall(f"call_{unique[-24:]}", form, str(described["name"]), given)
-
-
-def _subject(prompt: str) -> str:
-    """What to fill arguments with: the first name in a prompt that stands within a sentence, else its beginning."""
-    found = _NAMES.search(prompt[:_SEARCHED_CHARACTERS])
-    return found[0] if found else excerpt(prompt)
+    return REQUIRED, [name]

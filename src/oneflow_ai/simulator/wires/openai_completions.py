@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 
 from oneflow_ai.simulator.answer import CONTENT, FINISH, Answer, StreamEvent
-from oneflow_ai.simulator.text import compose, pieces, tokens
-from oneflow_ai.simulator.wires.openai_shapes import Asked, bounded, event, invalid, missing, read_asked, streamed
+from oneflow_ai.simulator.reply import Question, reply
+from oneflow_ai.simulator.text import pieces, tokens
+from oneflow_ai.simulator.wires.events import event
+from oneflow_ai.simulator.wires.openai_shapes import Asked, invalid, missing, read_asked, streamed, why_ended
 from oneflow_ai.simulator.wires.wire import Surroundings
 
 TOKENS_DEFAULT = 16
@@ -43,8 +45,9 @@ def answer(document: dict[str, Any], around: Surroundings) -> Answer:
 
 
 def _choice(prompt: str, number: int, asked: Asked, around: Surroundings) -> tuple[str, str]:
-    text = around.say if around.say is not None else compose(prompt, number, around.answer_tokens)
-    return bounded(text, asked)
+    question = Question(prompt, tokens_most=asked.tokens_most, stops=asked.stops)
+    said = reply(question, around.say, around.answer_tokens, number)
+    return said.text, why_ended(said)
 
 
 def _events(frame: dict[str, Any], choices: list[tuple[str, str]], asked: Asked) -> Iterator[StreamEvent]:

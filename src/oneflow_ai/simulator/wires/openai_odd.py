@@ -84,6 +84,11 @@ def _reasoning_stream(shape: ChunkShape, count: int) -> Events:
     return [start(shape, 0), *thoughts, finish(shape, 0, "stop")]
 
 
+def _refusal_stream(shape: ChunkShape, count: int) -> Events:
+    words = [shape.delta(CONTENT, 0, orjson.dumps({"refusal": word})) for word in ("I cannot ", "do that.")]
+    return [start(shape, 0), *words, finish(shape, 0, "stop")]
+
+
 _STREAMS: Mapping[str, Callable[[ChunkShape, int], Events]] = {
     "unclosed": _unclosed_stream,
     "many": _many_stream,
@@ -92,6 +97,7 @@ _STREAMS: Mapping[str, Callable[[ChunkShape, int], Events]] = {
     "nochoices": _no_choices_stream,
     "interleaved": _interleaved_stream,
     "reasoning": _reasoning_stream,
+    "refusal": _refusal_stream,
 }
 
 
@@ -121,6 +127,7 @@ _WHOLES: Mapping[str, Callable[[int], list[dict[str, Any]]]] = {
         _listed(_saying("first answer"), "stop"),
     ],
     "reasoning": lambda count: [_listed(_saying(None, reasoning_content="Let me think."), "stop")],
+    "refusal": lambda count: [_listed(_saying(None) | {"refusal": "I cannot do that."}, "stop")],
 }
 
 ODD_KINDS = tuple(_STREAMS)

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from oneflow_ai.simulator.answer import CONTENT, DONE, FINISH, START, STREAM_TYPE, USAGE, Answer, StreamEvent
-from oneflow_ai.simulator.text import cut, tokens
+from oneflow_ai.simulator.reply import LENGTH, Reply
+from oneflow_ai.simulator.wires.events import event
 from oneflow_ai.simulator.wires.wire import Surroundings
 
 CHOICES_MOST = 128
@@ -17,13 +18,14 @@ STOPS_MOST = 4
 
 
 class BadRequest(Exception):
-    """A request that OpenAI would answer with a 400: the message, the code and the parameter at fault."""
+    """A request that OpenAI would refuse: the message, the code (may be empty), the parameter at fault, the status."""
 
-    def __init__(self, message: str, code: str, param: str | None) -> None:
+    def __init__(self, message: str, code: str, param: str | None, status: int = 400) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.param = param
+        self.status = status
 
 
 def missing(param: str) -> BadRequest:
@@ -69,6 +71,11 @@ def read_asked(document: dict[str, Any], tokens_most: int = 0) -> Asked:
     return Asked(str(document["model"]), stream, include_usage, choices, tokens_most, _stops(document.get("stop")))
 
 
+def why_ended(reply: Reply) -> str:
+    """The finish reason of a text."""
+    return "length" if reply.finish == LENGTH else "stop"
+
+
 def _whole_number(document: dict[str, Any], name: str, least: int, most: int | None) -> int:
     value = document[name]
     if not isinstance(value, int) or isinstance(value, bool):
@@ -87,35 +94,20 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple([each for each in stops if each])
 
 
-def bounded(text: str, asked: Asked) -> tuple[str, str]:
-    """A text cut by the stop sequences and the token limit, and the finish reason that goes with it."""
-    if asked.stops:
-        stopped = min((at for at in (text.find(stop) for stop in asked.stops) if at >= 0), default=len(text))
-        text = text[:stopped]
-    if asked.tokens_most and tokens(text) > asked.tokens_most:
-        return cut(text, asked.tokens_most), "length"
-    return text, "stop"
-
-
-def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
-    """The usage block of a chat answer."""
+def usage(prompt_tokens: int, completion_tokens: int, cached: int = 0, reasoning: int = 0) -> dict[str, Any]:
+    """The usage block of a chat answer; `completion_tokens` has the reasoning in it."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": reasoning,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
     }
-
-
-def event(kind: str, document: dict[str, Any]) -> StreamEvent:
-    """One event of a stream."""
-    return StreamEvent(kind, b"data: %b\n\n" % orjson.dumps(document))
 
 
 @dataclass(frozen=True, slots=True)
