@@ -81,9 +81,9 @@ class Call:
     `body` is the request in that dialect, key order kept; it never prints. `wire` is the one that `body` may be sent on
     as it is, empty where none is; `read` gives the middle form of it. `received` is UTC. `started_seconds` and
     `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
-    encoded request. `client_id` is the id that the client gave its request, empty without one; no two calls share `id`.
-    `output_most_tokens` bounds each of its `answers`; None where the client does not say. `headers` are those that its
-    dialect hands on to a provider of the same wire.
+    encoded request, without the `pictures` that it carries. `client_id` is the id that the client gave its request,
+    empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where the client
+    does not say. `headers` are those that its dialect hands on to a provider of the same wire.
     """
 
     id: str
@@ -104,6 +104,7 @@ class Call:
     wire: str = ""
     output_most_tokens: int | None = None
     answers: int = 1
+    pictures: int = 0
     read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
 

@@ -25,6 +25,7 @@ from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
 from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
+from oneflow_ai.dialects.pictures import pictures_in
 
 __all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "encoder", "failure_body", "models_body", "parse"]
 
@@ -139,6 +140,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
     _check(found, envelope.operation)
+    pictures, carried_bytes = pictures_in(found["messages"])
     return Call(
         id=envelope.id,
         account=envelope.account,
@@ -151,13 +153,14 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(body),
+        prompt_bytes=len(body) - carried_bytes,
         user=_user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
         # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
         wire="" if holds_wrapped_seals(found["messages"]) else DIALECT,
         output_most_tokens=found["max_tokens"] if chats else None,
+        pictures=pictures,
         read=read,
         headers=envelope.headers,
     )

@@ -26,6 +26,7 @@ from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
 from oneflow_ai.dialects.openai_messages import check_messages
 from oneflow_ai.dialects.openai_prompt import read
 from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter
+from oneflow_ai.dialects.pictures import pictures_in
 
 DIALECT = "openai"
 ID_HEADER = b"x-request-id"
@@ -126,6 +127,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     text = chat or operation is _COMPLETION_OPERATION
     stream = found.get("stream") is True
     options = found.get("stream_options")
+    pictures, carried_bytes = pictures_in(found["messages"]) if chat else (0, 0)
     return Call(
         id=envelope.id,
         account=envelope.account,
@@ -138,13 +140,14 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(body),
+        prompt_bytes=len(body) - carried_bytes,
         user=user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
         wire=wire_of(found["messages"]) if chat else DIALECT,
         output_most_tokens=(found.get("max_completion_tokens") or found.get("max_tokens")) if text else None,
-        answers=(found.get("n") or 1) if text else 1,
+        answers=answers_of(found) if text else 1,
+        pictures=pictures,
         read=read if chat else None,
     )
 
@@ -169,6 +172,14 @@ def check(body: Mapping[str, Any], operation: Operation) -> None:
         check_messages(body["messages"])
     if body.get("max_tokens") is not None and body.get("max_completion_tokens") is not None:
         raise Failure(INVALID_VALUE, "give max_tokens or max_completion_tokens, not both", param="max_tokens")
+
+
+def answers_of(body: Mapping[str, Any]) -> int:
+    """How many answers a request makes a provider write: `n`, or `best_of`, for each of its prompts."""
+    prompts = body.get("prompt")
+    # A list of numbers is one prompt, in tokens.
+    number = len(prompts) if type(prompts) is list and prompts and type(prompts[0]) is not int else 1
+    return max(body.get("n") or 1, body.get("best_of") or 1) * number
 
 
 def user_of(body: Mapping[str, Any]) -> str:

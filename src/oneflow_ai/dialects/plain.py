@@ -13,6 +13,7 @@ from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_prompt import read
+from oneflow_ai.dialects.pictures import pictures_in
 
 DIALECT = "plain"
 
@@ -40,6 +41,7 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         raise Failure(INVALID_TYPE, "a prompt and its options are values of JSON") from None
     body = read_object(encoded)
     openai.check(body, Operation.CHAT)
+    pictures, carried_bytes = pictures_in(body["messages"])
     return Call(
         id=envelope.id,
         account=envelope.account,
@@ -52,7 +54,8 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(encoded),
+        prompt_bytes=len(encoded) - carried_bytes,
+        pictures=pictures,
         user=openai.user_of(body),
         tags=envelope.tags,
         wire=openai.wire_of(body["messages"]),

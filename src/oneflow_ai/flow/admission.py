@@ -81,7 +81,7 @@ class Admission:
             return Admitted(targets, 0, 0)
         asked, answers = call.output_most_tokens, call.answers
         embeds = call.operation is Operation.EMBEDDING
-        input_tokens = input_tokens_bound(call.prompt_bytes)
+        input_tokens = input_tokens_bound(call.prompt_bytes, images=call.pictures)
         priced: list[Target] = []
         tokens = nanos = 0
         for target in targets:
