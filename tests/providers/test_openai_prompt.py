@@ -6,6 +6,8 @@ import orjson
 import pytest
 
 from oneflow_ai.core.abilities import FEATURES
+from oneflow_ai.core.call import Operation
+from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.prompt import (
     Audio,
     Document,
@@ -25,7 +27,8 @@ from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import ABILITIES, PLAIN
 from oneflow_ai.providers.table import TABLE
 from tests.wire.chats import content_of, messages_of, refused, request_for, written
-from tests.wire.requests import MODEL
+from tests.wire.messages import message_call
+from tests.wire.requests import MODEL, target_of
 
 HI = Message("user", (Text("Hi"),))
 
@@ -245,3 +248,10 @@ def test_what_is_left_out_is_told() -> None:
 )
 def test_what_has_no_place_is_refused(prompt: Prompt, param: str) -> None:
     assert refused(prompt) == param
+
+
+def test_what_this_wire_has_no_address_for_is_refused_and_may_be_done_elsewhere() -> None:
+    target = target_of("openai")
+    with pytest.raises(Failure) as caught:
+        target.adapter.request(message_call(Operation.COUNT_TOKENS), target)
+    assert (caught.value.kind, caught.value.kind.other) == (UNSUPPORTED_OPERATION, True)

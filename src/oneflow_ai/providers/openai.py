@@ -10,7 +10,7 @@ import orjson
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.headers import openai_hints
@@ -96,6 +96,9 @@ class OpenAIAdapter:
         return openai_hints(headers)
 
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+        if call.operation not in PATHS:
+            words = f"{call.operation.value} is not answered on the target's wire ({DIALECT})"
+            raise Failure(UNSUPPORTED_OPERATION, words)
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
         body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
         return {"model": target.model, **body}, dropped
