@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import signal
 import socket
 from collections.abc import Callable
@@ -92,7 +93,7 @@ class Server:
             edge,
             listener,
             limits=limits,
-            drain_seconds=int(settings.drain_seconds),
+            drain_seconds=math.ceil(settings.drain_seconds),
             stages=Stages(ready, drain, runtime.engine.stop),
         )
 

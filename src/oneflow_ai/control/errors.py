@@ -27,7 +27,8 @@ def failure_answer(failure: Failure, headers: Mapping[str, str] | None = None) -
         out["retry-after-ms"] = str(round(seconds * 1000))
     if failure.status == 401:
         out["www-authenticate"] = "Bearer"
-    if failure.kind.cause == "upstream" or failure.kind is kinds.INSUFFICIENT_QUOTA:
+    hopeless = failure.should_retry is False or failure.kind is kinds.INSUFFICIENT_QUOTA
+    if hopeless or failure.kind.cause == "upstream":
         out["x-should-retry"] = "false"
     if failure.kind in _CLOSING:
         out["connection"] = "close"

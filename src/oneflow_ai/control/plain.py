@@ -148,13 +148,22 @@ async def _serve(call: Call, collector: Collector, running: Running, request: Re
     watch = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((serving, watch), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        watch.cancel()
-        serving.cancel()
-        await asyncio.wait((serving, watch))
+    except asyncio.CancelledError:
+        await _ended(serving, watch)
+        if collector.failure is None:
+            raise
+        # The server cuts its calls, and has said why.
+        return
+    await _ended(serving, watch)
     if serving.cancelled():
         raise Failure(CLIENT_CLOSED, "the client is gone")
     serving.result()
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def _gone(request: Request) -> None:

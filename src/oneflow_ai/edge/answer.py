@@ -132,7 +132,8 @@ def failure_reply(failure: Failure, headers: Headers, dialect: Dialect, request_
         out.append((b"retry-after-ms", b"%d" % round(seconds * 1000)))
     if failure.status == 401:
         out.append((b"www-authenticate", b"Bearer"))
-    if failure.kind.cause == "upstream" or failure.kind in (INSUFFICIENT_QUOTA, DEADLINE_EXCEEDED):
+    hopeless = failure.should_retry is False or failure.kind in (INSUFFICIENT_QUOTA, DEADLINE_EXCEEDED)
+    if hopeless or failure.kind.cause == "upstream":
         out.append(_NO_RETRY)
     return failure.status, out, dialect.failure_body(failure, request_id)
 

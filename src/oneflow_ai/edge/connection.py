@@ -154,6 +154,13 @@ class Connection(asyncio.Protocol):
         # What is still arriving is a request that we took: its rest is read.
         self._deaf = last.whole
 
+    def cut(self) -> None:
+        """The calls are cut: none is begun after the one under way."""
+        while len(self._turns) > 1:
+            self._turns.pop().leave()
+        for turn in self._turns:
+            turn.keep, self._deaf = False, True
+
     def abort(self) -> None:
         """Close at once, whatever is under way."""
         self._transport.abort()
@@ -301,7 +308,7 @@ class Connection(asyncio.Protocol):
         if self._turns:
             turn = self._turns[-1]
             turn.take(piece)
-            if turn.waiting_bytes > BODY_WAITING_BYTES_MOST:
+            if self._holds_enough():
                 self._stop_listening()
 
     def take_end(self) -> None:
@@ -322,9 +329,13 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _listen(self) -> None:
-        if self._reading_paused and not self._unread:
+        if self._reading_paused and not self._unread and not self._holds_enough():
             self._reading_paused = False
             self._transport.resume_reading()
+
+    def _holds_enough(self) -> bool:
+        """Whether what was read of the last body waits for somebody to take it."""
+        return bool(self._turns) and self._turns[-1].waiting_bytes > BODY_WAITING_BYTES_MOST
 
     # ---- turns
 

@@ -73,6 +73,8 @@ class _Server(uvicorn.Server):
 
     def _cut_calls(self) -> None:
         self._cut()
+        for connection in self._connections():
+            connection.cut()
         for task in self.server_state.tasks:
             task.cancel()
 
@@ -104,10 +106,12 @@ class _Server(uvicorn.Server):
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
-            connections: list[object] = list(self.server_state.connections)
-            for connection in connections:
-                if isinstance(connection, Connection):
-                    self._sweep_one(connection, now)
+            for connection in self._connections():
+                self._sweep_one(connection, now)
+
+    def _connections(self) -> list[Connection]:
+        connections: list[object] = list(self.server_state.connections)
+        return [connection for connection in connections if isinstance(connection, Connection)]
 
     def _sweep_one(self, connection: Connection, now_seconds: float) -> None:
         try:

@@ -129,9 +129,9 @@ class Turn:
         pieces = self._pieces
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._pieces = []
-        if self.waiting_bytes > BODY_WAITING_BYTES_MOST:
+        waited_bytes, self.waiting_bytes = self.waiting_bytes, 0
+        if waited_bytes > BODY_WAITING_BYTES_MOST:
             self._line.read_on()
-        self.waiting_bytes = 0
         return content
 
     def _wake(self) -> None:

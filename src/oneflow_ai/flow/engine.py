@@ -19,6 +19,9 @@ from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
 
 BYTES_PER_TOKEN = 4
+# How far apart the clients are sent that wait for the same thing.
+WAIT_SPREAD = 0.1
+OVERLOADED_SPREAD_SECONDS = 4.0
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
 PICTURE_TOKENS = 1_000
 
@@ -70,6 +73,12 @@ class Engine:
             self._recorder.record(exchange)
 
     async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
+        if failure.retry_after_seconds is not None and failure.kind.cause in ("policy", "gateway"):
+            # Never sooner than it helps, and not all at the same moment.
+            most = (
+                OVERLOADED_SPREAD_SECONDS if failure.kind is OVERLOADED else failure.retry_after_seconds * WAIT_SPREAD
+            )
+            failure.retry_after_seconds += most * self._router.chance.random()
         exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
         exchange.ended_seconds = self._ways.clock.monotonic()
         await client.fail(failure, exchange)

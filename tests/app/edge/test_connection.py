@@ -253,6 +253,54 @@ async def test_refusals_wait_for_a_client_that_does_not_read_them() -> None:
     assert not link.paused
 
 
+async def test_a_client_that_reads_again_sends_no_more_of_a_body_that_waits() -> None:
+    never = asyncio.Event()
+
+    async def wait(turn: Turn) -> None:
+        await never.wait()
+
+    connection, link = connected(Served(answer=wait))
+    connection.data_received(GET)
+    connection.data_received(HEAD + b"content-length: 60000000\r\n\r\n")
+
+    def send() -> None:
+        for _ in range(1_000):
+            if link.paused:
+                return
+            connection.data_received(b"x" * (64 << 10))
+
+    send()
+    kept_bytes = connection._turns[-1].waiting_bytes
+    for _ in range(20):
+        connection.pause_writing()
+        connection.resume_writing()
+        send()
+    assert connection._turns[-1].waiting_bytes == kept_bytes < MEGABYTE
+    connection.connection_lost(None)
+    never.set()
+    await turns_of_the_loop()
+
+
+async def test_no_call_begins_once_calls_are_cut() -> None:
+    begun: list[Turn] = []
+    over = asyncio.Event()
+
+    async def answer(turn: Turn) -> None:
+        begun.append(turn)
+        await over.wait()
+        await turn.respond(503, [], b"draining")
+
+    connection, link = connected(Served(answer=answer))
+    connection.data_received(GET + GET)
+    await turns_of_the_loop()
+    connection.cut()
+    over.set()
+    await turns_of_the_loop()
+    assert len(begun) == 1
+    assert link.written.count(b"HTTP/1.1 503 ") == 1
+    assert link.closed
+
+
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_a_client_that_never_reads_its_refusals_is_held_back(
     loop_factory: Callable[[], asyncio.AbstractEventLoop],

@@ -39,6 +39,7 @@ OPEN_BODIES = {
     "no last chunk": lines(START, HOST, AUTH, JSON, CHUNKED, body=b"%x\r\n%b\r\n" % (len(BODY), BODY)),
     "no end of the trailers": lines(START, HOST, AUTH, JSON, CHUNKED, body=b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)),
 }
+PLAIN = b'{"task":"text","prompt":"hi","model":"sim/sim-F9"}'
 LONG_STREAM = post(body=chat(stream=True, max_tokens=2_000_000))
 
 
@@ -262,16 +263,23 @@ async def test_calls_cut_as_the_server_stops_are_told_so_and_pay_for_what_they_g
         tmp_path,
         options=SimulatorOptions(pace=Pace(first_token_seconds=0.01, tokens_per_second=20.0, whole_seconds_most=60.0)),
     ) as front:
-        async with connected(front.port) as whole, connected(front.port) as stream:
+        async with (
+            connected(front.port) as whole,
+            connected(front.port) as stream,
+            connected(front.port) as plain,
+        ):
             whole.send(post(body=chat("sim-F9")))
+            plain.send(post(start=b"POST /api/request HTTP/1.1", body=PLAIN))
             stream.send(post(body=chat(stream=True)))
             await stream.seen(b"data: ")
             front.stop.set()
+            told = await plain.answer(seconds=5.0)
+            assert (told.status, told.code) == (503, "draining")
             answer = await whole.answer(seconds=5.0)
             assert (answer.status, answer.code, answer.header("connection")) == (503, "draining", "close")
             end, content = await stream.over()
             assert b'"code":"draining"' in content and b"[DONE]" not in content
             assert end == "eof"
-        assert await front.outcomes() == ["draining", "draining"]
+        assert await front.outcomes() == ["draining"] * 3
         records = (await front.runtime.history.page(Filters(), limit=9)).records
-        assert sorted(record.cost_nanos > 0 for record in records) == [False, True]
+        assert sorted(record.cost_nanos > 0 for record in records) == [False, False, True]
