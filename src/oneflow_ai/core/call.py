@@ -25,27 +25,23 @@ class Task(StrEnum):
 
 
 class Operation(StrEnum):
-    """What is to be done, as the wires name it."""
+    """What is to be done, as the wires name it; `task` is what it serves, `free` what providers do not charge for."""
+
+    task: Task
+    free: bool
+
+    def __new__(cls, name: str, task: Task = Task.TEXT, free: bool = False) -> Operation:
+        """One row: read on every call, so that these are fields and not worked out."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.task, member.free = task, free
+        return member
 
     CHAT = "chat"
     COMPLETION = "completion"
-    COUNT_TOKENS = "count_tokens"
-    EMBEDDING = "embedding"
-    MODERATION = "moderation"
-
-    @property
-    def task(self) -> Task:
-        """The task that this operation serves."""
-        return _TASKS.get(self, Task.TEXT)
-
-    @property
-    def free(self) -> bool:
-        """Whether providers answer it without charge."""
-        return self in _FREE
-
-
-_TASKS = {Operation.EMBEDDING: Task.EMBEDDING, Operation.MODERATION: Task.MODERATION}
-_FREE = frozenset({Operation.COUNT_TOKENS, Operation.MODERATION})
+    COUNT_TOKENS = "count_tokens", Task.TEXT, True
+    EMBEDDING = "embedding", Task.EMBEDDING
+    MODERATION = "moderation", Task.MODERATION, True
 
 
 @dataclass(frozen=True, slots=True)

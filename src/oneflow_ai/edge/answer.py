@@ -20,6 +20,7 @@ _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_STORE = (b"cache-control", b"no-store")
 _CACHE_OFF = (b"x-oneflow-cache", b"off")
 _SIMULATED = (b"x-oneflow-simulated", b"true")
+_ID = b"x-request-id"
 _NO_RETRY = (b"x-should-retry", b"false")
 _NO_USAGE = Usage(source="estimated")
 TARGETS_REMEMBERED = 1_024
@@ -119,8 +120,8 @@ class ReplyClient:
 
 def id_headers(request_id: str, dialect: Dialect) -> Headers:
     """The headers that tell a request's id: the field's usual one, and the one that this dialect's clients read."""
-    told = request_id.encode()
-    return [(name, told) for name in dict.fromkeys((b"x-request-id", dialect.ID_HEADER))]
+    told, further = request_id.encode(), dialect.ID_HEADER
+    return [(_ID, told)] if further == _ID else [(_ID, told), (further, told)]
 
 
 def failure_reply(failure: Failure, headers: Headers, dialect: Dialect, request_id: str) -> tuple[int, Headers, bytes]:
