@@ -195,6 +195,18 @@ def test_odd_shapes_never_make_a_decoder_fail(events: list[tuple[str, Any]], raw
         orjson.dumps(end.chunk)
 
 
+@pytest.mark.parametrize("odd", [[], {}, 7, None])
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_type_that_is_no_name_is_one_that_nobody_knows(odd: Any, raw: bool) -> None:
+    events = (
+        {"type": odd},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": odd}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": odd}},
+    )
+    body = b"".join(b"event: x\ndata: %b\n\n" % json.dumps(event).encode() for event in events)
+    assert end_of(decode(body, raw=raw)).failure is not None
+
+
 @given(ODD, st.sampled_from(list(Operation)), st.booleans())
 def test_odd_whole_answers_never_make_a_decoder_fail(found: Any, operation: Operation, raw: bool) -> None:
     decoder = WholeDecoder(operation, raw=raw)

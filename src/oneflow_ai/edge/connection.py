@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
 from oneflow_ai.edge.head import NO_HEAD, RequestHead
-from oneflow_ai.edge.outflow import Outflow
+from oneflow_ai.edge.outflow import Outflow, is_broken
 from oneflow_ai.edge.reader import SLICE_BYTES, Reader
 from oneflow_ai.edge.scope import address_of, scope_of
 from oneflow_ai.edge.turn import BODY_WAITING_BYTES_MOST, Turn
@@ -158,8 +157,7 @@ class Connection(asyncio.Protocol):
         """The calls are cut: none is begun after the one under way."""
         while len(self._turns) > 1:
             self._turns.pop().leave()
-        for turn in self._turns:
-            turn.keep, self._deaf = False, True
+        self.shutdown()
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -244,7 +242,7 @@ class Connection(asyncio.Protocol):
         elif not self._turns:
             if since_seconds > (limits.keep_alive_seconds if self._idle else limits.head_seconds):
                 self._close()
-        elif self._reading_paused and _is_broken(self._transport):
+        elif self._reading_paused and is_broken(self._transport):
             # Nobody reads, so nobody is told.
             self._transport.abort()
         elif self._reader.due == "body" and self._body_overdue(now_seconds):
@@ -400,9 +398,3 @@ class Connection(asyncio.Protocol):
             self._close()
         elif self._task is not None and turn is self._turns[0]:
             turn.say(*self._served.refusal(failure, turn.headers))
-
-
-def _is_broken(transport: Any) -> bool:
-    """Whether the other side has reset the connection."""
-    found = transport.get_extra_info("socket")
-    return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

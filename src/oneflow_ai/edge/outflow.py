@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from typing import Any
 
 READ_BYTES_LEAST = 64 << 10
@@ -72,3 +73,9 @@ class Outflow:
             self._expect_some()
         else:
             self._transport.abort()
+
+
+def is_broken(transport: Any) -> bool:
+    """Whether the other side has reset the connection."""
+    found = transport.get_extra_info("socket")
+    return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

@@ -64,7 +64,7 @@ class Blocks:
     def delta(self, index: Any, delta: dict[str, Any]) -> list[Delta]:
         """Give what a piece of a block brings."""
         index = index if type(index) is int else 0
-        kind = delta.get("type")
+        kind = _word(delta.get("type"))
         if kind == "citations_delta":
             self._cite(delta.get("citation"))
             return []

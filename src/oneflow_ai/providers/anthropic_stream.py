@@ -96,7 +96,7 @@ class StreamDecoder:
             if data.strip() in (b"", b"[DONE]"):
                 return None
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
-        kind = event.get("type")
+        kind = _word(event.get("type"))
         if kind == "error" or (event.get("error") and kind not in _KINDS):
             return stream_failure(error_in(event) or {})
         self._seen |= kind in _KINDS
@@ -111,7 +111,7 @@ class StreamDecoder:
             out.found += self._read(kind, event)
         return None
 
-    def _note(self, kind: Any, event: dict[str, Any]) -> bool:
+    def _note(self, kind: str, event: dict[str, Any]) -> bool:
         """Remember what an event tells of the answer; gives whether it is content, or a sign of life in its stead.
 
         A model that thinks without showing it, or waits for a tool that the provider runs, is heard of by pings alone.
@@ -120,8 +120,9 @@ class StreamDecoder:
             return True
         if kind == "content_block_start":
             block = _object(event.get("content_block"))
-            self._quiet = block.get("type") not in _HEARD
-            return self._quiet or block.get("type") == "tool_use" or bool(block.get("text"))
+            kind = _word(block.get("type"))
+            self._quiet = kind not in _HEARD
+            return self._quiet or kind == "tool_use" or bool(block.get("text"))
         if kind == "message_start":
             self._message = _object(event.get("message")) or self._message
             self._usage = merged(self._usage, self._message.get("usage"))
@@ -304,3 +305,7 @@ def _whole_failure(found: Any, name: str, fits: Callable[[Any], bool]) -> Failur
         words = stream_failure(error).message
         return Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent an error as success: {words}")
     return Failure(UPSTREAM_BAD_RESPONSE, f"the provider's answer has no {name}")
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
