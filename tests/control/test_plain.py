@@ -94,8 +94,10 @@ async def test_too_many_calls_at_once_are_told_to_come_again(tmp_path: Path) -> 
         gone = asyncio.Event()
         first = asyncio.ensure_future(hanging(plane, gone))
         await until_called(plane)
-        reply = await plane.chat(model="sim/gpt-6-luna")
-        assert (reply.status, reply.code) == (503, "overloaded")
+        replies = [await plane.chat(model="sim/gpt-6-luna") for _ in range(8)]
+        assert {(reply.status, reply.code) for reply in replies} == {(503, "overloaded")}
+        waits = [int(reply.headers["retry-after-ms"]) for reply in replies]
+        assert 1_000 <= min(waits) < max(waits) <= 5_000
         gone.set()
         assert (await first).code == "client_closed"
 

@@ -105,7 +105,7 @@ def test_no_key_gains_by_the_coming_of_others() -> None:
             await once(Account(f"key-{number}", requests_per_minute=1))
         with pytest.raises(Failure) as overloaded:
             await once(Account("one too many", requests_per_minute=1))
-        assert overloaded.value.kind is OVERLOADED
+        assert (overloaded.value.kind, overloaded.value.retry_after_seconds) == (OVERLOADED, 60.0)
         with pytest.raises(Failure):
             await limits.hold(call(early), 0, 0)
         await clock.sleep(60.01)

@@ -24,7 +24,7 @@ def failure_answer(failure: Failure, headers: Mapping[str, str] | None = None) -
     if failure.retry_after_seconds is not None:
         seconds = max(failure.retry_after_seconds, 0.0)
         out["retry-after"] = str(int(-(-seconds // 1)))
-        out["retry-after-ms"] = str(round(seconds * 1000))
+        out["retry-after-ms"] = str(int(-(-seconds * 1000 // 1)))
     if failure.status == 401:
         out["www-authenticate"] = "Bearer"
     hopeless = failure.should_retry is False or failure.kind is kinds.INSUFFICIENT_QUOTA

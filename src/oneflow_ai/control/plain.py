@@ -23,8 +23,9 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.dialects import plain
 from oneflow_ai.dialects.envelope import Envelope
+from oneflow_ai.flow.bulkhead import RETRY_SECONDS
+from oneflow_ai.flow.engine import OVERLOADED_SPREAD_SECONDS
 
-OVERLOADED_SECONDS = 2.0
 # What the plain form says in its own way, or not at all.
 _NO_OPTIONS = ("model", "messages", "stream", "stream_options", "n")
 _TIMEOUT = "timeout_seconds"
@@ -98,7 +99,8 @@ async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked)
         raise Failure(INVALID_VALUE, "task: this version serves text", param="task")
     if running.engine.calls_open >= running.loaded.settings.server.calls_most:
         words = "too many calls are in flight; try again"
-        raise Failure(OVERLOADED, words, retry_after_seconds=OVERLOADED_SECONDS)
+        wait_seconds = RETRY_SECONDS + OVERLOADED_SPREAD_SECONDS * running.chance.random()
+        raise Failure(OVERLOADED, words, retry_after_seconds=wait_seconds)
     began = running.clock.monotonic()
     options = _options(asked)
     envelope = Envelope(

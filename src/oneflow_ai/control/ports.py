@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from oneflow_ai.core.call import Account
-from oneflow_ai.core.ports import Clock, Upstream
+from oneflow_ai.core.ports import Chance, Clock, Upstream
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.insight.standing import Observed
 from oneflow_ai.insight.tally import ProviderTally
@@ -75,6 +75,10 @@ class Running(Protocol):
     @property
     def clock(self) -> Clock:
         """Time."""
+
+    @property
+    def chance(self) -> Chance:
+        """Randomness, to send those who wait back at different moments."""
 
     @property
     def log(self) -> Log:

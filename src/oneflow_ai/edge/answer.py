@@ -130,7 +130,7 @@ def failure_reply(failure: Failure, headers: Headers, dialect: Dialect, request_
     if failure.retry_after_seconds is not None:
         seconds = max(failure.retry_after_seconds, 0.0)
         out.append((b"retry-after", b"%d" % -(-seconds // 1)))
-        out.append((b"retry-after-ms", b"%d" % round(seconds * 1000)))
+        out.append((b"retry-after-ms", b"%d" % -(-seconds * 1000 // 1)))
     if failure.status == 401:
         out.append((b"www-authenticate", b"Bearer"))
     hopeless = failure.should_retry is False or failure.kind in (INSUFFICIENT_QUOTA, DEADLINE_EXCEEDED)

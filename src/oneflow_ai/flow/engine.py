@@ -22,6 +22,7 @@ BYTES_PER_TOKEN = 4
 # How far apart the clients are sent that wait for the same thing.
 WAIT_SPREAD = 0.1
 OVERLOADED_SPREAD_SECONDS = 4.0
+DRAINING_SECONDS = 1.0
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
 PICTURE_TOKENS = 1_000
 
@@ -64,7 +65,8 @@ class Engine:
             if not self._stopped:
                 exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
                 raise
-            await self._tell(client, exchange, Failure(DRAINING, "the gateway stopped before the answer was complete"))
+            words = "the gateway stopped before the answer was complete"
+            await self._tell(client, exchange, Failure(DRAINING, words, retry_after_seconds=DRAINING_SECONDS))
         finally:
             self.calls_open -= 1
             if exchange.outcome == "open":
@@ -75,9 +77,8 @@ class Engine:
     async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
         if failure.retry_after_seconds is not None and failure.kind.cause in ("policy", "gateway"):
             # Never sooner than it helps, and not all at the same moment.
-            most = (
-                OVERLOADED_SPREAD_SECONDS if failure.kind is OVERLOADED else failure.retry_after_seconds * WAIT_SPREAD
-            )
+            crowd = failure.kind in (OVERLOADED, DRAINING)
+            most = OVERLOADED_SPREAD_SECONDS if crowd else failure.retry_after_seconds * WAIT_SPREAD
             failure.retry_after_seconds += most * self._router.chance.random()
         exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
         exchange.ended_seconds = self._ways.clock.monotonic()

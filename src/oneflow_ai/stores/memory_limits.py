@@ -13,6 +13,8 @@ from oneflow_ai.policy.rate import Gcra
 
 # API keys whose use is remembered until it is made up for.
 KEYS_MOST = 100_000
+# The longest that an idle key is remembered: its burst, a minute's worth, is whole again by then.
+FULL_SECONDS = 60.0
 # How many of those not used for long are looked at, each time a new one comes, for what may be forgotten.
 SWEPT_EACH_TIME = 4
 SWEPT_WHEN_FULL = 256
@@ -103,7 +105,8 @@ class MemoryLimits:
         if key is None:
             self._sweep(now_seconds)
             if len(self._keys) >= KEYS_MOST:
-                raise Failure(OVERLOADED, "too many API keys are in use at once; ask again in a minute")
+                words = "too many API keys are in use at once; ask again in a minute"
+                raise Failure(OVERLOADED, words, retry_after_seconds=FULL_SECONDS)
             key = self._keys[account.key_id] = _Key()
         else:
             self._keys.move_to_end(account.key_id)

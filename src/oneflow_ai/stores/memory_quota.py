@@ -9,6 +9,7 @@ from oneflow_ai.core.call import Call
 from oneflow_ai.core.failure import OVERLOADED, Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.core.target import ProviderLimits, Target
+from oneflow_ai.policy.rate import WINDOW_SECONDS
 from oneflow_ai.policy.throttle import Hold, ceiling
 from oneflow_ai.stores.memory_lane import Lane
 
@@ -220,7 +221,8 @@ class MemoryQuota:
         if credential is None:
             self._sweep(now)
             if len(self._credentials) >= CREDENTIALS_MOST:
-                raise Failure(OVERLOADED, f"more than {CREDENTIALS_MOST} provider credentials are in use")
+                words = f"more than {CREDENTIALS_MOST} provider credentials are in use"
+                raise Failure(OVERLOADED, words, retry_after_seconds=WINDOW_SECONDS)
             credential = self._credentials[name] = _Credential(name, self._clock)
         credential.fit(now, target.limits)
         credential.pump(now)

@@ -275,8 +275,10 @@ async def test_calls_cut_as_the_server_stops_are_told_so_and_pay_for_what_they_g
             front.stop.set()
             told = await plain.answer(seconds=5.0)
             assert (told.status, told.code) == (503, "draining")
+            assert 1 <= int(told.header("retry-after") or 0) <= 5
             answer = await whole.answer(seconds=5.0)
             assert (answer.status, answer.code, answer.header("connection")) == (503, "draining", "close")
+            assert 1 <= int(answer.header("retry-after") or 0) <= 5
             end, content = await stream.over()
             assert b'"code":"draining"' in content and b"[DONE]" not in content
             assert end == "eof"
