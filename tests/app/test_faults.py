@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,12 +179,23 @@ class Seen:
     seconds: float
 
 
-async def _run(home: Path) -> tuple[dict[Case, Seen], set[str]]:
+@dataclass(frozen=True)
+class Outcome:
+    """All that was seen: of each case, the requests of each fault's model on the wire, and what was left behind."""
+
+    seen: dict[Case, Seen]
+    wire_attempts: dict[str, int]
+    tasks_left: set[str]
+    sockets_left: set[str]
+
+
+async def _run(home: Path) -> Outcome:
+    sockets = _sockets()
     # A provider each, so that no case's retries, breaker or connections touch another's.
-    providers = {f"p{number}": LIMITS for number in range(len(CASES))}
+    providers = {f"p{number}": LIMITS for number in range(len(CASES))} | {"warm": ""}
     seen: dict[Case, Seen] = {}
     async with running(home, providers=providers, configuration=RETRY) as gateway:
-        await gateway.chat("p0/warm-up")
+        await gateway.chat("warm/up")
         before = _tasks()
         for start in range(0, len(CASES), TOGETHER):
             numbers = range(start, min(start + TOGETHER, len(CASES)))
@@ -193,7 +205,11 @@ async def _run(home: Path) -> tuple[dict[Case, Seen], set[str]]:
                 seen[CASES[number]] = result
         await gateway.quiet()
         await asyncio.sleep(0.3)
-        return seen, _tasks() - before
+        tasks_left = _tasks() - before
+        wire_attempts = {case.fault: gateway.wire_attempts(f"sim-{case.fault}") for case in CASES}
+    # A closed socket leaves in the loop's next turns.
+    await asyncio.sleep(0.1)
+    return Outcome(seen, wire_attempts, tasks_left, _sockets() - sockets)
 
 
 async def _one(gateway: Gateway, number: int, case: Case) -> Seen:
@@ -208,16 +224,23 @@ def _tasks() -> set[str]:
     return {repr(task.get_coro()).split(" at ")[0] for task in asyncio.all_tasks()}
 
 
+def _sockets() -> set[str]:
+    """The process's sockets; none where the system does not tell."""
+    folder = Path("/proc/self/fd")
+    found = {os.readlink(name) for name in folder.iterdir() if os.path.lexists(name)} if folder.exists() else set()
+    return {name for name in found if name.startswith("socket:")}
+
+
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Case, Seen], set[str]]:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     # The loop that `oneflow serve` runs on.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(tmp_path_factory.mktemp("faults")))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_fault_is_told_as_the_catalogue_says(case: Case, outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    reply, attempts, seconds = _parts(outcome[0][case])
+def test_a_fault_is_told_as_the_catalogue_says(case: Case, outcome: Outcome) -> None:
+    reply, attempts, seconds = _parts(outcome.seen[case])
     assert reply.status == case.status, reply.body[:300]
     assert attempts == case.attempts
     assert seconds < case.milliseconds / 1000 + 0.75
@@ -248,13 +271,23 @@ def _check_stream(reply: Reply, case: Case) -> None:
         assert events[-1]["error"]["code"] == case.code
 
 
-def test_no_task_is_left(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    assert outcome[1] == set()
+def test_no_task_is_left(outcome: Outcome) -> None:
+    assert outcome.tasks_left == set()
+
+
+def test_no_socket_is_left(outcome: Outcome) -> None:
+    assert outcome.sockets_left == set()
+
+
+@pytest.mark.parametrize("fault", sorted({case.fault for case in CASES}))
+def test_as_many_requests_reach_the_provider_as_are_told(fault: str, outcome: Outcome) -> None:
+    """Asked whole and as a stream, a fault has one model: their requests are counted together."""
+    assert outcome.wire_attempts[fault] == sum(case.attempts for case in CASES if case.fault == fault)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "cr", "crlf", "mixed"])
-def test_however_a_stream_is_cut_its_text_is_the_same(kind: str, outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    seen = {case.fault: found.reply for case, found in outcome[0].items() if case.stream}
+def test_however_a_stream_is_cut_its_text_is_the_same(kind: str, outcome: Outcome) -> None:
+    seen = {case.fault: found.reply for case, found in outcome.seen.items() if case.stream}
     fault = "F33" if kind == "bytes" else f"F33;kind={kind}"
     assert seen[fault].text() == seen["F15"].text()
     assert seen[fault].text()
@@ -264,32 +297,30 @@ def test_however_a_stream_is_cut_its_text_is_the_same(kind: str, outcome: tuple[
     ("kind", "estimated"),
     [("negative", True), ("float", True), ("string", True), ("beyond", True), ("huge", True), ("mismatch", False)],
 )
-def test_an_impossible_usage_is_no_evidence(
-    kind: str, estimated: bool, outcome: tuple[dict[Case, Seen], set[str]]
-) -> None:
-    reply = next(seen.reply for case, seen in outcome[0].items() if case.fault == f"F39;usage={kind}")
+def test_an_impossible_usage_is_no_evidence(kind: str, estimated: bool, outcome: Outcome) -> None:
+    reply = next(seen.reply for case, seen in outcome.seen.items() if case.fault == f"F39;usage={kind}")
     assert (reply.headers.get("x-oneflow-estimated") == "true") is estimated
     assert 0 < float(reply.headers["x-oneflow-cost-usd"]) < 0.1
 
 
-def test_an_explicit_zero_costs_nothing(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    reply = next(seen.reply for case, seen in outcome[0].items() if case.fault == "F39;usage=zero")
+def test_an_explicit_zero_costs_nothing(outcome: Outcome) -> None:
+    reply = next(seen.reply for case, seen in outcome.seen.items() if case.fault == "F39;usage=zero")
     assert reply.headers["x-oneflow-cost-usd"] == "0"
     assert "x-oneflow-estimated" not in reply.headers
 
 
-def test_another_model_than_asked_is_named(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    reply = next(seen.reply for case, seen in outcome[0].items() if case.fault == "F40" and not case.stream)
+def test_another_model_than_asked_is_named(outcome: Outcome) -> None:
+    reply = next(seen.reply for case, seen in outcome.seen.items() if case.fault == "F40" and not case.stream)
     assert reply.headers["x-oneflow-model-actual"] == "gpt-other-2026"
 
 
-def test_no_header_of_the_provider_is_relayed(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    for case, seen in outcome[0].items():
+def test_no_header_of_the_provider_is_relayed(outcome: Outcome) -> None:
+    for case, seen in outcome.seen.items():
         if case.fault.startswith("F36"):
             relayed = {"x-secret", "set-cookie", "proxy-authenticate", "openai-organization", "x-unknown", "x-note"}
             assert relayed.isdisjoint(seen.reply.headers)
 
 
-def test_nothing_like_a_key_is_told(outcome: tuple[dict[Case, Seen], set[str]]) -> None:
-    for seen in outcome[0].values():
+def test_nothing_like_a_key_is_told(outcome: Outcome) -> None:
+    for seen in outcome.seen.values():
         assert b"sk-simulated" not in seen.reply.body
