@@ -61,7 +61,9 @@ class ProviderChecks:
         wait = self._checked_seconds.get(name, -CHECK_EVERY_SECONDS) + CHECK_EVERY_SECONDS - now
         if wait > 0:
             words = "a provider is checked once a minute at most"
-            raise Failure(RATE_LIMIT_EXCEEDED, words, retry_after_seconds=wait * (1.0 + WAIT_SPREAD * running.chance.random()))
+            raise Failure(
+                RATE_LIMIT_EXCEEDED, words, retry_after_seconds=wait * (1.0 + WAIT_SPREAD * running.chance.random())
+            )
         self._checked_seconds[name] = now
         return await asyncio.gather(*(_check(target, running) for target in targets))
 
