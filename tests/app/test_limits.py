@@ -13,7 +13,7 @@ from oneflow_ai.core.call import Account
 from oneflow_ai.edge import EdgeLimits
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.simulator import FAST, Limits, Pace, SimulatorOptions
-from tests.app.gateway import KEY, MESSAGES, Gateway, running
+from tests.app.gateway import KEY, MESSAGES, OTHER_KEY, Gateway, running
 
 DEADLINE_SECONDS = 0.6
 DEADLINE_HEADERS = ({"x-oneflow-timeout-ms": "600"}, {"x-stainless-read-timeout": "0.6"})
@@ -216,6 +216,38 @@ async def test_a_provider_that_hangs_leaves_room_for_the_others(tmp_path: Path) 
         assert {(await call).status for call in hanging} == {504}
         await gateway.quiet()
         assert (await gateway.chat("hung/gpt-6-luna")).status == 200
+
+
+async def test_a_key_that_floods_leaves_room_for_the_others(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration="[server]\ncalls_most = 10\n") as gateway:
+        places = gateway.runtime.engine.key_places
+        headers = {"x-oneflow-timeout-ms": "2000"}
+        hanging = [asyncio.ensure_future(gateway.chat("sim/sim-F9", headers=headers)) for _ in range(8)]
+        _, arriving = await asyncio.open_connection("127.0.0.1", gateway.port)
+        arriving.write(_head(1_000) + b'{"model')
+        await asyncio.sleep(0.3)
+        assert places.open("key_test") == 9
+        replies = [await gateway.chat("sim/gpt-6-luna") for _ in range(8)]
+        assert {(reply.status, reply.code) for reply in replies} == {(503, "overloaded")}
+        waits = [int(reply.headers["retry-after-ms"]) for reply in replies]
+        assert 1_000 <= min(waits) < max(waits) <= 5_000
+        assert (await gateway.chat("sim/gpt-6-luna", key=OTHER_KEY)).status == 200
+        assert gateway.wire_attempts("gpt-6-luna") == 1
+        arriving.transport.abort()
+        assert {(await call).status for call in hanging} == {504}
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+        assert places.open("key_test") == 0
+
+
+async def test_a_call_that_comes_to_nothing_keeps_no_place(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration="[server]\ncalls_most = 10\n") as gateway:
+        path = "/v1/chat/completions"
+        for _ in range(5):
+            assert (await gateway.post(path, b"{}", {"content-type": "text/plain"})).status == 415
+            assert (await gateway.post(path, b"{")).status == 400
+            assert (await gateway.chat("none/gpt-6-luna")).status == 404
+            assert (await gateway.chat("sim/sim-F24")).status == 502
+        assert gateway.runtime.engine.key_places.open("key_test") == 0
 
 
 async def test_a_new_call_on_a_kept_connection_is_sent_elsewhere_while_the_gateway_drains(tmp_path: Path) -> None:

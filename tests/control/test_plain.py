@@ -103,6 +103,23 @@ async def test_too_many_calls_at_once_are_told_to_come_again(tmp_path: Path) -> 
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_a_key_that_floods_leaves_room_for_the_others(tmp_path: Path) -> None:
+    async with running(tmp_path, configuration="[server]\ncalls_most = 10\n") as plane:
+        other = await plane.keys.create("other")
+        plane.runtime.admit(await plane.keys.load_all())
+        gone = asyncio.Event()
+        held = [asyncio.ensure_future(hanging(plane, gone)) for _ in range(9)]
+        await plane.simulator.record.until(lambda record: record.counts.in_flight == 9)
+        reply = await plane.chat(model="sim/gpt-6-luna")
+        assert (reply.status, reply.code) == (503, "overloaded")
+        assert 1 <= int(reply.headers["retry-after"]) <= 5
+        assert (await plane.chat(model="sim/gpt-6-luna", key=other.key.reveal())).status == 200
+        gone.set()
+        assert {reply.code for reply in await asyncio.gather(*held)} == {"client_closed"}
+        assert (await plane.chat(model="sim/gpt-6-luna")).status == 200
+
+
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_client_that_leaves_ends_its_call_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async with running(tmp_path) as plane:
         gone = asyncio.Event()

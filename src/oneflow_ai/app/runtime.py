@@ -194,6 +194,8 @@ class Runtime:
             for digest, account in keys.items()
         }
         self.desk.snapshot = replace(self.desk.snapshot, keys=self._keys)
+        server = self.loaded.settings.server
+        self.engine.key_places.fit(server.calls_most, len(keys) if server.auth == "keys" else 1)
 
     def new_id(self, prefix: str) -> str:
         """An id that nobody else has; later ones sort after earlier ones."""

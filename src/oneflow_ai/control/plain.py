@@ -12,7 +12,7 @@ from oneflow_ai.answer import Collector
 from oneflow_ai.control.access import Role, needs
 from oneflow_ai.control.ports import Caller, Ports, Running
 from oneflow_ai.control.shapes import Asked, Name, Shown
-from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.call import Account, Call, Operation, Task
 from oneflow_ai.core.failure import (
     CLIENT_CLOSED,
     INVALID_TYPE,
@@ -98,9 +98,22 @@ async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked)
     if asked.task is not Task.TEXT:
         raise Failure(INVALID_VALUE, "task: this version serves text", param="task")
     if running.engine.calls_open >= running.loaded.settings.server.calls_most:
-        words = "too many calls are in flight; try again"
-        wait_seconds = RETRY_SECONDS + OVERLOADED_SPREAD_SECONDS * running.chance.random()
-        raise Failure(OVERLOADED, words, retry_after_seconds=wait_seconds)
+        raise _full(running, "too many calls are in flight; try again")
+    places = running.engine.key_places
+    if not places.enter(caller.key_id):
+        raise _full(running, "this key has as many calls in flight as one of several keys may; try again")
+    try:
+        return await _answered(request, running, caller, asked)
+    finally:
+        places.leave(caller.key_id)
+
+
+def _full(running: Running, words: str) -> Failure:
+    wait_seconds = RETRY_SECONDS + OVERLOADED_SPREAD_SECONDS * running.chance.random()
+    return Failure(OVERLOADED, words, retry_after_seconds=wait_seconds)
+
+
+async def _answered(request: Request, running: Running, caller: Account, asked: PlainAsked) -> PlainAnswer:
     began = running.clock.monotonic()
     options = _options(asked)
     envelope = Envelope(

@@ -43,6 +43,7 @@ ROUTES = (
 _TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 OVERLOADED_SECONDS = (1.0, 5.0)
 _TOO_MANY = "too many calls are in flight; try again"
+_KEY_FULL = "this key has as many calls in flight as one of several keys may; try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +177,22 @@ class Edge:
         # Others may have come since this one was let in.
         if self._engine.calls_open + self._arriving >= self._limits.calls_most:
             raise self._turned_away(kinds.OVERLOADED, _TOO_MANY)
-        _check_content(headers)
-        body = await self._body(receive, turn)
-        if body is None:
-            return
-        self._bodies_bytes += len(body)
+        places, size = self._engine.key_places, 0
+        if not places.enter(account.key_id):
+            raise self._turned_away(kinds.OVERLOADED, _KEY_FULL)
         try:
+            _check_content(headers)
+            body = await self._body(receive, turn)
+            if body is None:
+                return
+            size = len(body)
+            self._bodies_bytes += size
             forwarded = _forwarded(FORWARDED[dialect.DIALECT], scope["headers"])
             call = dialect.parse(body, self._envelope(operation, account, headers, started, forwarded))
             await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
         finally:
-            self._bodies_bytes -= len(body)
+            self._bodies_bytes -= size
+            places.leave(account.key_id)
 
     def _envelope(
         self,

@@ -14,6 +14,7 @@ from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
+from oneflow_ai.flow.key_places import KeyPlaces
 from oneflow_ai.policy import price
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
@@ -47,6 +48,8 @@ class Engine:
         self._ways = ways
         self._recorder = recorder
         self.calls_open = 0
+        # Whoever brings calls takes places here: a call holds one from before its body is read.
+        self.key_places = KeyPlaces()
         self._stopped = False
 
     def stop(self) -> None:
