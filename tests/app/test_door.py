@@ -24,7 +24,8 @@ CREDENTIALS = [
     ({"x-api-key": "of_unknown"}, 401, "invalid_api_key"),
     ({"xi-api-key": "of_unknown"}, 401, "invalid_api_key"),
     ({"authorization": f"Bearer {KEY}", "x-api-key": OTHER_KEY}, 400, "ambiguous_credentials"),
-    ({"cookie": f"key={KEY}"}, 401, "missing_api_key"),
+    ({"cookie": f"key={KEY}"}, 401, "invalid_api_key"),
+    ({"cookie": "proof_of_age=1; theme=dark"}, 401, "missing_api_key"),
     ({"authorization": "Bearer " + "x" * 8_000}, 401, "invalid_api_key"),
     ({"authorization": "Bearer " + "x" * 16_000}, 431, "headers_too_large"),
 ]
@@ -68,6 +69,20 @@ async def test_a_request_without_a_good_key_is_refused(
             assert (answer.status, error["code"]) == (status, code)
             assert ("www-authenticate" in answer.headers) is (status == 401)
             assert KEY not in str(error)
+        assert gateway.simulator.record.counts.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [(f"?key={KEY}", "invalid_api_key"), ("?key=", "missing_api_key"), ("?beta=true", "missing_api_key")],
+)
+async def test_no_key_is_taken_from_an_address(tmp_path: Path, query: str, code: str) -> None:
+    async with running(tmp_path) as gateway:
+        for method, path in (("POST", CHAT), ("GET", "/v1/models")):
+            async with gateway.session.request(method, gateway.url + path + query, data=BODY, headers=JSON) as answer:
+                text = await answer.text()
+                assert (answer.status, orjson.loads(text)["error"]["code"]) == (401, code)
+                assert KEY not in text
         assert gateway.simulator.record.counts.requests == 0
 
 

@@ -173,7 +173,7 @@ class Edge:
         headers = dict(scope["headers"]) if turn is None else turn.headers
         if scope["method"] != "POST":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
-        account = self._door.account(headers, self._desk.snapshot)
+        account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
         # Others may have come since this one was let in.
         if self._engine.calls_open + self._arriving >= self._limits.calls_most:
             raise self._turned_away(kinds.OVERLOADED, _TOO_MANY)
@@ -293,7 +293,7 @@ class Edge:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
         _check_read(scope)
-        account = self._door.account(dict(scope["headers"]), self._desk.snapshot)
+        account = self._door.account(dict(scope["headers"]), self._desk.snapshot, scope["query_string"])
         models = self._models(account)
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None

@@ -14,11 +14,13 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.core.target import Snapshot
+from oneflow_ai.stores.key_format import PREFIX
 
 KEY_BYTES_MOST = 8 << 10
 # Host headers found to be ours, as they were written.
 HOSTS_REMEMBERED = 64
 ANONYMOUS = Account("anonymous", "anonymous")
+_KEY_VALUE = b"=" + PREFIX.encode()
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host")
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -36,14 +38,19 @@ class Door:
         self._hosts = None if hosts is None else frozenset(name.lower().encode() for name in hosts)
         self._known: set[bytes] = set()
 
-    def account(self, headers: Mapping[bytes, bytes], snapshot: Snapshot) -> Account:
-        """The account whose key the request carries; raises `Failure` (401, or 400 for two keys that differ)."""
+    def account(self, headers: Mapping[bytes, bytes], snapshot: Snapshot, query: bytes = b"") -> Account:
+        """The account whose key the request carries; raises `Failure` (401, or 400 for two keys that differ).
+
+        A key in the `query` or in a cookie is not taken: addresses end up in logs, and browsers send cookies unasked.
+        """
         self.check_host(headers)
         if not self._keys_needed:
             self._check_local(headers)
             return ANONYMOUS
         key = _key(headers)
         if key is None:
+            if _KEY_VALUE in query or _KEY_VALUE in headers.get(b"cookie", b""):
+                raise Failure(INVALID_API_KEY, "send the API key as Authorization: Bearer KEY, nowhere else")
             raise Failure(MISSING_API_KEY, "no API key: send Authorization: Bearer KEY")
         account = snapshot.keys.get(self._digest(key)) if len(key) <= KEY_BYTES_MOST else None
         if account is None:
