@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,8 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 
 import pytest
 
@@ -22,7 +25,7 @@ from oneflow_ai.cli.welcome import curl_line, python_line, reachable, welcome
 from oneflow_ai.core.target import Secret
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
-from oneflow_ai.simulator import ThreadedSimulator
+from oneflow_ai.simulator import Pace, SimulatorOptions, ThreadedSimulator, run_in_thread
 from oneflow_ai.stores.key_format import looks_valid
 from tests.cli.place import SECONDS_MOST, Place, ended, first_line, lines, serving
 from tests.needs import require
@@ -201,6 +204,27 @@ def test_ctrl_c_ends_it_cleanly(place: Place) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=SECONDS_MOST)
         assert (process.returncode, errors) == (0, "")
+
+
+def test_calls_get_the_whole_of_a_drain_time_below_a_second(place: Place) -> None:
+    slow = SimulatorOptions(pace=Pace(first_token_seconds=0.4, tokens_per_second=0.0, whole_seconds_most=0.4))
+    with run_in_thread(slow) as provider, ThreadPoolExecutor(1) as pool:
+        place.simulated(provider.base_url, '[server]\nauth = "none"\ndrain_seconds = 0.8\n')
+        with serving(place) as announced:
+            call = pool.submit(asked, int(announced["url"].rpartition(":")[2]))
+            ends_seconds = time.monotonic() + SECONDS_MOST
+            while not provider.do(lambda simulator: simulator.record.counts.in_flight):
+                assert time.monotonic() < ends_seconds
+                time.sleep(0.005)
+        assert call.result(SECONDS_MOST) == 200
+
+
+def asked(port: int) -> int:
+    """The status of one call's answer."""
+    body = json.dumps({"model": "text", "messages": [{"role": "user", "content": "hi"}]})
+    with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS_MOST)) as connection:
+        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+        return connection.getresponse().status
 
 
 def test_a_terminal_is_shown_the_first_key_and_ends_the_server_when_it_is_closed(place: Place) -> None:
