@@ -202,14 +202,8 @@ class ReplyClients:
         """The scope of one request, as the server makes it, its body there already."""
         head = RequestHead(b"POST", b"/v1/chat/completions", b"", self._headers, dict(self._headers))
         turn = Turn(self._line, head)
-        scope = turn.scope = {
-            "type": "http",
-            "method": "POST",
-            "raw_path": head.path,
-            "query_string": b"",
-            "headers": self._headers,
-        }
-        scope["oneflow.turn"] = turn
+        scope = turn.scope = {"type": "http", "method": "POST", "raw_path": head.path, "query_string": b""}
+        scope.update({"headers": self._headers, "oneflow.turn": turn})
         turn.take(self._body)
         turn.take_end()
         return scope
