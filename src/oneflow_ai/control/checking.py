@@ -22,8 +22,8 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.ports import HttpAnswer, HttpRequest
 from oneflow_ai.core.target import Snapshot, Target
-from oneflow_ai.flow.engine import WAIT_SPREAD
 from oneflow_ai.insight.standing import any_targets
+from oneflow_ai.policy.waits import apart
 from oneflow_ai.telemetry.fields import clean_text
 
 CHECK_SECONDS_MOST = 10.0
@@ -61,9 +61,7 @@ class ProviderChecks:
         wait = self._checked_seconds.get(name, -CHECK_EVERY_SECONDS) + CHECK_EVERY_SECONDS - now
         if wait > 0:
             words = "a provider is checked once a minute at most"
-            raise Failure(
-                RATE_LIMIT_EXCEEDED, words, retry_after_seconds=wait * (1.0 + WAIT_SPREAD * running.chance.random())
-            )
+            raise Failure(RATE_LIMIT_EXCEEDED, words, retry_after_seconds=apart(wait, running.chance.random()))
         self._checked_seconds[name] = now
         return await asyncio.gather(*(_check(target, running) for target in targets))
 

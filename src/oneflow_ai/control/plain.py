@@ -23,8 +23,7 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.dialects import plain
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.flow.bulkhead import RETRY_SECONDS
-from oneflow_ai.flow.engine import OVERLOADED_SPREAD_SECONDS
+from oneflow_ai.policy.waits import turned_away
 
 # What the plain form says in its own way, or not at all.
 _NO_OPTIONS = ("model", "messages", "stream", "stream_options", "n")
@@ -98,19 +97,15 @@ async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked)
     if asked.task is not Task.TEXT:
         raise Failure(INVALID_VALUE, "task: this version serves text", param="task")
     if running.engine.calls_open >= running.loaded.settings.server.calls_most:
-        raise _full(running, "too many calls are in flight; try again")
+        raise turned_away(OVERLOADED, "too many calls are in flight; try again", running.chance.random())
     places = running.engine.key_places
     if not places.enter(caller.key_id):
-        raise _full(running, "this key has as many calls in flight as one of several keys may; try again")
+        words = "this key has as many calls in flight as one of several keys may; try again"
+        raise turned_away(OVERLOADED, words, running.chance.random())
     try:
         return await _answered(request, running, caller, asked)
     finally:
         places.leave(caller.key_id)
-
-
-def _full(running: Running, words: str) -> Failure:
-    wait_seconds = RETRY_SECONDS + OVERLOADED_SPREAD_SECONDS * running.chance.random()
-    return Failure(OVERLOADED, words, retry_after_seconds=wait_seconds)
 
 
 async def _answered(request: Request, running: Running, caller: Account, asked: PlainAsked) -> PlainAnswer:

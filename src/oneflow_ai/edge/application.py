@@ -24,6 +24,7 @@ from oneflow_ai.edge.reply import AsgiReply, Reply
 from oneflow_ai.edge.turn import Turn
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.policy.overload import Overload
+from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
 TAG_CHARACTERS_MOST = 64
@@ -41,7 +42,6 @@ ROUTES = (
     ("GET", "/health/ready"),
 )
 _TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-OVERLOADED_SECONDS = (1.0, 5.0)
 _TOO_MANY = "too many calls are in flight; try again"
 _KEY_FULL = "this key has as many calls in flight as one of several keys may; try again"
 
@@ -227,8 +227,7 @@ class Edge:
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
     def _turned_away(self, kind: kinds.Kind, words: str) -> Failure:
-        least, most = OVERLOADED_SECONDS
-        return Failure(kind, words, retry_after_seconds=least + (most - least) * self._chance.random())
+        return turned_away(kind, words, self._chance.random())
 
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")

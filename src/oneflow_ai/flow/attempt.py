@@ -10,7 +10,7 @@ from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Quota, Upstream
 from oneflow_ai.core.target import Target
-from oneflow_ai.flow.bulkhead import Bulkheads
+from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 
 ANSWER_BYTES_MOST = 64 << 20
 ERROR_BYTES_MOST = 64 << 10
@@ -217,7 +217,7 @@ class Ways:
     __slots__ = ("bulkheads", "clock", "quota", "upstream")
 
     def __init__(self, clock: Clock, quota: Quota, upstream: Upstream) -> None:
-        self.bulkheads = Bulkheads()
+        self.bulkheads = Places(PROVIDER_SHARE)
         self.clock = clock
         self.quota = quota
         self.upstream = upstream

@@ -14,16 +14,12 @@ from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
-from oneflow_ai.flow.key_places import KeyPlaces
-from oneflow_ai.policy import price
+from oneflow_ai.flow.places import KEY_SHARE, Places
+from oneflow_ai.policy import price, waits
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
 
 BYTES_PER_TOKEN = 4
-# How far apart the clients are sent that wait for the same thing.
-WAIT_SPREAD = 0.1
-OVERLOADED_SPREAD_SECONDS = 4.0
-DRAINING_SECONDS = 1.0
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
 PICTURE_TOKENS = 1_000
 
@@ -49,7 +45,7 @@ class Engine:
         self._recorder = recorder
         self.calls_open = 0
         # Whoever brings calls takes places here: a call holds one from before its body is read.
-        self.key_places = KeyPlaces()
+        self.key_places = Places(KEY_SHARE)
         self._stopped = False
 
     def stop(self) -> None:
@@ -69,7 +65,7 @@ class Engine:
                 exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
                 raise
             words = "the gateway stopped before the answer was complete"
-            await self._tell(client, exchange, Failure(DRAINING, words, retry_after_seconds=DRAINING_SECONDS))
+            await self._tell(client, exchange, waits.turned_away(DRAINING, words, self._router.chance.random()))
         finally:
             self.calls_open -= 1
             if exchange.outcome == "open":
@@ -78,11 +74,8 @@ class Engine:
             self._recorder.record(exchange)
 
     async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
-        if failure.retry_after_seconds is not None and failure.kind.cause in ("policy", "gateway"):
-            # Never sooner than it helps, and not all at the same moment.
-            crowd = failure.kind in (OVERLOADED, DRAINING)
-            most = OVERLOADED_SPREAD_SECONDS if crowd else failure.retry_after_seconds * WAIT_SPREAD
-            failure.retry_after_seconds += most * self._router.chance.random()
+        if failure.retry_after_seconds is not None and failure.kind.cause == "policy":
+            failure.retry_after_seconds = waits.apart(failure.retry_after_seconds, self._router.chance.random())
         exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
         exchange.ended_seconds = self._ways.clock.monotonic()
         await client.fail(failure, exchange)
@@ -135,9 +128,12 @@ class Engine:
         )
         outcome, message, failure = INTERNAL_ERROR.code, "", None
         asked_seconds = attempt.started_seconds
-        provider = step.target.provider
+        provider, bulkheads = step.target.provider, self._ways.bulkheads
+        held = bulkheads.enter(provider)
         try:
-            self._ways.bulkheads.enter(provider)
+            if not held:
+                words = f"{provider} holds {bulkheads.most} calls already, all that one provider may; ask again later"
+                raise waits.turned_away(OVERLOADED, words, self._router.chance.random())
             await attempt.run()
             outcome = "ok"
         except Failure as found:
@@ -148,7 +144,8 @@ class Engine:
             outcome = (DRAINING if self._stopped else CLIENT_CLOSED).code
             raise
         finally:
-            self._ways.bulkheads.leave(provider)
+            if held:
+                bulkheads.leave(provider)
             now = clock.monotonic()
             run.sent |= attempt.sent
             run.exchange.queued_seconds += attempt.started_seconds - asked_seconds
