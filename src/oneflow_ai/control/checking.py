@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
 import orjson
 from fastapi import Depends, Request
@@ -20,7 +19,7 @@ from oneflow_ai.core.failure import (
     UPSTREAM_TOO_LARGE,
     Failure,
 )
-from oneflow_ai.core.ports import HttpAnswer, HttpRequest
+from oneflow_ai.core.ports import HttpAnswer
 from oneflow_ai.core.target import Snapshot, Target
 from oneflow_ai.insight.standing import any_targets
 from oneflow_ai.policy.waits import apart
@@ -29,7 +28,6 @@ from oneflow_ai.telemetry.fields import clean_text
 CHECK_SECONDS_MOST = 10.0
 CHECK_EVERY_SECONDS = 60.0
 LIST_BYTES_MOST = 8 << 20
-_LIST = "/models"
 # Where a list of models stands in its answer: Gemini and Bedrock have names of their own for it.
 _LISTS = ("data", "models", "modelSummaries")
 
@@ -96,10 +94,8 @@ async def _check(target: Target, running: Running) -> Checked:
     models: int | None = None
     failure: Failure | None = None
     try:
-        asked = _request(target)
-        if asked.sign is not None:
-            asked = replace(asked, headers=asked.sign(clock.utc()), sign=None)
-        answer = await running.upstream.send(asked, began + CHECK_SECONDS_MOST)
+        request = target.adapter.models_request(target).signed(clock.utc())
+        answer = await running.upstream.send(request, began + CHECK_SECONDS_MOST)
         status = answer.status
         try:
             models = _counted(target, answer, await _read(answer, began + CHECK_SECONDS_MOST))
@@ -116,21 +112,6 @@ async def _check(target: Target, running: Running) -> Checked:
         models=models,
         seconds=round(clock.monotonic() - began, 3),
     )
-
-
-@runtime_checkable
-class ListsModels(Protocol):
-    """An adapter whose list of models is not where most have it."""
-
-    def models_request(self, target: Target) -> HttpRequest:
-        """The request for that list."""
-
-
-def _request(target: Target) -> HttpRequest:
-    if isinstance(target.adapter, ListsModels):
-        return target.adapter.models_request(target)
-    headers = tuple((name, value) for name, value in target.headers if name.lower() != "content-type")
-    return HttpRequest("GET", target.base_url + _LIST, headers, b"", target.timeouts, target.way)
 
 
 async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:

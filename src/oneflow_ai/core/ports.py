@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,6 +53,10 @@ class HttpRequest:
     way: str
     dropped: tuple[str, ...] = ()
     sign: Callable[[datetime], tuple[tuple[str, str], ...]] | None = field(default=None, repr=False)
+
+    def signed(self, at: datetime) -> HttpRequest:
+        """The request as it is sent at that moment (UTC)."""
+        return self if self.sign is None else replace(self, headers=self.sign(at), sign=None)
 
 
 @value
@@ -132,6 +136,9 @@ class Adapter(Protocol):
 
     def hints(self, headers: Mapping[str, str]) -> RateHints | None:
         """What the answer's headers tell of the provider's limits."""
+
+    def models_request(self, target: Target) -> HttpRequest:
+        """The request for the list of the models that the credential may use; it costs nothing."""
 
 
 @value

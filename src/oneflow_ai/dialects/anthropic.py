@@ -32,7 +32,7 @@ __all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "encoder", "failure_body", "mode
 DIALECT = "anthropic"
 ID_HEADER = b"request-id"
 # What of a client's headers is meant for the provider.
-FORWARDED = (b"anthropic-version", b"anthropic-beta")
+FORWARDED: tuple[bytes, ...] = (b"anthropic-version", b"anthropic-beta")
 TOOLS_MOST = 4_096
 STOPS_MOST = 8_191
 THINKING_TOKENS_LEAST = 1_024

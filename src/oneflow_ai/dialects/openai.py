@@ -30,6 +30,7 @@ from oneflow_ai.dialects.pictures import pictures_in
 
 DIALECT = "openai"
 ID_HEADER = b"x-request-id"
+FORWARDED: tuple[bytes, ...] = ()
 TOOLS_MOST = 4_096
 
 # The field of a request whose answer is no text: it is never streamed.

@@ -18,11 +18,12 @@ class Dialect(Protocol):
     """One wire of our clients: a module of pure functions.
 
     `DIALECT` is its name, `ID_HEADER` the header in which its clients look for the request's id, beside `x-request-id`.
-    `FORWARDED`, where it has one, names the headers of a request that are meant for the provider.
+    `FORWARDED` names the headers of a request, lower case, that its clients mean for the provider.
     """
 
     DIALECT: str
     ID_HEADER: bytes
+    FORWARDED: tuple[bytes, ...]
 
     def parse(self, body: bytes, envelope: Envelope) -> Call:
         """The call that a request body asks for; raises `Failure` for bad input."""
@@ -53,8 +54,4 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v1/messages": (anthropic, Operation.CHAT),
         b"/v1/messages/count_tokens": (anthropic, Operation.COUNT_TOKENS),
     }
-)
-# The headers that a dialect's clients mean for the provider, lower case.
-FORWARDED: Mapping[str, tuple[bytes, ...]] = MappingProxyType(
-    {dialect.DIALECT: getattr(dialect, "FORWARDED", ()) for dialect in _ALL}
 )

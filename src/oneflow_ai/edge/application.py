@@ -16,7 +16,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import anthropic, openai
 from oneflow_ai.dialects.envelope import TAGS_MOST, Envelope
-from oneflow_ai.dialects.table import FORWARDED, PATHS, Dialect, Lister
+from oneflow_ai.dialects.table import PATHS, Dialect, Lister
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
 from oneflow_ai.edge.door import Door
@@ -187,7 +187,7 @@ class Edge:
                 return
             size = len(body)
             self._bodies_bytes += size
-            forwarded = _forwarded(FORWARDED[dialect.DIALECT], scope["headers"])
+            forwarded = _forwarded(dialect.FORWARDED, scope["headers"]) if dialect.FORWARDED else ()
             call = dialect.parse(body, self._envelope(operation, account, headers, started, forwarded))
             await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
         finally:
@@ -292,16 +292,17 @@ class Edge:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
         _check_read(scope)
-        account = self._door.account(dict(scope["headers"]), self._desk.snapshot, scope["query_string"])
+        headers = dict(scope["headers"])
+        account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
         models = self._models(account)
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
         if one is not None and one not in models:
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
-        dialect = _lists(dict(scope["headers"]))
-        request_id = (client_id(dict(scope["headers"])) or self._id(self._clock.utc()).encode()).decode()
-        headers: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
-        await reply.respond(200, headers, dialect.models_body(models, self._created, one))
+        dialect = _lists(headers)
+        request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
+        told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
+        await reply.respond(200, told, dialect.models_body(models, self._created, one))
 
     def _models(self, account: Account) -> dict[str, str]:
         snapshot = self._desk.snapshot
@@ -345,8 +346,6 @@ def _lists(headers: Mapping[bytes, bytes]) -> Lister:
 
 def _forwarded(names: tuple[bytes, ...], headers: Headers) -> tuple[tuple[str, str], ...]:
     """What a client says to the provider behind us; a header that it repeats is one list, as HTTP has it."""
-    if not names:
-        return ()
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in names:

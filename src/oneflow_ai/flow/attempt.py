@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
@@ -80,7 +78,7 @@ class Attempt:
                 until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
             if request.sign is not None:
                 # Only now, for the turn may have been long in coming.
-                request = replace(request, headers=request.sign(self._clock.utc()), sign=None)
+                request = request.signed(self._clock.utc())
             answer = await self._upstream.send(request, until, self)
             try:
                 await self._read(answer, until)

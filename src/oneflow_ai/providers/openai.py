@@ -95,6 +95,11 @@ class OpenAIAdapter:
         """The `x-ratelimit-*` headers."""
         return openai_hints(headers)
 
+    def models_request(self, target: Target) -> HttpRequest:
+        """The request for the list of models."""
+        headers = tuple((name, value) for name, value in target.headers if name.lower() != "content-type")
+        return HttpRequest("GET", target.base_url + "/models", headers, b"", target.timeouts, target.way)
+
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if call.operation not in PATHS:
             words = f"{call.operation.value} is not answered on the target's wire ({DIALECT})"
