@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.call import Operation
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_TOO_LARGE
-from oneflow_ai.providers.anthropic_stream import StreamDecoder, WholeDecoder
+from oneflow_ai.providers.anthropic_stream import StreamDecoder, decoder_of
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 from tests.wire.decoding import pieces
 
@@ -209,7 +209,7 @@ def test_a_type_that_is_no_name_is_one_that_nobody_knows(odd: Any, raw: bool) ->
 
 @given(ODD, st.sampled_from(list(Operation)), st.booleans())
 def test_odd_whole_answers_never_make_a_decoder_fail(found: Any, operation: Operation, raw: bool) -> None:
-    decoder = WholeDecoder(operation, raw=raw)
+    decoder = decoder_of(operation, stream=False, raw=raw)
     assert decoder.feed(json.dumps(found).encode()) == []
     assert isinstance(decoder.close()[-1], End)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.events import Delta, End
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED
 from oneflow_ai.providers.openai_delta import Deltas
-from oneflow_ai.providers.openai_stream import StreamDecoder, WholeDecoder
+from oneflow_ai.providers.openai_stream import text_decoder
 
 DEEP: list[Any] = []
 for _ in range(300):
@@ -129,7 +129,7 @@ def test_what_ended_the_text_is_told_where_the_server_tells_it() -> None:
 
 
 def _end(content: bytes, *, stream: bool, raw: bool) -> End:
-    decoder = StreamDecoder(raw=raw, include_usage=False) if stream else WholeDecoder(raw=raw)
+    decoder = text_decoder(stream=stream, raw=raw, include_usage=False)
     events = [*decoder.feed(content), *decoder.close()]
     end = events[-1]
     assert isinstance(end, End)

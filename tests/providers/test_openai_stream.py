@@ -14,7 +14,7 @@ from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_RATE_LIMITED
 from oneflow_ai.core.ports import RateHints
 from oneflow_ai.dialects.openai import stream_end
 from oneflow_ai.dialects.plain import text_call
-from oneflow_ai.providers.openai_stream import StreamDecoder, WholeDecoder
+from oneflow_ai.providers.openai_stream import StreamDecoder, text_decoder
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 from tests.wire.requests import call_of, envelope, target_of
 
@@ -158,7 +158,7 @@ def test_what_is_nested_too_deep_to_encode_is_no_fault_of_ours(raw: bool, includ
 
 
 def test_a_whole_answer_gives_nothing_before_its_end() -> None:
-    decoder = WholeDecoder(raw=True)
+    decoder = text_decoder(stream=False, raw=True, include_usage=False)
     body = b'{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}'
     assert decoder.feed(body[:20]) == decoder.feed(body[20:]) == []
     assert decoder.close() == [Raw(body, 1), End("stop")]
@@ -212,7 +212,7 @@ def test_any_json_ends_a_stream_once(chunks: list[Any], raw: bool, include_usage
 
 @given(_JSON, st.booleans())
 def test_any_json_ends_a_whole_answer_once(found: Any, raw: bool) -> None:
-    decoder = WholeDecoder(raw=raw)
+    decoder = text_decoder(stream=False, raw=raw, include_usage=False)
     decoder.feed(json.dumps(found).encode())
     events = decoder.close()
     assert [event for event in events if isinstance(event, End)] == events[-1:]
@@ -220,7 +220,7 @@ def test_any_json_ends_a_whole_answer_once(found: Any, raw: bool) -> None:
 
 @given(st.binary(max_size=200), st.booleans(), st.booleans())
 def test_any_bytes_end_once(body: bytes, raw: bool, stream: bool) -> None:
-    decoder = StreamDecoder(raw=raw, include_usage=False) if stream else WholeDecoder(raw=raw)
+    decoder = text_decoder(stream=stream, raw=raw, include_usage=False)
     events = [*decoder.feed(b"data: " + body + b"\n\n" if stream else body), *decoder.close()]
     assert [event for event in events if isinstance(event, End)] == events[-1:]
     for event in events:

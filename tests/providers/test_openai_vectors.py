@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oneflow_ai.core.events import End, Event, Raw, Usage, Vector
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE
-from oneflow_ai.providers.openai_vectors import EmbeddingDecoder, ModerationDecoder
+from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
 from tests.needs import require
 
 GOOD = {
@@ -23,7 +23,7 @@ GOOD = {
 
 
 def decode(body: bytes, *, raw: bool = False, cut: int = 0) -> list[Event]:
-    decoder = EmbeddingDecoder(raw=raw)
+    decoder = embedding_decoder(raw=raw)
     return [*decoder.feed(body[:cut]), *decoder.feed(body[cut:]), *decoder.close()]
 
 
@@ -121,14 +121,14 @@ def test_recorded_embeddings(name: str) -> None:
 def test_recorded_moderations(name: str) -> None:
     recorded = json.loads((require("shared") / "recordings" / "openai" / f"{name}.json").read_text("utf-8"))
     body = recorded["response"]["body"].encode()
-    decoder, told = ModerationDecoder(), json.loads(body)
+    decoder, told = moderation_decoder(), json.loads(body)
     assert decoder.feed(body) == []
     assert decoder.close() == [Raw(body, 1), Usage(), End(model=told["model"], answer_id=told["id"])]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"results":{}}', b'{"error":{"message":"no"}}'])
 def test_what_is_no_moderation_is_a_failure(body: bytes) -> None:
-    decoder = ModerationDecoder()
+    decoder = moderation_decoder()
     decoder.feed(body)
     (end,) = decoder.close()
     assert isinstance(end, End) and end.failure is not None

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.target import Target
@@ -15,7 +16,7 @@ from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
 from oneflow_ai.providers.anthropic_models import Traits, traits_of
 from oneflow_ai.providers.anthropic_prompt import ABILITIES, WIRE, Asked, body_of
-from oneflow_ai.providers.anthropic_stream import StreamDecoder, WholeDecoder, decoder_of
+from oneflow_ai.providers.anthropic_stream import decoder_of
 
 __all__ = ["ABILITIES", "CURRENT_VERSION", "OLDER_VERSION", "WIRE", "AnthropicAdapter", "version_of"]
 
@@ -100,7 +101,7 @@ class AnthropicAdapter:
         headers = _headers(headers, (), {}, current=True)
         return HttpRequest("GET", _url(target, MODELS_PATH), headers, b"", target.timeouts, target.way)
 
-    def decoder(self, call: Call, target: Target) -> StreamDecoder | WholeDecoder:
+    def decoder(self, call: Call, target: Target) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
         del target
         return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import Delta
+from oneflow_ai.providers.base import encoded, listed, word
 
 WIRE = "anthropic"
 # What of a citation is told: its name in the middle form, and this wire's names of it.
@@ -47,14 +46,14 @@ class Blocks:
         match block.get("type"):
             case "text":
                 self._from = self._length
-                for citation in _list(block.get("citations")):
+                for citation in listed(block.get("citations")):
                     self._cite(citation)
                 return self._piece("text", block.get("text"))
             case "thinking":
-                thought = Delta("reasoning", _word(block.get("thinking")))
+                thought = Delta("reasoning", word(block.get("thinking")))
                 return [thought, *self._piece("signature", block.get("signature"))]
             case "redacted_thinking":
-                data = _word(block.get("data"))
+                data = word(block.get("data"))
                 return [Delta("sealed", data, wire=WIRE)] if data else []
             case "tool_use":
                 return self._tool(index, block)
@@ -64,7 +63,7 @@ class Blocks:
     def delta(self, index: Any, delta: dict[str, Any]) -> list[Delta]:
         """Give what a piece of a block brings."""
         index = index if type(index) is int else 0
-        kind = _word(delta.get("type"))
+        kind = word(delta.get("type"))
         if kind == "citations_delta":
             self._cite(delta.get("citation"))
             return []
@@ -72,7 +71,7 @@ class Blocks:
             return []
         name, field = _DELTAS[kind]
         if name == "tool_arguments":
-            place, text = self._tools.get(index), _word(delta.get(field))
+            place, text = self._tools.get(index), word(delta.get(field))
             return [Delta(name, text, tool_index=place)] if place is not None and text else []
         return self._piece(name, delta.get(field))
 
@@ -80,21 +79,21 @@ class Blocks:
         """Give what a block's end brings: what its text is said to rest on, and where that text is in the answer."""
         found = [{**citation, "start": self._from, "end": self._length} for citation in self._citations]
         self._citations = []
-        return [Delta("citation", _encoded(citation)) for citation in found]
+        return [Delta("citation", encoded(citation)) for citation in found]
 
     def _tool(self, index: int, block: dict[str, Any]) -> list[Delta]:
-        name = _word(block.get("name"))
+        name = word(block.get("name"))
         if not name:
             return []
         place = self._tools[index] = len(self._tools)
-        found = [Delta("tool_call", name, 0, place, _word(block.get("id")))]
+        found = [Delta("tool_call", name, 0, place, word(block.get("id")))]
         given = block.get("input")
         if given and isinstance(given, dict):
-            found.append(Delta("tool_arguments", _encoded(given), 0, place))
+            found.append(Delta("tool_arguments", encoded(given), 0, place))
         return found
 
     def _piece(self, kind: str, value: Any) -> list[Delta]:
-        text = _word(value)
+        text = word(value)
         if not text:
             return []
         if kind == "text":
@@ -110,19 +109,3 @@ class Blocks:
             if value is not None:
                 found[name] = value
         self._citations.append(found)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _encoded(value: dict[str, Any]) -> str:
-    """Its JSON; nothing of what is nested deeper than the encoder goes."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        return ""

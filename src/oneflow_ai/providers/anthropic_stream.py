@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,16 +15,16 @@ from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import (
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_STREAM_INTERRUPTED,
-    UPSTREAM_TOO_LARGE,
     Failure,
 )
 from oneflow_ai.providers.anthropic_delta import Blocks
 from oneflow_ai.providers.anthropic_failure import stream_failure
 from oneflow_ai.providers.anthropic_usage import COUNT_MOST, merged, read_usage
+from oneflow_ai.providers.base import mapping, word
+from oneflow_ai.providers.base_decoder import EventStreamDecoder, WholeDecoder
 from oneflow_ai.providers.openai_failure import error_in, error_of
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
+from oneflow_ai.providers.sse import mended
 
-_PREFACE_BYTES_MOST = 1 << 16
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Why an answer ended, in the words of the middle form; a word that is newer than this table is an end like any other.
 _REASONS = {
@@ -37,56 +38,29 @@ _REASONS = {
 }
 
 
-class StreamDecoder:
+class StreamDecoder(EventStreamDecoder["_Batch"]):
     """Decodes one stream of named events; unknown ones are passed on, and mean nothing in the middle form.
 
     With `raw` it gives the events' bytes (each as its name and its data, whatever the line ends were), but for
     `message_delta` and `message_stop`: these the client's encoder writes when the call is accounted for.
     """
 
-    __slots__ = (
-        "_blocks", "_ended", "_events", "_held", "_message", "_preface", "_quiet", "_raw", "_reason", "_seen", "_usage",
-    )  # fmt: skip
+    __slots__ = ("_blocks", "_held", "_message", "_quiet", "_raw", "_reason", "_usage")
 
     def __init__(self, *, raw: bool) -> None:
+        super().__init__()
         self._raw = raw
         self._blocks = Blocks()
-        self._events = EventSplitter()
         self._message: dict[str, Any] = {}
         self._held: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
         self._reason: str | None = None
-        self._ended = self._quiet = self._seen = False
-        self._preface = bytearray()
+        self._quiet = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Give the events complete with this chunk; a failure inside the stream ends it."""
-        if self._ended:
-            return []
-        out = _Batch()
-        for data in self._events.feed(chunk):
-            ended = self._take(data, out)
-            if ended is not None:
-                return [*out.events(), *self._end(ended)]
-        if self._events.overflow:
-            words = f"the provider sent an event of more than {EVENT_BYTES_MOST} bytes"
-            return [*out.events(), *self._end(Failure(UPSTREAM_TOO_LARGE, words))]
-        if not self._seen and len(self._preface) < _PREFACE_BYTES_MOST:
-            self._preface += chunk[:_PREFACE_BYTES_MOST]
-        return out.events()
-
-    def close(self) -> list[Event]:
-        """End the sequence: well where its stop reason has come, else with the failure that the cut is."""
-        if self._ended:
-            return []
-        out = _Batch()
-        # Some servers end without the last blank line: an event that is whole JSON counts, a cut one does not.
-        rest = (self._events.close() or b"").strip()
-        ended = self._take(rest, out) if is_json(rest) else None
-        return [*out.events(), *self._end(self._cut() if ended is None else ended)]
+    def _batch(self) -> _Batch:
+        return _Batch()
 
     def _take(self, data: bytes, out: _Batch) -> Failure | bool | None:
-        """Take one event; gives the failure, or True, that ends the answer."""
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -96,7 +70,7 @@ class StreamDecoder:
             if data.strip() in (b"", b"[DONE]"):
                 return None
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
-        kind = _word(event.get("type"))
+        kind = word(event.get("type"))
         if kind == "error" or (event.get("error") and kind not in _KINDS):
             return stream_failure(error_in(event) or {})
         self._seen |= kind in _KINDS
@@ -119,21 +93,21 @@ class StreamDecoder:
         if kind == "content_block_delta":
             return True
         if kind == "content_block_start":
-            block = _object(event.get("content_block"))
-            kind = _word(block.get("type"))
+            block = mapping(event.get("content_block"))
+            kind = word(block.get("type"))
             self._quiet = kind not in _HEARD
             return self._quiet or kind == "tool_use" or bool(block.get("text"))
         if kind == "message_start":
-            self._message = _object(event.get("message")) or self._message
+            self._message = mapping(event.get("message")) or self._message
             self._usage = merged(self._usage, self._message.get("usage"))
         return kind == "ping" and self._quiet
 
     def _read(self, kind: Any, event: dict[str, Any]) -> list[Delta]:
         match kind:
             case "content_block_delta":
-                return self._blocks.delta(event.get("index"), _object(event.get("delta")))
+                return self._blocks.delta(event.get("index"), mapping(event.get("delta")))
             case "content_block_start":
-                return self._blocks.start(event.get("index"), _object(event.get("content_block")))
+                return self._blocks.start(event.get("index"), mapping(event.get("content_block")))
             case "content_block_stop":
                 return self._blocks.stop()
             case "ping" if self._quiet:
@@ -147,7 +121,7 @@ class StreamDecoder:
             orjson.dumps(event)
         except orjson.JSONEncodeError:
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is nested too deep")
-        delta = {**self._held.get("delta", {}), **_object(event.get("delta"))}
+        delta = {**self._held.get("delta", {}), **mapping(event.get("delta"))}
         reason = delta.get("stop_reason")
         self._reason = reason if type(reason) is str and reason else self._reason
         self._usage = merged(self._usage, event.get("usage"))
@@ -169,9 +143,7 @@ class StreamDecoder:
             return stream_failure(error)
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer is not an event stream")
 
-    def _end(self, ended: Failure | bool) -> list[Event]:
-        self._ended = True
-        failure = ended if isinstance(ended, Failure) else None
+    def _end(self, failure: Failure | None) -> list[Event]:
         usage = read_usage(self._usage)
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
@@ -181,46 +153,30 @@ class StreamDecoder:
         return [end] if usage is None else [usage, end]
 
 
-class WholeDecoder:
-    """Decodes one whole answer: a message, or a count of tokens; nothing is given before its end."""
-
-    __slots__ = ("_chunks", "_operation", "_raw")
-
-    def __init__(self, operation: Operation, *, raw: bool) -> None:
-        self._operation = operation
-        self._raw = raw
-        self._chunks: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Keep the bytes until the end."""
-        self._chunks.append(chunk)
-        return []
-
-    def close(self) -> list[Event]:
-        """The whole answer as events, or the failure that its bytes stand for."""
-        body = b"".join(self._chunks)
-        try:
-            found = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            body, found = mended(body)
-        counts = self._operation is Operation.COUNT_TOKENS
-        failure = _whole_failure(found, "input_tokens" if counts else "content", _is_count if counts else _is_list)
-        if failure is not None:
-            return [End(failure=failure)]
-        events: list[Event] = [Raw(body, 1)] if self._raw else []
-        if counts:
-            return [*events, Usage(input_tokens=found["input_tokens"]), End()]
-        if not self._raw:
-            events += _deltas(found["content"])
-        usage = read_usage(found.get("usage"))
-        if usage is not None:
-            events.append(usage)
-        return [*events, _end_of(found, found, raw=self._raw)]
-
-
 def decoder_of(operation: Operation, *, stream: bool, raw: bool) -> StreamDecoder | WholeDecoder:
-    """The decoder for one answer."""
-    return StreamDecoder(raw=raw) if stream else WholeDecoder(operation, raw=raw)
+    """The decoder for one answer: a message, streamed or whole, or a count of tokens."""
+    if stream:
+        return StreamDecoder(raw=raw)
+    return WholeDecoder(partial(_counted if operation is Operation.COUNT_TOKENS else _whole, raw))
+
+
+def _whole(raw: bool, body: bytes, found: Any) -> list[Event]:
+    failure = _whole_failure(found, "content", _is_list)
+    if failure is not None:
+        return [End(failure=failure)]
+    events: list[Event] = [Raw(body, 1)] if raw else [*_deltas(found["content"])]
+    usage = read_usage(found.get("usage"))
+    if usage is not None:
+        events.append(usage)
+    return [*events, _end_of(found, found, raw=raw)]
+
+
+def _counted(raw: bool, body: bytes, found: Any) -> list[Event]:
+    failure = _whole_failure(found, "input_tokens", _is_count)
+    if failure is not None:
+        return [End(failure=failure)]
+    events: list[Event] = [Raw(body, 1)] if raw else []
+    return [*events, Usage(input_tokens=found["input_tokens"]), End()]
 
 
 class _Batch:
@@ -258,10 +214,6 @@ _KINDS = frozenset(
 )  # fmt: skip
 
 
-def _object(value: Any) -> dict[str, Any]:
-    return value if type(value) is dict else {}
-
-
 def _deltas(content: list[Any]) -> list[Delta]:
     blocks = Blocks()
     found: list[Delta] = []
@@ -278,13 +230,8 @@ def _end_of(message: dict[str, Any], stopped: dict[str, Any], *, raw: bool) -> E
     reason = reason if type(reason) is str and reason else None
     if not raw:
         reason = _REASONS.get(reason or "", "stop")
-    model, answer_id = message.get("model"), message.get("id")
-    return End(
-        reason,
-        model=model if type(model) is str else None,
-        stop_sequence=sequence if type(sequence) is str else "",
-        answer_id=answer_id if type(answer_id) is str else "",
-    )
+    model, answer_id = word(message.get("model")) or None, word(message.get("id"))
+    return End(reason, model=model, stop_sequence=word(sequence), answer_id=answer_id)
 
 
 def _is_count(value: Any) -> bool:
@@ -305,7 +252,3 @@ def _whole_failure(found: Any, name: str, fits: Callable[[Any], bool]) -> Failur
         words = stream_failure(error).message
         return Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent an error as success: {words}")
     return Failure(UPSTREAM_BAD_RESPONSE, f"the provider's answer has no {name}")
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import (
     Audio,
@@ -27,6 +25,7 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
+from oneflow_ai.providers.base import arguments_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family
 
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
@@ -104,7 +103,7 @@ class _Writer:
                 return {"audio": {"format": part.format, "source": {"bytes": part.data}}}
             case ToolCall():
                 self.called[part.name] = None
-                called = {"toolUseId": _tool_id(part.id), "name": part.name, "input": _object(part.arguments)}
+                called = {"toolUseId": _tool_id(part.id), "name": part.name, "input": arguments_of(part.arguments)}
                 return {"toolUse": called}
             case ToolResult():
                 return {"toolResult": self._result(part)}
@@ -167,15 +166,6 @@ def _tool_id(given: str) -> str:
     if _TOOL_ID.fullmatch(given):
         return given
     return "tool_" + hashlib.sha256(given.encode()).hexdigest()[:32]
-
-
-def _object(arguments: str) -> dict[str, Any]:
-    """Arguments as the object that models want; what is none, as a model may have written it, is kept as text."""
-    try:
-        found = orjson.loads(arguments) if arguments else {}
-    except orjson.JSONDecodeError:
-        found = None
-    return found if isinstance(found, dict) else {"arguments": arguments}
 
 
 def _tools(prompt: Prompt, row: Family, called: Mapping[str, None]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import orjson
 
 from oneflow_ai.core.events import Delta, End, Event, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
+from oneflow_ai.providers.base import encoded, listed, mapping, word
+from oneflow_ai.providers.base_decoder import WholeDecoder, bad
 from oneflow_ai.providers.bedrock_failure import event_failure, words_of
 from oneflow_ai.providers.bedrock_frames import Message, MessageSplitter
 from oneflow_ai.providers.bedrock_model import WIRE
@@ -89,7 +91,7 @@ class StreamDecoder:
             case "contentBlockDelta":
                 out += self._delta(found)
             case "messageStop":
-                self._reason = _word(found.get("stopReason"))
+                self._reason = word(found.get("stopReason"))
                 self._stop_sequence = _stop_sequence(found)
             case "metadata":
                 self._usage = read_usage(found.get("usage"), found.get("serviceTier"), whole_input=self._whole_input)
@@ -97,24 +99,24 @@ class StreamDecoder:
         return False
 
     def _start(self, found: dict[str, Any]) -> list[Delta]:
-        called = _object(_object(found.get("start")).get("toolUse"))
-        name = _word(called.get("name"))
+        called = mapping(mapping(found.get("start")).get("toolUse"))
+        name = word(called.get("name"))
         if not name:
             return []
         place = self._places[_place(found)] = len(self._places)
-        return [Delta("tool_call", name, tool_index=place, tool_id=_word(called.get("toolUseId")))]
+        return [Delta("tool_call", name, tool_index=place, tool_id=word(called.get("toolUseId")))]
 
     def _delta(self, found: dict[str, Any]) -> list[Delta]:
-        delta = _object(found.get("delta"))
+        delta = mapping(found.get("delta"))
         text, called, thought = delta.get("text"), delta.get("toolUse"), delta.get("reasoningContent")
         deltas: list[Delta] = []
         if isinstance(text, str) and text:
             deltas.append(Delta("text", text))
         place = self._places.get(_place(found))
-        arguments = _word(_object(called).get("input"))
+        arguments = word(mapping(called).get("input"))
         if arguments and place is not None:
             deltas.append(Delta("tool_arguments", arguments, tool_index=place))
-        deltas += _thought(_object(thought))
+        deltas += _thought(mapping(thought))
         citation = _citation(delta.get("citation"))
         return [*deltas, Delta("citation", citation)] if citation else deltas
 
@@ -135,47 +137,32 @@ class StreamDecoder:
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer is not an event stream")
 
 
-class WholeDecoder:
-    """Decodes one whole answer; `read` makes events of its JSON object. Nothing is given before its end."""
+def _whole(read: Callable[[dict[str, Any]], list[Event]]) -> WholeDecoder:
+    """The decoder of one whole answer, an object that `read` makes events of."""
 
-    __slots__ = ("_chunks", "_read")
+    def checked(body: bytes, found: Any) -> list[Event]:
+        del body
+        return read(found) if isinstance(found, dict) else bad("the provider's answer is not a JSON object")
 
-    def __init__(self, read: Callable[[dict[str, Any]], list[Event]]) -> None:
-        self._read = read
-        self._chunks: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Keep the bytes until the end."""
-        self._chunks.append(chunk)
-        return []
-
-    def close(self) -> list[Event]:
-        """The whole answer as events, or the failure that its bytes stand for."""
-        try:
-            found = orjson.loads(b"".join(self._chunks))
-        except orjson.JSONDecodeError:
-            found = None
-        return self._read(found) if isinstance(found, dict) else _bad("the provider's answer is not a JSON object")
+    return WholeDecoder(checked)
 
 
 def text_decoder() -> WholeDecoder:
     """The decoder of one whole answer of text."""
-    return WholeDecoder(_text)
+    return _whole(_text)
 
 
 def count_decoder() -> WholeDecoder:
     """The decoder of a count of tokens."""
-    return WholeDecoder(_count)
+    return _whole(_count)
 
 
 def _text(found: dict[str, Any]) -> list[Event]:
-    blocks = _object(_object(found.get("output")).get("message")).get("content")
-    reason = _word(found.get("stopReason"))
+    blocks = mapping(mapping(found.get("output")).get("message")).get("content")
+    reason = word(found.get("stopReason"))
     if not isinstance(blocks, list) or not reason:
         words = words_of(found)
-        return _bad(
-            f"the provider sent an error as success: {words}" if words else "the provider's answer is not whole"
-        )
+        return bad(f"the provider sent an error as success: {words}" if words else "the provider's answer is not whole")
     usage = read_usage(found.get("usage"), found.get("serviceTier"))
     failure = _problem(reason)
     if usage is not None and failure is not None:
@@ -192,24 +179,24 @@ def _text(found: dict[str, Any]) -> list[Event]:
 
 def _block(block: dict[str, Any], calls: int) -> list[Delta]:
     """What one whole block brings; a call of a tool comes after so many others."""
-    text, called, cited = _word(block.get("text")), block.get("toolUse"), _object(block.get("citationsContent"))
+    text, called, cited = word(block.get("text")), block.get("toolUse"), mapping(block.get("citationsContent"))
     deltas = [Delta("text", text)] if text else []
-    if isinstance(called, dict) and _word(called.get("name")):
-        deltas.append(Delta("tool_call", called["name"], tool_index=calls, tool_id=_word(called.get("toolUseId"))))
-        deltas.append(Delta("tool_arguments", _encoded(called.get("input")), tool_index=calls))
-    thought = _object(block.get("reasoningContent"))
-    deltas += _thought({**_object(thought.get("reasoningText")), "redactedContent": thought.get("redactedContent")})
-    for piece in _list(cited.get("content")):
-        if said := _word(_object(piece).get("text")):
+    if isinstance(called, dict) and word(called.get("name")):
+        deltas.append(Delta("tool_call", called["name"], tool_index=calls, tool_id=word(called.get("toolUseId"))))
+        deltas.append(Delta("tool_arguments", encoded(mapping(called.get("input")), "{}"), tool_index=calls))
+    thought = mapping(block.get("reasoningContent"))
+    deltas += _thought({**mapping(thought.get("reasoningText")), "redactedContent": thought.get("redactedContent")})
+    for piece in listed(cited.get("content")):
+        if said := word(mapping(piece).get("text")):
             deltas.append(Delta("text", said))
-    citations = (_citation(each) for each in _list(cited.get("citations")))
+    citations = (_citation(each) for each in listed(cited.get("citations")))
     return [*deltas, *(Delta("citation", citation) for citation in citations if citation)]
 
 
 def _thought(found: dict[str, Any]) -> list[Delta]:
     """Reasoning, and what seals it or stands for it."""
-    text, signature = _word(found.get("text")), _word(found.get("signature"))
-    sealed = _word(found.get("redactedContent"))
+    text, signature = word(found.get("text")), word(found.get("signature"))
+    sealed = word(found.get("redactedContent"))
     deltas = [Delta("reasoning", text)] if text else []
     if signature:
         deltas.append(Delta("signature", signature, wire=WIRE))
@@ -220,21 +207,21 @@ def _citation(found: Any) -> str:
     """A citation as JSON in the middle form; places in the source are none in the answer, so they are left out."""
     if not isinstance(found, dict):
         return ""
-    web = _object(_object(found.get("location")).get("web"))
-    texts = (_word(_object(each).get("text")) for each in _list(found.get("sourceContent")))
-    told = {"url": _word(web.get("url")) or _address(found), "title": _word(found.get("title")), "text": "".join(texts)}
+    web = mapping(mapping(found.get("location")).get("web"))
+    texts = (word(mapping(each).get("text")) for each in listed(found.get("sourceContent")))
+    told = {"url": word(web.get("url")) or _address(found), "title": word(found.get("title")), "text": "".join(texts)}
     told = {name: text for name, text in told.items() if text}
     return orjson.dumps(told).decode() if told else ""
 
 
 def _address(found: dict[str, Any]) -> str:
-    source = _word(found.get("source"))
+    source = word(found.get("source"))
     return source if source.startswith(("http://", "https://")) else ""
 
 
 def _count(found: dict[str, Any]) -> list[Event]:
     tokens = read_count(found.get("inputTokens"))
-    return _bad("the provider's answer has no count of tokens") if tokens is None else [Usage(tokens), End()]
+    return bad("the provider's answer has no count of tokens") if tokens is None else [Usage(tokens), End()]
 
 
 def _problem(reason: str) -> Failure | None:
@@ -246,33 +233,9 @@ def _reason(reason: str) -> str | None:
 
 
 def _stop_sequence(found: dict[str, Any]) -> str:
-    return _word(_object(found.get("additionalModelResponseFields")).get("stop_sequence"))
-
-
-def _bad(words: str) -> list[Event]:
-    return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, words))]
+    return word(mapping(found.get("additionalModelResponseFields")).get("stop_sequence"))
 
 
 def _place(found: dict[str, Any]) -> int:
     place = found.get("contentBlockIndex")
     return place if type(place) is int else -1
-
-
-def _encoded(arguments: Any) -> str:
-    """Arguments as JSON; an empty object for what is none, or is nested deeper than the encoder goes."""
-    try:
-        return orjson.dumps(arguments).decode() if isinstance(arguments, dict) else "{}"
-    except orjson.JSONEncodeError:
-        return "{}"
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""

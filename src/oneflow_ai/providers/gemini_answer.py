@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import Delta, End, Event
 from oneflow_ai.core.failure import PROVIDER_AUTH_FAILED, UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
+from oneflow_ai.providers.base import encoded, mapping, word
 from oneflow_ai.providers.gemini_extras import citations_in, logprobs_in
 from oneflow_ai.providers.gemini_seal import WIRE
 from oneflow_ai.providers.gemini_usage import read_usage
@@ -44,7 +43,7 @@ class _Choice:
 class Answer:
     """Gathers what the end needs, and gives what each response brings. Ids of calls are made of the answer's own."""
 
-    __slots__ = ("_answer_id", "_blocked", "_choices", "_id", "_made", "_model", "_usage", "seen")
+    __slots__ = ("_answer_id", "_blocked", "_choices", "_id", "_made", "_model", "_usage")
 
     def __init__(self, call_id: str) -> None:
         self._id = call_id.removeprefix("req_")
@@ -54,15 +53,13 @@ class Answer:
         self._model: str | None = None
         self._answer_id = ""
         self._blocked = False
-        self.seen = False
 
     def take(self, found: dict[str, Any]) -> list[Delta]:
         """Give what one response brings."""
-        self.seen = True
         if isinstance(found.get("usageMetadata"), dict):
             self._usage = found["usageMetadata"]
-        self._model = _word(found.get("modelVersion")) or self._model
-        self._answer_id = _word(found.get("responseId")) or self._answer_id
+        self._model = word(found.get("modelVersion")) or self._model
+        self._answer_id = word(found.get("responseId")) or self._answer_id
         feedback = found.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason"):
             self._blocked = True
@@ -122,17 +119,17 @@ class Answer:
             if citation not in choice.cited:
                 choice.cited.add(citation)
                 deltas.append(Delta("citation", citation, index))
-        reason = _word(candidate.get("finishReason"))
+        reason = word(candidate.get("finishReason"))
         if reason and reason != "FINISH_REASON_UNSPECIFIED":
             choice.reason = reason
         return deltas
 
     def _part(self, part: dict[str, Any], index: int, choice: _Choice) -> list[Delta]:
-        signature, called = _word(part.get("thoughtSignature")), part.get("functionCall")
+        signature, called = word(part.get("thoughtSignature")), part.get("functionCall")
         if isinstance(called, dict):
             return self._call(called, signature, index, choice)
         deltas: list[Delta] = []
-        text = _word(part.get("text"))
+        text = word(part.get("text"))
         if text and part.get("thought") is True:
             deltas.append(Delta("reasoning", text, index))
         elif text:
@@ -143,28 +140,14 @@ class Answer:
         return deltas
 
     def _call(self, called: dict[str, Any], signature: str, index: int, choice: _Choice) -> list[Delta]:
-        name, arguments = _word(called.get("name")), _encoded(called.get("args"))
+        name, arguments = word(called.get("name")), encoded(mapping(called.get("args")), "{}")
         if not name:
             return []
         place = choice.calls
         choice.calls += 1
         self._made += 1
-        tool_id = _word(called.get("id")) or f"call_{self._id}_{self._made}"
+        tool_id = word(called.get("id")) or f"call_{self._id}_{self._made}"
         deltas = [Delta("tool_call", name, index, place, tool_id), Delta("tool_arguments", arguments, index, place)]
         if signature:
             deltas.append(Delta("tool_signature", signature, index, place, wire=WIRE))
         return deltas
-
-
-def _encoded(arguments: Any) -> str:
-    """Arguments as JSON; an empty object for what is none, or is nested deeper than the encoder goes."""
-    if not isinstance(arguments, dict):
-        return "{}"
-    try:
-        return orjson.dumps(arguments).decode()
-    except orjson.JSONEncodeError:
-        return "{}"
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from oneflow_ai.core.failure import INVALID_MESSAGES, Failure
 from oneflow_ai.core.prompt import (
     Audio,
@@ -21,6 +19,7 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
+from oneflow_ai.providers.base import arguments_of
 from oneflow_ai.providers.gemini_config import generation
 from oneflow_ai.providers.gemini_seal import WIRE, stand_in_for_missing
 
@@ -115,7 +114,9 @@ class _Writer:
 
     def _call(self, call: ToolCall) -> dict[str, Any]:
         self._names[call.id] = call.name
-        part: dict[str, Any] = {"functionCall": {"id": call.id, "name": call.name, "args": _object(call.arguments)}}
+        part: dict[str, Any] = {
+            "functionCall": {"id": call.id, "name": call.name, "args": arguments_of(call.arguments)}
+        }
         if call.signature:
             part["thoughtSignature"] = call.signature
         return part
@@ -144,15 +145,6 @@ def _file(url: str, data: str, media_type: str) -> dict[str, Any]:
         return {"inlineData": {"mimeType": media_type, "data": data}}
     media_type = media_type or _MEDIA_TYPES.get(urlsplit(url).path.rpartition(".")[2].lower(), "")
     return {"fileData": {**({"mimeType": media_type} if media_type else {}), "fileUri": url}}
-
-
-def _object(arguments: str) -> dict[str, Any]:
-    """Arguments as the object that the wire wants; what is none, as a model may have written it, is kept as text."""
-    try:
-        found = orjson.loads(arguments) if arguments else {}
-    except orjson.JSONDecodeError:
-        found = None
-    return found if isinstance(found, dict) else {"arguments": arguments}
 
 
 def _tools(prompt: Prompt) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import body_of
 from oneflow_ai.providers.openai_stream import text_decoder
-from oneflow_ai.providers.openai_vectors import EmbeddingDecoder, ModerationDecoder
+from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
 
 DIALECT = "openai"
 PATHS: Mapping[Operation, str] = {
@@ -82,9 +82,9 @@ class OpenAIAdapter:
         """Raw bytes for a client of the same wire, the middle form for any other."""
         raw = call.dialect == DIALECT
         if call.operation is Operation.EMBEDDING:
-            return EmbeddingDecoder(raw=raw)
+            return embedding_decoder(raw=raw)
         if call.operation is Operation.MODERATION:
-            return ModerationDecoder()
+            return moderation_decoder()
         return text_decoder(stream=call.stream, raw=raw, include_usage=call.include_usage)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:

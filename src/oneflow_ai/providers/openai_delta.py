@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import Delta, End
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure
+from oneflow_ai.providers.base import encoded, word
 
 # What of a delta is text: the field's name and the middle form's kind of it.
 _TEXT_FIELDS = (
@@ -125,11 +124,11 @@ class Deltas:
         function = call.get("function") or call.get("custom")
         if not isinstance(function, dict):
             function = {}
-        name, tool_id = _word(function.get("name")), _word(call.get("id"))
+        name, tool_id = word(function.get("name")), word(call.get("id"))
         place, begins = self._choices.setdefault(index, _Tools()).place(order, name, tool_id)
         arguments = function.get("arguments", function.get("input"))
         if isinstance(arguments, dict):
-            arguments = _encoded(arguments)
+            arguments = encoded(arguments)
         found = []
         if begins:
             found.append(Delta("tool_call", name, index, place, tool_id))
@@ -194,7 +193,7 @@ def _thoughts(delta: dict[str, Any], index: int) -> list[Delta]:
         kind = detail.get("type")
         if kind == "reasoning.encrypted":
             if detail.get("data"):
-                found.append(Delta("sealed", _encoded(detail), index, wire=WIRE))
+                found.append(Delta("sealed", encoded(detail), index, wire=WIRE))
             continue
         field = _READABLE.get(kind) if isinstance(kind, str) else None
         text = detail.get(field) if field is not None else None
@@ -202,7 +201,7 @@ def _thoughts(delta: dict[str, Any], index: int) -> list[Delta]:
             found.append(Delta("reasoning", text, index))
         if detail.get("signature"):
             rest = {name: value for name, value in detail.items() if name != field}
-            found.append(Delta("signature", _encoded(rest), index, wire=WIRE))
+            found.append(Delta("signature", encoded(rest), index, wire=WIRE))
     return found
 
 
@@ -212,7 +211,7 @@ def _citations(annotations: Any, index: int) -> list[Delta]:
         cited = annotation.get("url_citation") if isinstance(annotation, dict) else None
         if isinstance(cited, dict):
             told = {name: cited[given] for name, given in _CITED if cited.get(given) is not None}
-            text = _encoded(told) if told else ""
+            text = encoded(told) if told else ""
             if text:
                 found.append(Delta("citation", text, index))
     return found
@@ -220,7 +219,7 @@ def _citations(annotations: Any, index: int) -> list[Delta]:
 
 def _logprobs(logprobs: Any, index: int) -> list[Delta]:
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    text = _encoded(content) if isinstance(content, list) and content else ""
+    text = encoded(content) if isinstance(content, list) and content else ""
     return [Delta("logprobs", text, index)] if text else []
 
 
@@ -237,15 +236,3 @@ def _texts(value: Any, kind: str) -> list[tuple[str, str]]:
             elif isinstance(part.get("text"), str) and part["text"]:
                 found.append((kind, part["text"]))
     return found
-
-
-def _encoded(value: dict[str, Any] | list[Any]) -> str:
-    """Its JSON; nothing of what is nested deeper than the encoder goes."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        return ""
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""

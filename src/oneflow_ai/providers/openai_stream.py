@@ -7,25 +7,25 @@ from typing import Any
 
 import orjson
 
-from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
+from oneflow_ai.core.events import Delta, End, Event, Raw
 from oneflow_ai.core.failure import (
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_STREAM_INTERRUPTED,
-    UPSTREAM_TOO_LARGE,
     Failure,
 )
+from oneflow_ai.providers.base import word
+from oneflow_ai.providers.base_decoder import EventStreamDecoder, WholeDecoder
 from oneflow_ai.providers.openai_delta import Deltas, delta_of, has_content
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
+from oneflow_ai.providers.sse import is_json, mended
 
 _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint", "provider")
 _SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
-_PREFACE_BYTES_MOST = 1 << 16
 
 
-class StreamDecoder:
+class StreamDecoder(EventStreamDecoder["_Batch"]):
     """Decodes one event stream of chat or completion chunks.
 
     With `raw` it gives the events' bytes (as `data:` lines, whatever the line ends were), but for the usage chunk and
@@ -34,62 +34,29 @@ class StreamDecoder:
     """
 
     __slots__ = (
-        "_deltas", "_ended", "_events", "_finished", "_first", "_highest", "_include_usage", "_last", "_preface",
-        "_reason", "_seen", "_usage",
+        "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_reason", "_usage",
     )  # fmt: skip
 
     def __init__(self, *, raw: bool, include_usage: bool) -> None:
+        super().__init__()
         self._deltas = None if raw else Deltas()
         self._include_usage = include_usage
-        self._events = EventSplitter()
         self._usage: dict[str, Any] | None = None
         self._first: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
         self._reason: str | None = None
-        self._ended = False
-        self._seen = False
-        self._preface = bytearray()
         self._highest = 0
         self._finished: set[int] = set()
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Give the events complete with this chunk; a failure inside the stream ends it."""
-        if self._ended:
-            return []
-        out = _Batch(self._deltas)
-        for data in self._events.feed(chunk):
-            if data[:1] != b"{":
-                data = data.strip()
-                if data == _DONE:
-                    return [*out.events(), *self._end(self._done())]
-                if not data:
-                    continue
-            failure = self._take(data, out)
-            if failure is not None:
-                return [*out.events(), *self._end(failure)]
-        if self._events.overflow:
-            words = f"the provider sent an event of more than {EVENT_BYTES_MOST} bytes"
-            return [*out.events(), *self._end(Failure(UPSTREAM_TOO_LARGE, words))]
-        if not self._seen and len(self._preface) < _PREFACE_BYTES_MOST:
-            self._preface += chunk[:_PREFACE_BYTES_MOST]
-        return out.events()
+    def _batch(self) -> _Batch:
+        return _Batch(self._deltas)
 
-    def close(self) -> list[Event]:
-        """End the sequence: well when each choice has its finish reason, else with the failure that the cut is."""
-        if self._ended:
-            return []
-        out = _Batch(self._deltas)
-        failure = None
-        # Some servers end without the last blank line: an event that is whole JSON counts, a cut one does not.
-        rest = (self._events.close() or b"").strip()
-        done = rest == _DONE
-        if not done and is_json(rest):
-            failure = self._take(rest, out)
-        if failure is None:
-            failure = self._done() if done else self._cut()
-        return [*out.events(), *self._end(failure)]
+    def _is_whole(self, data: bytes) -> bool:
+        return data == _DONE or is_json(data)
 
-    def _take(self, data: bytes, out: _Batch) -> Failure | None:
+    def _take(self, data: bytes, out: _Batch) -> Failure | bool | None:
+        if data[:1] != b"{":
+            return self._take_odd(data.strip(), out)
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -112,6 +79,17 @@ class StreamDecoder:
             return self._take_usage(chunk, data, out)
         out.add(data)
         return None
+
+    def _take_odd(self, data: bytes, out: _Batch) -> Failure | bool | None:
+        """Take what does not begin as an object does: the mark of the end, nothing, or what can be made one."""
+        if data == _DONE:
+            return self._done()
+        if not data:
+            return None
+        sound, _ = mended(data)
+        if sound[:1] == b"{":
+            return self._take(sound, out)
+        return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
 
     def _take_usage(self, chunk: dict[str, Any], data: bytes, out: _Batch) -> Failure | None:
         """Remember the latest usage, and show the client of its chunk what it may see."""
@@ -146,14 +124,14 @@ class StreamDecoder:
             self._finished.add(index)
         out.choice(choice)
 
-    def _done(self) -> Failure | None:
+    def _done(self) -> Failure | bool:
         if self._seen:
-            return None
+            return True
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider ended the stream without an answer")
 
-    def _cut(self) -> Failure | None:
+    def _cut(self) -> Failure | bool:
         if len(self._finished) > self._highest:
-            return None
+            return True
         if self._seen:
             return Failure(UPSTREAM_STREAM_INTERRUPTED, "the provider ended the stream before the answer was finished")
         error = error_of(bytes(self._preface))
@@ -162,14 +140,13 @@ class StreamDecoder:
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer is not an event stream")
 
     def _end(self, failure: Failure | None) -> list[Event]:
-        self._ended = True
         chunk = self._closing()
         usage = read_usage(self._usage, chunk.get("service_tier"))
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
-        model, answer_id = _word(chunk.get("model")), _word(chunk.get("id")) or ""
-        end = End(self._reason, failure, model, chunk, answer_id=answer_id)
-        return [*_known(usage), end if self._deltas is None else self._deltas.ended(end)]
+        end = End(self._reason, failure, word(chunk.get("model")) or None, chunk, answer_id=word(chunk.get("id")))
+        last = end if self._deltas is None else self._deltas.ended(end)
+        return [last] if usage is None else [usage, last]
 
     def _closing(self) -> dict[str, Any]:
         """The fields of the closing chunk: all of the provider's own one, else those that every chunk repeats."""
@@ -182,42 +159,40 @@ class StreamDecoder:
         return chunk
 
 
-class WholeDecoder:
-    """Decodes one whole chat or completion answer; nothing is given before its end."""
-
-    __slots__ = ("_chunks", "_raw")
-
-    def __init__(self, *, raw: bool) -> None:
-        self._raw = raw
-        self._chunks: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Keep the bytes until the end."""
-        self._chunks.append(chunk)
-        return []
-
-    def close(self) -> list[Event]:
-        """The whole answer as events, or the failure that its bytes stand for."""
-        body, found = read_whole(self._chunks)
-        failure = whole_failure(found, "choices")
-        if failure is not None:
-            return [End(failure=failure)]
-        choices = [choice for choice in found["choices"] if type(choice) is dict]
-        reasons = [choice["finish_reason"] for choice in choices if type(choice.get("finish_reason")) is str]
-        usage = read_usage(found.get("usage"), found.get("service_tier"))
-        end = End(
-            reasons[-1] if reasons else None, model=_word(found.get("model")), answer_id=_word(found.get("id")) or ""
-        )
-        if self._raw:
-            return [Raw(body, 1), *_known(usage), end]
-        deltas = Deltas()
-        events: list[Event] = [delta for choice in choices for delta in deltas.of(choice, whole=True)]
-        return [*events, *_known(usage), deltas.ended(end)]
-
-
 def text_decoder(*, stream: bool, raw: bool, include_usage: bool) -> StreamDecoder | WholeDecoder:
-    """The decoder for one answer of text."""
-    return StreamDecoder(raw=raw, include_usage=include_usage) if stream else WholeDecoder(raw=raw)
+    """The decoder for one answer of text, streamed or whole."""
+    if stream:
+        return StreamDecoder(raw=raw, include_usage=include_usage)
+    return WholeDecoder(_passed_on if raw else _translated)
+
+
+def _passed_on(body: bytes, found: Any) -> list[Event]:
+    failure = whole_failure(found, "choices")
+    return [End(failure=failure)] if failure is not None else [Raw(body, 1), *_ending(found)]
+
+
+def _translated(body: bytes, found: Any) -> list[Event]:
+    del body
+    failure = whole_failure(found, "choices")
+    if failure is not None:
+        return [End(failure=failure)]
+    deltas = Deltas()
+    events: list[Event] = [delta for choice in _choices(found) for delta in deltas.of(choice, whole=True)]
+    *usage, end = _ending(found)
+    assert isinstance(end, End)
+    return [*events, *usage, deltas.ended(end)]
+
+
+def _ending(found: dict[str, Any]) -> list[Event]:
+    """The usage, where it is told, and the end."""
+    reasons = [choice["finish_reason"] for choice in _choices(found) if type(choice.get("finish_reason")) is str]
+    end = End(reasons[-1] if reasons else None, model=word(found.get("model")) or None, answer_id=word(found.get("id")))
+    usage = read_usage(found.get("usage"), found.get("service_tier"))
+    return [end] if usage is None else [usage, end]
+
+
+def _choices(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [choice for choice in found["choices"] if type(choice) is dict]
 
 
 class _Batch:
@@ -255,15 +230,6 @@ class _Batch:
         return [*self._found]
 
 
-def read_whole(chunks: list[bytes]) -> tuple[bytes, Any]:
-    """The bytes of a whole answer, mended where they are no sound JSON, and what they hold; None for no JSON at all."""
-    body = b"".join(chunks)
-    try:
-        return body, orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return mended(body)
-
-
 def whole_failure(found: Any, field: str) -> Failure | None:
     """What is wrong with a whole answer: it has no list in this field, or is an error in the guise of a success."""
     if type(found) is not dict:
@@ -275,14 +241,6 @@ def whole_failure(found: Any, field: str) -> Failure | None:
     if type(found.get(field)) is not list:
         return Failure(UPSTREAM_BAD_RESPONSE, f"the provider's answer has no {field}")
     return None
-
-
-def _word(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _known(usage: Usage | None) -> list[Usage]:
-    return [] if usage is None else [usage]
 
 
 def _repeated(chunk: dict[str, Any]) -> dict[str, Any]:

@@ -7,76 +7,55 @@ from binascii import Error, a2b_base64
 from typing import Any
 
 from oneflow_ai.core.events import End, Event, Raw, Usage, Vector
-from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure
-from oneflow_ai.providers.openai_stream import read_whole, whole_failure
+from oneflow_ai.providers.base import word
+from oneflow_ai.providers.base_decoder import WholeDecoder, bad
+from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import read_usage
 
 _NUMBER_BYTES = 4
 
 
-class EmbeddingDecoder:
-    """Decodes one answer of embeddings, as numbers or base64; nothing is given before its end."""
-
-    __slots__ = ("_chunks", "_raw")
-
-    def __init__(self, *, raw: bool) -> None:
-        self._raw = raw
-        self._chunks: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Keep the bytes until the end."""
-        self._chunks.append(chunk)
-        return []
-
-    def close(self) -> list[Event]:
-        """The whole answer as events, or the failure that its bytes stand for."""
-        body, found = read_whole(self._chunks)
-        failure = whole_failure(found, "data")
-        if failure is not None:
-            return [End(failure=failure)]
-        events: list[Event] = []
-        if self._raw:
-            events.append(Raw(body, 1))
-        else:
-            for place, item in enumerate(found["data"]):
-                vector = _vector(item, place)
-                if vector is None:
-                    words = "the provider sent an embedding that is no list of numbers"
-                    return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, words))]
-                events.append(vector)
-        usage = found.get("usage")
-        # Servers of this wire leave out what there never is, or write nought.
-        counted = read_usage({"completion_tokens": 0, **usage}) if isinstance(usage, dict) else None
-        if counted is not None:
-            events.append(counted)
-        model = found.get("model")
-        return [*events, End(model=model if isinstance(model, str) else None)]
+def embedding_decoder(*, raw: bool) -> WholeDecoder:
+    """The decoder of one answer of embeddings, as numbers or base64."""
+    return WholeDecoder(_passed_on if raw else _vectors)
 
 
-class ModerationDecoder:
-    """Decodes one answer of a moderation, which only clients of the same wire ask for. It costs nothing anywhere."""
+def moderation_decoder() -> WholeDecoder:
+    """The decoder of one answer of a moderation, which only clients of the same wire ask for. It costs nothing."""
+    return WholeDecoder(_moderation)
 
-    __slots__ = ("_chunks",)
 
-    def __init__(self) -> None:
-        self._chunks: list[bytes] = []
+def _passed_on(body: bytes, found: Any) -> list[Event]:
+    failure = whole_failure(found, "data")
+    return [End(failure=failure)] if failure is not None else [Raw(body, 1), *_counted(found), _end_of(found)]
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Keep the bytes until the end."""
-        self._chunks.append(chunk)
-        return []
 
-    def close(self) -> list[Event]:
-        """The whole answer as its bytes, or the failure that they stand for."""
-        body, found = read_whole(self._chunks)
-        failure = whole_failure(found, "results")
-        if failure is not None:
-            return [End(failure=failure)]
-        model, answer_id = found.get("model"), found.get("id")
-        end = End(
-            model=model if isinstance(model, str) else None, answer_id=answer_id if isinstance(answer_id, str) else ""
-        )
-        return [Raw(body, 1), Usage(), end]
+def _vectors(body: bytes, found: Any) -> list[Event]:
+    del body
+    failure = whole_failure(found, "data")
+    if failure is not None:
+        return [End(failure=failure)]
+    vectors = [_vector(item, place) for place, item in enumerate(found["data"])]
+    known = [vector for vector in vectors if vector is not None]
+    if len(known) < len(vectors):
+        return bad("the provider sent an embedding that is no list of numbers")
+    return [*known, *_counted(found), _end_of(found)]
+
+
+def _moderation(body: bytes, found: Any) -> list[Event]:
+    failure = whole_failure(found, "results")
+    return [End(failure=failure)] if failure is not None else [Raw(body, 1), Usage(), _end_of(found)]
+
+
+def _counted(found: dict[str, Any]) -> list[Event]:
+    usage = found.get("usage")
+    # Servers of this wire leave out what there never is, or write nought.
+    counted = read_usage({"completion_tokens": 0, **usage}) if isinstance(usage, dict) else None
+    return [] if counted is None else [counted]
+
+
+def _end_of(found: dict[str, Any]) -> End:
+    return End(model=word(found.get("model")) or None, answer_id=word(found.get("id")))
 
 
 def _vector(item: Any, place: int) -> Vector | None:

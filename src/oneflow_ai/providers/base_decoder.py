@@ -1,0 +1,118 @@
+"""How every wire's answers are gathered: a stream event by event, a whole answer at its end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+import orjson
+
+from oneflow_ai.core.events import End, Event
+from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_TOO_LARGE, Failure
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
+
+_PREFACE_BYTES_MOST = 1 << 16
+
+
+class Batch(Protocol):
+    """What one read of a stream brings."""
+
+    def events(self) -> list[Event]:
+        """Its events, in their order."""
+
+
+B = TypeVar("B", bound=Batch)
+
+
+class EventStreamDecoder(ABC, Generic[B]):
+    """Decodes one stream of server-sent events; a wire says what an event brings, and how the answer ends.
+
+    `_seen` says that something was an event of the wire; until then `_preface` keeps what came, which may be an error
+    in the place of a stream.
+    """
+
+    __slots__ = ("_ended", "_events", "_preface", "_seen")
+
+    def __init__(self) -> None:
+        self._events = EventSplitter()
+        self._preface = bytearray()
+        self._ended = self._seen = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Give the events complete with this chunk; a failure inside the stream ends it."""
+        if self._ended:
+            return []
+        out = self._batch()
+        for data in self._events.feed(chunk):
+            ended = self._take(data, out)
+            if ended is not None:
+                return self._ending(out, ended)
+        if self._events.overflow:
+            words = f"the provider sent an event of more than {EVENT_BYTES_MOST} bytes"
+            return self._ending(out, Failure(UPSTREAM_TOO_LARGE, words))
+        if not self._seen and len(self._preface) < _PREFACE_BYTES_MOST:
+            self._preface += chunk[:_PREFACE_BYTES_MOST]
+        return out.events()
+
+    def close(self) -> list[Event]:
+        """End the sequence: well when the answer is finished, else with the failure that the cut is."""
+        if self._ended:
+            return []
+        out = self._batch()
+        # Some servers end without the last blank line: an event that is whole counts, a cut one does not.
+        rest = (self._events.close() or b"").strip()
+        ended = self._take(rest, out) if self._is_whole(rest) else None
+        return self._ending(out, self._cut() if ended is None else ended)
+
+    def _ending(self, out: B, ended: Failure | bool) -> list[Event]:
+        self._ended = True
+        return [*out.events(), *self._end(ended if isinstance(ended, Failure) else None)]
+
+    def _is_whole(self, data: bytes) -> bool:
+        return is_json(data)
+
+    @abstractmethod
+    def _batch(self) -> B:
+        """Where the events of one read are gathered."""
+
+    @abstractmethod
+    def _take(self, data: bytes, out: B) -> Failure | bool | None:
+        """Take one event; gives the failure, or True, that ends the answer."""
+
+    @abstractmethod
+    def _cut(self) -> Failure | bool:
+        """What it means that nothing more comes: the failure, or True where the answer was finished."""
+
+    @abstractmethod
+    def _end(self, failure: Failure | None) -> list[Event]:
+        """The last events."""
+
+
+class WholeDecoder:
+    """Decodes one whole answer; `read` makes events of its bytes and of their JSON. Nothing is given before its end."""
+
+    __slots__ = ("_chunks", "_read")
+
+    def __init__(self, read: Callable[[bytes, Any], list[Event]]) -> None:
+        self._read = read
+        self._chunks: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Keep the bytes until the end."""
+        self._chunks.append(chunk)
+        return []
+
+    def close(self) -> list[Event]:
+        """The whole answer as events, or the failure that its bytes stand for."""
+        body = b"".join(self._chunks)
+        try:
+            found = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            body, found = mended(body)
+        return self._read(body, found)
+
+
+def bad(words: str) -> list[Event]:
+    """The end of an answer that is none."""
+    return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, words))]
