@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
-from oneflow_ai.providers.openai_failure import error_in, failure_of, scrubbed, stream_failure
+from oneflow_ai.providers.base import scrubbed
+from oneflow_ai.providers.openai_failure import error_in, failure_of, stream_failure
 
 AUTH_WORDS = "the provider refused the gateway's credential"
 QUOTA_WORDS = "the gateway's account at the provider has no quota left"

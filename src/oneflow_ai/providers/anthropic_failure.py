@@ -8,8 +8,16 @@ from typing import Any
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
+from oneflow_ai.providers.base import (
+    MESSAGE_CHARACTERS_MOST,
+    WAITING_STATUSES,
+    failure_from,
+    kind_of_no_error,
+    told_to_retry,
+    word,
+)
 from oneflow_ai.providers.headers import retry_after_seconds
-from oneflow_ai.providers.openai_failure import error_of, scrubbed
+from oneflow_ai.providers.openai_failure import error_of
 
 # https://platform.claude.com/docs/en/api/errors, 2026-11-26.
 _TYPES: Mapping[str, Kind] = {
@@ -60,13 +68,6 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
     ),
     (frozenset({404}), re.compile(r"\bmodel\b", re.IGNORECASE), kinds.UPSTREAM_MODEL_NOT_FOUND),
 )
-# What the clients' own libraries know a kind by, whoever says it.
-_TOLD: Mapping[Kind, str] = {kinds.UPSTREAM_MODEL_NOT_FOUND: kinds.MODEL_NOT_FOUND.code}
-_FIXED: Mapping[Kind, str] = {
-    kinds.PROVIDER_AUTH_FAILED: "the provider refused the gateway's credential",
-    kinds.PROVIDER_QUOTA_EXHAUSTED: "the gateway's account at the provider has no quota left",
-}
-_MESSAGE_CHARACTERS_MOST = 2_000
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -85,54 +86,33 @@ def stream_failure(error: Mapping[str, Any]) -> Failure:
 
 
 def _kind(status: int, error: Mapping[str, Any]) -> Kind:
-    if 300 <= status < 400 and status != 304:
-        return kinds.UPSTREAM_REDIRECT_REFUSED
-    if status < 400:
-        return kinds.UPSTREAM_BAD_RESPONSE
+    none = kind_of_no_error(status)
+    if none is not None:
+        return none
     code = _code(error)
     if code is not None:
         return code
-    message = _message(error)
+    message = word(error.get("message"))[:MESSAGE_CHARACTERS_MOST]
     for statuses, words, kind in _WORDS:
         if status in statuses and words.search(message):
             return kind
     named = _STATUSES.get(status)
     if named is None and status < 500:
-        named = _TYPES.get(_word(error.get("type")))
+        named = _TYPES.get(word(error.get("type")))
     return named or (kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
 
 
 def _named(error: Mapping[str, Any]) -> Kind | None:
-    return _code(error) or _TYPES.get(_word(error.get("type")))
+    return _code(error) or _TYPES.get(word(error.get("type")))
 
 
 def _code(error: Mapping[str, Any]) -> Kind | None:
     details = error.get("details")
-    return _CODES.get(_word(details.get("error_code"))) if isinstance(details, dict) else None
+    return _CODES.get(word(details.get("error_code"))) if isinstance(details, dict) else None
 
 
 def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping[str, str]) -> Failure:
-    told = status if kind is kinds.UPSTREAM_REJECTED and 400 <= status < 500 else None
-    return Failure(
-        kind,
-        _said(kind, status, error),
-        status=told,
-        code=_TOLD.get(kind),
-        # On successes too it is told (recordings, 2026-11-23), where it means nothing.
-        retry_after_seconds=retry_after_seconds(headers) if status in (429, 503, 529) else None,
-        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
-    )
-
-
-def _said(kind: Kind, status: int, error: Mapping[str, Any]) -> str:
-    if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
-        return f"the provider answered with a redirect ({status}), which is never followed"
-    return _FIXED.get(kind) or scrubbed(_message(error)) or f"the provider answered with status {status}"
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    return _word(error.get("message"))[:_MESSAGE_CHARACTERS_MOST].strip()
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    # On successes too a wait is told (recordings, 2026-11-23), where it means nothing.
+    wait_seconds = retry_after_seconds(headers) if status in WAITING_STATUSES else None
+    message, should_retry = word(error.get("message")), told_to_retry(headers)
+    return failure_from(kind, status, message, wait_seconds=wait_seconds, should_retry=should_retry)

@@ -20,10 +20,10 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.providers.anthropic_delta import Blocks
 from oneflow_ai.providers.anthropic_failure import stream_failure
 from oneflow_ai.providers.anthropic_usage import COUNT_MOST, merged, read_usage
-from oneflow_ai.providers.base import mapping, word
-from oneflow_ai.providers.base_decoder import EventStreamDecoder, WholeDecoder
+from oneflow_ai.providers.base import WholeDecoder, mapping, word
 from oneflow_ai.providers.openai_failure import error_in, error_of
 from oneflow_ai.providers.sse import mended
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Why an answer ended, in the words of the middle form; a word that is newer than this table is an end like any other.

@@ -1,10 +1,33 @@
-"""What all wires read of JSON whose shape nobody vouches for: a text, an object, a list, or nothing."""
+"""What all wires have in common: reading JSON that nobody vouches for, gathering a whole answer, telling a failure."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
+
+from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.events import End, Event
+from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure, Kind
+from oneflow_ai.providers.sse import mended
+
+MESSAGE_CHARACTERS_MOST = 2_000
+# A wait means something where another try at the same place may succeed.
+WAITING_STATUSES = frozenset({429, 503, 529})
+# What the clients' own libraries know a kind by, whoever says it.
+_TOLD: Mapping[Kind, str] = {kinds.UPSTREAM_MODEL_NOT_FOUND: kinds.MODEL_NOT_FOUND.code}
+_FIXED: Mapping[Kind, str] = {
+    kinds.PROVIDER_AUTH_FAILED: "the provider refused the gateway's credential",
+    kinds.PROVIDER_QUOTA_EXHAUSTED: "the gateway's account at the provider has no quota left",
+}
+# A run of what keys are written in; possessive, so that each character is looked at once.
+_TOKEN = re.compile(r"[\w*-]{8,}+")
+_KEY_PREFIX = re.compile(r"(?:sk|pk|rk|of|key|gsk|xai|org|proj|hf|r8|nvapi)[-_]", re.IGNORECASE)
+_KEY_CHARACTERS_LEAST = 32
+_PREFIXED_CHARACTERS_LEAST = 16
+_BEARER = re.compile(r"\b(bearer) [^\s\"']{9,}", re.IGNORECASE)
 
 
 def word(value: Any) -> str:
@@ -42,3 +65,93 @@ def arguments_of(text: str) -> dict[str, Any]:
     """A tool's arguments as an object; what is none, as a model may have written it, is kept as text."""
     found = loaded(text.encode()) if text else {}
     return found if isinstance(found, dict) else {"arguments": text}
+
+
+class WholeDecoder:
+    """Decodes one whole answer; `read` makes events of its bytes and of their JSON. Nothing is given before its end."""
+
+    __slots__ = ("_chunks", "_read")
+
+    def __init__(self, read: Callable[[bytes, Any], list[Event]]) -> None:
+        self._read = read
+        self._chunks: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Keep the bytes until the end."""
+        self._chunks.append(chunk)
+        return []
+
+    def close(self) -> list[Event]:
+        """The whole answer as events, or the failure that its bytes stand for."""
+        body = b"".join(self._chunks)
+        try:
+            found = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            body, found = mended(body)
+        return self._read(body, found)
+
+
+def bad(words: str) -> list[Event]:
+    """The end of an answer that is none."""
+    return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, words))]
+
+
+def failure_from(
+    kind: Kind,
+    status: int,
+    message: str,
+    *,
+    code: str | None = None,
+    param: str | None = None,
+    wait_seconds: float | None = None,
+    should_retry: bool | None = None,
+) -> Failure:
+    """The failure of this kind, told in the provider's own `message` where that is of use to the client.
+
+    Its `status` and `code` are passed on where the provider refuses the request itself.
+    """
+    rejected = kind is kinds.UPSTREAM_REJECTED
+    return Failure(
+        kind,
+        _words(kind, status, message),
+        param=param,
+        status=status if rejected and 400 <= status < 500 else None,
+        code=code if rejected else _TOLD.get(kind),
+        retry_after_seconds=wait_seconds,
+        should_retry=should_retry,
+    )
+
+
+def kind_of_no_error(status: int) -> Kind | None:
+    """The kind of an answer that is neither the success it should be nor an error; None for an error's status."""
+    if 300 <= status < 400 and status != 304:
+        return kinds.UPSTREAM_REDIRECT_REFUSED
+    return kinds.UPSTREAM_BAD_RESPONSE if status < 400 else None
+
+
+def told_to_retry(headers: Mapping[str, str]) -> bool | None:
+    """The provider's own word on whether to try again; None where it says nothing."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
+
+
+def _words(kind: Kind, status: int, message: str) -> str:
+    if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
+        return f"the provider answered with a redirect ({status}), which is never followed"
+    told = _FIXED.get(kind) or scrubbed(message[:MESSAGE_CHARACTERS_MOST].strip())
+    if told:
+        return told
+    return f"the provider answered with status {status}" if status else "the provider ended the answer with an error"
+
+
+def scrubbed(text: str) -> str:
+    """The text without what may be a key, or a masked one."""
+    return _TOKEN.sub(_unless_key, _BEARER.sub(r"\1 ***", text))
+
+
+def _unless_key(match: re.Match[str]) -> str:
+    token = match.group()
+    if "***" in token or len(token) >= _KEY_CHARACTERS_LEAST:
+        return "***"
+    prefixed = _KEY_PREFIX.match(token.lstrip("-_*")) is not None
+    random = len(token) >= _PREFIXED_CHARACTERS_LEAST or any(map(str.isdigit, token))
+    return "***" if prefixed and random else token

@@ -6,12 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
+from oneflow_ai.providers.base import (
+    MESSAGE_CHARACTERS_MOST,
+    failure_from,
+    kind_of_no_error,
+    loaded,
+    mapping,
+    scrubbed,
+    word,
+)
 from oneflow_ai.providers.headers import retry_after_seconds
-from oneflow_ai.providers.openai_failure import scrubbed
 
 # By the exception's name without its last word, in small letters: docs.aws.amazon.com/bedrock/latest/APIReference
 # (API_runtime_Converse, API_runtime_ConverseStreamOutput, CommonErrors), checked 2026-11-26.
@@ -71,19 +77,18 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
 )
 _PASSING = (kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
-_MESSAGE_CHARACTERS_MOST = 2_000
 
 
 def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The failure that a whole unsuccessful answer stands for; its message holds nothing like a key."""
-    error = _object(body)
+    error = mapping(loaded(body))
     name = _name(headers.get("x-amzn-errortype")) or _name(error.get("__type"))
     return _failure(status, name, _message(error), retry_after_seconds(headers))
 
 
 def event_failure(name: str, payload: bytes) -> Failure:
     """The failure that an exception inside a stream stands for, by its name."""
-    return _failure(0, _name(name), _message(_object(payload)), None)
+    return _failure(0, _name(name), _message(mapping(loaded(payload))), None)
 
 
 def words_of(found: Any) -> str:
@@ -92,30 +97,21 @@ def words_of(found: Any) -> str:
         return ""
     inner = found.get("Output")
     inner = inner if isinstance(inner, dict) else {}
-    return scrubbed(_message(found) or _word(found.get("__type")) or _word(inner.get("__type")))
+    return scrubbed(_message(found) or word(found.get("__type")) or word(inner.get("__type")))
 
 
 def _failure(status: int, name: str, message: str, wait_seconds: float | None) -> Failure:
     kind = _kind(status, name, message)
-    rejected = kind is kinds.UPSTREAM_REJECTED
-    return Failure(
-        kind,
-        _words(kind, status, message),
-        status=status if rejected and 400 <= status < 500 else None,
-        code=kinds.MODEL_NOT_FOUND.code
-        if kind is kinds.UPSTREAM_MODEL_NOT_FOUND
-        else (name if rejected and name else None),
-        retry_after_seconds=wait_seconds if kind in _PASSING else None,
-    )
+    wait_seconds = wait_seconds if kind in _PASSING else None
+    return failure_from(kind, status, message, code=name or None, wait_seconds=wait_seconds)
 
 
 def _kind(status: int, name: str, message: str) -> Kind:
-    if 300 <= status < 400 and status != 304:
-        return kinds.UPSTREAM_REDIRECT_REFUSED
-    if 0 < status < 400:
-        return kinds.UPSTREAM_BAD_RESPONSE
-    word = name.lower()
-    kind = _NAMES.get(word) or _NAMES.get(word.removesuffix("exception").removesuffix("error"))
+    none = kind_of_no_error(status) if status else None
+    if none is not None:
+        return none
+    lower = name.lower()
+    kind = _NAMES.get(lower) or _NAMES.get(lower.removesuffix("exception").removesuffix("error"))
     if kind is None:
         kind = _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 or not status else kinds.UPSTREAM_REJECTED)
     for vague, pattern, precise in _WORDS:
@@ -131,31 +127,5 @@ def _name(value: Any) -> str:
     return name[:1].upper() + name[1:] if _NAME.fullmatch(name) else ""
 
 
-def _words(kind: Kind, status: int, message: str) -> str:
-    if kind is kinds.PROVIDER_AUTH_FAILED:
-        return "the provider refused the gateway's credential"
-    if kind is kinds.PROVIDER_QUOTA_EXHAUSTED:
-        return "the gateway's account at the provider has no quota left"
-    if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
-        return f"the provider answered with a redirect ({status}), which is never followed"
-    if not message:
-        return (
-            f"the provider answered with status {status}" if status else "the provider ended the answer with an error"
-        )
-    return scrubbed(message)
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _message(error: Mapping[str, Any]) -> str:
-    return (_word(error.get("message")) or _word(error.get("Message")))[:_MESSAGE_CHARACTERS_MOST].strip()
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return (word(error.get("message")) or word(error.get("Message")))[:MESSAGE_CHARACTERS_MOST].strip()

@@ -10,8 +10,7 @@ import orjson
 
 from oneflow_ai.core.events import Delta, End, Event, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
-from oneflow_ai.providers.base import encoded, listed, mapping, word
-from oneflow_ai.providers.base_decoder import WholeDecoder, bad
+from oneflow_ai.providers.base import WholeDecoder, bad, encoded, listed, mapping, word
 from oneflow_ai.providers.bedrock_failure import event_failure, words_of
 from oneflow_ai.providers.bedrock_frames import Message, MessageSplitter
 from oneflow_ai.providers.bedrock_model import WIRE

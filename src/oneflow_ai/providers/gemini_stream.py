@@ -8,11 +8,11 @@ from typing import Any
 
 from oneflow_ai.core.events import End, Event, Usage, Vector
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure
-from oneflow_ai.providers.base import loaded
-from oneflow_ai.providers.base_decoder import EventStreamDecoder, WholeDecoder, bad
+from oneflow_ai.providers.base import WholeDecoder, bad, loaded
 from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_failure import error_in, stream_failure
 from oneflow_ai.providers.gemini_usage import read_count
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder
 
 
 class _Batch:

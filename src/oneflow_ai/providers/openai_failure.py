@@ -10,6 +10,14 @@ import orjson
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
+from oneflow_ai.providers.base import (
+    MESSAGE_CHARACTERS_MOST,
+    WAITING_STATUSES,
+    failure_from,
+    kind_of_no_error,
+    scrubbed,
+    told_to_retry,
+)
 from oneflow_ai.providers.headers import retry_after_seconds
 
 _CODES: Mapping[str, Kind] = {
@@ -46,8 +54,6 @@ _STATUSES: Mapping[int, Kind] = {
     503: kinds.UPSTREAM_OVERLOADED,
     529: kinds.UPSTREAM_OVERLOADED,
 }
-# What the clients' own libraries know a kind by, whoever says it.
-_TOLD: Mapping[Kind, str] = {kinds.UPSTREAM_MODEL_NOT_FOUND: kinds.MODEL_NOT_FOUND.code}
 _CODED_STATUSES = frozenset({400, 404, 413, 422, 429})
 _LIMITS = frozenset({kinds.PROVIDER_QUOTA_EXHAUSTED, kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED})
 # What tells of a mistake where the code does not: statuses, words of the message, and the kind they stand for. All
@@ -76,15 +82,8 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
         kinds.UPSTREAM_MODEL_NOT_FOUND,
     ),
 )
-# A run of what keys are written in; possessive, so that each character is looked at once.
-_TOKEN = re.compile(r"[\w*-]{8,}+")
-_KEY_PREFIX = re.compile(r"(?:sk|pk|rk|of|key|gsk|xai|org|proj|hf|r8|nvapi)[-_]", re.IGNORECASE)
-_KEY_CHARACTERS_LEAST = 32
-_PREFIXED_CHARACTERS_LEAST = 16
-_BEARER = re.compile(r"\b(bearer) [^\s\"']{9,}", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
-_MESSAGE_CHARACTERS_MOST = 2_000
 _DETAILS_MOST = 8
 
 
@@ -135,10 +134,9 @@ def error_in(found: Any) -> Mapping[str, Any] | None:
 
 
 def _kind(status: int, error: Mapping[str, Any]) -> Kind:
-    if 300 <= status < 400 and status != 304:
-        return kinds.UPSTREAM_REDIRECT_REFUSED
-    if status < 400:
-        return kinds.UPSTREAM_BAD_RESPONSE
+    none = kind_of_no_error(status)
+    if none is not None:
+        return none
     message = _message(error)
     for statuses, words, kind in _WORDS:
         if status in statuses and words.search(message):
@@ -166,40 +164,15 @@ def _by_word(error: Mapping[str, Any]) -> Kind | None:
 
 
 def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping[str, str]) -> Failure:
-    rejected = kind is kinds.UPSTREAM_REJECTED
-    return Failure(
+    return failure_from(
         kind,
-        _words(kind, status, error),
+        status,
+        _message(error),
+        code=_name(error.get("code"), _CODE),
         param=_name(error.get("param"), _PARAM),
-        status=status if rejected and 400 <= status < 500 else None,
-        code=_name(error.get("code"), _CODE) if rejected else _TOLD.get(kind),
-        retry_after_seconds=retry_after_seconds(headers) if status in (429, 503, 529) else None,
-        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
+        wait_seconds=retry_after_seconds(headers) if status in WAITING_STATUSES else None,
+        should_retry=told_to_retry(headers),
     )
-
-
-def _words(kind: Kind, status: int, error: Mapping[str, Any]) -> str:
-    if kind is kinds.PROVIDER_AUTH_FAILED:
-        return "the provider refused the gateway's credential"
-    if kind is kinds.PROVIDER_QUOTA_EXHAUSTED:
-        return "the gateway's account at the provider has no quota left"
-    if kind is kinds.UPSTREAM_REDIRECT_REFUSED:
-        return f"the provider answered with a redirect ({status}), which is never followed"
-    return scrubbed(_message(error)) or f"the provider answered with status {status}"
-
-
-def scrubbed(text: str) -> str:
-    """The text without what may be a key, or a masked one."""
-    return _TOKEN.sub(_unless_key, _BEARER.sub(r"\1 ***", text))
-
-
-def _unless_key(match: re.Match[str]) -> str:
-    token = match.group()
-    if "***" in token or len(token) >= _KEY_CHARACTERS_LEAST:
-        return "***"
-    prefixed = _KEY_PREFIX.match(token.lstrip("-_*")) is not None
-    random = len(token) >= _PREFIXED_CHARACTERS_LEAST or any(map(str.isdigit, token))
-    return "***" if prefixed and random else token
 
 
 def _name(value: Any, shape: re.Pattern[str]) -> str | None:
@@ -209,13 +182,13 @@ def _name(value: Any, shape: re.Pattern[str]) -> str | None:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    return _text(error.get("message"))[:_MESSAGE_CHARACTERS_MOST].strip()
+    return _text(error.get("message"))[:MESSAGE_CHARACTERS_MOST].strip()
 
 
 def _text(value: Any, depth: int = 0) -> str:
     """The words of a message, which validators also send as an object or as a list of `loc` and `msg`."""
     if isinstance(value, str):
-        return value[:_MESSAGE_CHARACTERS_MOST]
+        return value[:MESSAGE_CHARACTERS_MOST]
     if depth < 2 and isinstance(value, dict):
         return _text(value.get("detail") or value.get("message"), depth + 1)
     if depth < 3 and isinstance(value, list):

@@ -13,12 +13,12 @@ from oneflow_ai.core.failure import (
     UPSTREAM_STREAM_INTERRUPTED,
     Failure,
 )
-from oneflow_ai.providers.base import word
-from oneflow_ai.providers.base_decoder import EventStreamDecoder, WholeDecoder
+from oneflow_ai.providers.base import WholeDecoder, word
 from oneflow_ai.providers.openai_delta import Deltas, delta_of, has_content
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse import is_json, mended
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder
 
 _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint", "provider")
 _SCALARS = (str, int, float, type(None))

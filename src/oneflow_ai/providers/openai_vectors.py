@@ -7,8 +7,7 @@ from binascii import Error, a2b_base64
 from typing import Any
 
 from oneflow_ai.core.events import End, Event, Raw, Usage, Vector
-from oneflow_ai.providers.base import word
-from oneflow_ai.providers.base_decoder import WholeDecoder, bad
+from oneflow_ai.providers.base import WholeDecoder, bad, word
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import read_usage
 

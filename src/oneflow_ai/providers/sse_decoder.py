@@ -1,16 +1,13 @@
-"""How every wire's answers are gathered: a stream event by event, a whole answer at its end."""
+"""A stream of server-sent events decoded: what is the same whatever the wire says in its events."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-import orjson
-
-from oneflow_ai.core.events import End, Event
-from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_TOO_LARGE, Failure
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
+from oneflow_ai.core.events import Event
+from oneflow_ai.core.failure import UPSTREAM_TOO_LARGE, Failure
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json
 
 _PREFACE_BYTES_MOST = 1 << 16
 
@@ -87,32 +84,3 @@ class EventStreamDecoder(ABC, Generic[B]):
     @abstractmethod
     def _end(self, failure: Failure | None) -> list[Event]:
         """The last events."""
-
-
-class WholeDecoder:
-    """Decodes one whole answer; `read` makes events of its bytes and of their JSON. Nothing is given before its end."""
-
-    __slots__ = ("_chunks", "_read")
-
-    def __init__(self, read: Callable[[bytes, Any], list[Event]]) -> None:
-        self._read = read
-        self._chunks: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Keep the bytes until the end."""
-        self._chunks.append(chunk)
-        return []
-
-    def close(self) -> list[Event]:
-        """The whole answer as events, or the failure that its bytes stand for."""
-        body = b"".join(self._chunks)
-        try:
-            found = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            body, found = mended(body)
-        return self._read(body, found)
-
-
-def bad(words: str) -> list[Event]:
-    """The end of an answer that is none."""
-    return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, words))]
