@@ -97,6 +97,7 @@ def test_what_is_no_duration_says_nothing(text: str | None) -> None:
         ({"retry-after": NOW, "date": "junk"}, None),
         ({"retry-after": "Mon, 24 Nov 99999 10:00:00 GMT", "date": NOW}, None),
         ({"retry-after": "Mon, 24 Nov 2026 10:00:30", "date": NOW}, None),  # no zone
+        ({"retry-after-ms": "1e-321"}, None),
     ],
 )
 def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:

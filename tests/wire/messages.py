@@ -6,12 +6,11 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.dialects.anthropic import parse
 from oneflow_ai.providers.anthropic_stream import decoder_of
-from tests.wire.decoding import shown_failure
+from tests.wire.decoding import gathered
 from tests.wire.requests import envelope, target_of
 
 MODEL = "claude-haiku-5-5"
@@ -22,36 +21,9 @@ USER = {"role": "user", "content": "Hello"}
 def decoded(
     chunks: Sequence[bytes], *, stream: bool, raw: bool, operation: Operation = Operation.CHAT
 ) -> dict[str, Any]:
-    """What a decoder makes of these chunks; it asserts that the sequence ends once, with its end."""
+    """What the decoder of this wire makes of these chunks."""
     decoder = decoder_of(operation, stream=stream, raw=raw)
-    events: list[Event] = []
-    for chunk in chunks:
-        events += decoder.feed(chunk)
-    events += decoder.close()
-    parts = [event for event in events if isinstance(event, Raw)]
-    usages = [event for event in events if isinstance(event, Usage)]
-    ends = [event for event in events if isinstance(event, End)]
-    assert ends == events[-1:]
-    assert len(usages) <= 1
-    return {
-        "raw": b"".join(part.content for part in parts),
-        "content_events": sum(part.content_events for part in parts),
-        "deltas": [event for event in events if isinstance(event, Delta)],
-        "usage": usages[0] if usages else None,
-        "end": shown_end(ends[0]),
-    }
-
-
-def shown_end(end: End) -> dict[str, Any]:
-    """An end as plain values."""
-    return {
-        "reason": end.reason,
-        "stop_sequence": end.stop_sequence,
-        "model": end.model,
-        "answer_id": end.answer_id,
-        "closing": end.chunk,
-        "failure": None if end.failure is None else shown_failure(end.failure),
-    }
+    return gathered(decoder, chunks, "stop_sequence", "answer_id", "chunk")
 
 
 def message_call(operation: Operation = Operation.CHAT, /, **fields: Any) -> Call:

@@ -1,7 +1,5 @@
 """Golden exchanges of Anthropic's wire: whole, byte by byte and cut at every point, they give the same events."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,21 +8,11 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.events import Delta, Usage
 from oneflow_ai.providers.anthropic_failure import failure_of
 from tests.wire.decoding import pieces, single_bytes
+from tests.wire.golden import assert_failure, body_of, files, golden
 from tests.wire.messages import decoded
 
-FOLDER = Path(__file__).parent / "anthropic"
+WIRE = "anthropic"
 KINDS = ("stream", "whole", "count", "failure")
-
-
-def golden(*kinds: str) -> list[Any]:
-    """The golden files of these kinds, each under its own name."""
-    found = [(path.stem, json.loads(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.json"))]
-    return [pytest.param(file, id=name) for name, file in found if file["kind"] in kinds]
-
-
-def body_of(file: dict[str, Any]) -> bytes:
-    """The answer's bytes; `encoding` latin-1 is for those that are no UTF-8."""
-    return "".join(file["response"]["body"]).encode(file.get("encoding", "utf-8"))
 
 
 def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
@@ -35,17 +23,18 @@ def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
         "raw": "".join(expected["raw"]).encode() if raw else b"",
         "content_events": expected["content_events"] if raw else 0,
         "deltas": [] if raw else [Delta(*delta) for delta in expected["deltas"]],
+        "vectors": [],
         "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
         "end": {
             **end,
             "reason": end["reason"]["raw" if raw else "middle"],
-            "closing": end["closing"] if raw else None,
+            "chunk": end["chunk"] if raw else None,
         },
     }
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "middle"])
-@pytest.mark.parametrize("file", golden("stream", "whole", "count"))
+@pytest.mark.parametrize("file", golden(WIRE, "stream", "whole", "count"))
 def test_every_cut_gives_the_same_events(file: dict[str, Any], raw: bool) -> None:
     body, stream = body_of(file), file["kind"] == "stream"
     operation = Operation.COUNT_TOKENS if file["kind"] == "count" else Operation.CHAT
@@ -56,13 +45,10 @@ def test_every_cut_gives_the_same_events(file: dict[str, Any], raw: bool) -> Non
         assert decoded(pieces(body, [cut]), stream=stream, raw=raw, operation=operation) == expected, f"cut at {cut}"
 
 
-@pytest.mark.parametrize("file", golden("failure"))
+@pytest.mark.parametrize("file", golden(WIRE, "failure"))
 def test_an_unsuccessful_answer_gives_its_failure(file: dict[str, Any]) -> None:
-    answer = file["response"]
-    failure = failure_of(answer["status"], answer["headers"], body_of(file))
-    shown = {name: getattr(failure, name) for name in file["expected"] if name != "kind"}
-    assert {"kind": failure.kind.code, **shown} == file["expected"]
+    assert_failure(file, failure_of)
 
 
 def test_every_file_is_run() -> None:
-    assert len(golden(*KINDS)) == len(list(FOLDER.glob("*.json"))) > 50
+    assert len(golden(WIRE, *KINDS)) == len(files(WIRE)) > 50

@@ -1,7 +1,6 @@
 """Recorded exchanges of Anthropic's wire decode to what they hold, however they are cut, and a cut one is no answer."""
 
 import json
-import random
 from collections import defaultdict
 from typing import Any
 
@@ -16,12 +15,10 @@ from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
 from tests.needs import require
-from tests.wire.decoding import pieces, single_bytes
+from tests.wire.decoding import cuts_of
 from tests.wire.messages import decoded, message_call
 from tests.wire.requests import target_of
 
-RANDOM_CUTS = 200
-SMALL_BYTES = 1_500
 FAILURES = {
     "anthropic/messages-err-400-prompt-too-long": "context_length_exceeded",
     "anthropic/messages-err-400-shape": "upstream_rejected",
@@ -70,18 +67,6 @@ def is_stream(body: bytes) -> bool:
 
 def operation_of(name: str) -> Operation:
     return Operation.COUNT_TOKENS if "count-tokens" in name else Operation.CHAT
-
-
-def cuts_of(body: bytes, name: str) -> list[list[bytes]]:
-    """Ways to cut a body: byte by byte, about each event's end, at random, and at every place if it is small."""
-    boundaries = [place + 2 for place in range(len(body)) if body.startswith(b"\n\n", place)]
-    near = {place + shift for place in boundaries for shift in range(-2, 3)}
-    seeded = random.Random(name)
-    near |= {seeded.randrange(len(body)) for _ in range(RANDOM_CUTS)}
-    if len(body) <= SMALL_BYTES:
-        near |= set(range(len(body)))
-    ways = [pieces(body, [cut]) for cut in sorted(near) if 0 < cut < len(body)]
-    return [single_bytes(body), pieces(body, boundaries[:-1]), *ways]
 
 
 def events_of(body: bytes) -> list[dict[str, Any]]:

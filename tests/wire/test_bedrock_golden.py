@@ -3,7 +3,6 @@
 import json
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +11,10 @@ from oneflow_ai.core.events import Decoder, Delta, Usage
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
 from tests.wire.frames import event, exception, frame, framed, header
+from tests.wire.golden import assert_failure, files, golden
 from tests.wire.middle import every_cut
 
-FOLDER = Path(__file__).parent / "bedrock"
+WIRE = "bedrock"
 MODEL = "global.anthropic.claude-sonnet-5-5"
 DECODERS: dict[str, Callable[[dict[str, Any]], Decoder]] = {
     "stream": lambda file: StreamDecoder(file.get("model", MODEL)),
@@ -26,12 +26,6 @@ KINDS = (
     b"\x00", b"\x01", b"\x02\x05", b"\x03\x00\x05", b"\x04" + bytes(4), b"\x05" + bytes(8), b"\x06\x00\x02ab",
     b"\x08" + bytes(8), b"\x09" + bytes(16),
 )  # fmt: skip
-
-
-def golden(*kinds: str) -> list[Any]:
-    """The golden files of these kinds, each under its own name."""
-    found = [(path.stem, json.loads(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.json"))]
-    return [pytest.param(file, id=name) for name, file in found if file["kind"] in kinds]
 
 
 def body_of(file: dict[str, Any]) -> bytes:
@@ -73,6 +67,8 @@ def wanted(file: dict[str, Any]) -> dict[str, Any]:
     """The events that the file expects."""
     expected = file["expected"]
     return {
+        "raw": b"",
+        "content_events": 0,
         "deltas": [Delta(*delta) for delta in expected["deltas"]],
         "vectors": [],
         "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
@@ -80,20 +76,17 @@ def wanted(file: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("file", golden(*DECODERS))
+@pytest.mark.parametrize("file", golden(WIRE, *DECODERS))
 def test_every_cut_gives_the_same_events(file: dict[str, Any]) -> None:
     expected = wanted(file)
     for how, found in every_cut(lambda: DECODERS[file["kind"]](file), body_of(file)):
         assert found == expected, how
 
 
-@pytest.mark.parametrize("file", golden("failure"))
+@pytest.mark.parametrize("file", golden(WIRE, "failure"))
 def test_an_unsuccessful_answer_gives_its_failure(file: dict[str, Any]) -> None:
-    answer = file["response"]
-    failure = failure_of(answer["status"], answer["headers"], body_of(file))
-    shown = {name: getattr(failure, name) for name in file["expected"] if name != "kind"}
-    assert {"kind": failure.kind.code, **shown} == file["expected"]
+    assert_failure(file, failure_of, body_of(file))
 
 
 def test_every_file_is_run() -> None:
-    assert len(golden(*DECODERS, "failure")) == len(list(FOLDER.glob("*.json"))) > 75
+    assert len(golden(WIRE, *DECODERS, "failure")) == len(files(WIRE)) > 75

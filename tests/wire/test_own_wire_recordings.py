@@ -11,8 +11,8 @@ import pytest
 from oneflow_ai.core.events import Decoder, Delta, Usage, Vector
 from oneflow_ai.providers import bedrock_failure, bedrock_stream, gemini_failure, gemini_stream
 from tests.needs import require
-from tests.wire.decoding import pieces, single_bytes
-from tests.wire.middle import decoded, events_of
+from tests.wire.decoding import events_of, pieces, single_bytes
+from tests.wire.middle import decoded
 
 # Every cut of the large ones would take long and show nothing more.
 CUTS_MOST = 1_500

@@ -1,7 +1,6 @@
 """Recorded exchanges of every provider on OpenAI's wire decode to what they hold, however they are cut."""
 
 import json
-import random
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,8 @@ from oneflow_ai.core.events import Delta, Usage
 from oneflow_ai.providers.openai_delta import REASONS
 from oneflow_ai.providers.openai_failure import failure_of
 from tests.needs import require
-from tests.wire.decoding import decoded, pieces, single_bytes
+from tests.wire.decoding import cuts_of, decoded
 
-RANDOM_CUTS = 200
-SMALL_BYTES = 1_500
 # What each recorded refusal is to us. `server-error-500` was recorded elsewhere, but every path answers so.
 FAILURES = {
     "azure/chat-err-401": "provider_auth_failed",
@@ -80,18 +77,6 @@ def answers() -> dict[str, bytes]:
 
 def is_stream(body: bytes) -> bool:
     return not body.lstrip().startswith(b"{")
-
-
-def cuts_of(body: bytes, name: str) -> list[list[bytes]]:
-    """Ways to cut a body: byte by byte, about each event's end, at random, and at every place if it is small."""
-    boundaries = [place + 2 for place in range(len(body)) if body.startswith(b"\n\n", place)]
-    near = {place + shift for place in boundaries for shift in range(-2, 3)}
-    seeded = random.Random(name)
-    near |= {seeded.randrange(len(body)) for _ in range(RANDOM_CUTS)}
-    if len(body) <= SMALL_BYTES:
-        near |= set(range(len(body)))
-    ways = [pieces(body, [cut]) for cut in sorted(near) if 0 < cut < len(body)]
-    return [single_bytes(body), pieces(body, boundaries[:-1]), *ways]
 
 
 def chunks_of(body: bytes) -> list[dict[str, Any]]:

@@ -36,9 +36,9 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     A date is measured against the answer's own `date`, so that no clock is needed. None when neither names a time to
     come: the caller's own backoff then stands.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds:
-        return min(milliseconds / 1000, WAIT_SECONDS_MOST)
+    wait_seconds = (_number(headers.get("retry-after-ms")) or 0.0) / 1000
+    if wait_seconds > 0:
+        return min(wait_seconds, WAIT_SECONDS_MOST)
     text = headers.get("retry-after")
     if text is None:
         return None
