@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -20,10 +13,10 @@ from anthropic.types import MessageParam, ToolParam
 from pydantic import BaseModel
 
 from tests.clients.messages_double import Double, provider
+from tests.clients.serving import serving
 
 pytestmark = pytest.mark.clients
 
-READY_SECONDS_MOST = 20.0
 MODEL = "anthropic/claude-haiku-5-5"
 HELLO: list[MessageParam] = [{"role": "user", "content": "Say hello to the sea."}]
 WEATHER: ToolParam = {
@@ -33,9 +26,6 @@ WEATHER: ToolParam = {
 }
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CONFIGURATION = """
-[server]
-port = 0
-drain_seconds = 1
 [retry]
 attempts = 1
 [providers.anthropic]
@@ -57,34 +47,13 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("home")
-    environment = {name: text for name, text in os.environ.items() if not name.endswith("_API_KEY")}
-    environment |= {"ONEFLOW_HOME": str(home), "PROVIDER_KEY": "sk-of-the-provider"}
-    log = home / "output"
-    with provider() as double, log.open("wb") as output:
+    with provider() as double:
         (home / "oneflow.toml").write_text(CONFIGURATION.format(url=double.url))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "oneflow_ai", "serve"], cwd=home, env=environment, stdout=output, stderr=output
-        )
-        try:
-            url, key = _address(process, log), (home / "first-key").read_text().strip()
-            with Anthropic(base_url=url, api_key=key, max_retries=0) as client:
-                yield Server(url, key, client, double)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0, log.read_text()
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    until = time.monotonic() + READY_SECONDS_MOST
-    while time.monotonic() < until and process.poll() is None:
-        found = [word for word in log.read_text().split() if word.startswith("http://127.0.0.1:")]
-        if found:
-            address = found[0].split("/v1")[0].rstrip("/")
-            with urllib.request.urlopen(address + "/health/ready", timeout=5) as answer:  # noqa: S310 - our own http address
-                assert answer.status == 200
-            return address
-        time.sleep(0.02)
-    raise AssertionError(f"the server did not start: {log.read_text()}")
+        with (
+            serving(home, {"PROVIDER_KEY": "sk-of-the-provider"}) as (url, key),
+            Anthropic(base_url=url, api_key=key, max_retries=0) as client,
+        ):
+            yield Server(url, key, client, double)
 
 
 def text_of(message: Any) -> str:

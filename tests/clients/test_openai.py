@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import openai
 import pytest
@@ -19,9 +12,10 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 from pydantic import BaseModel
 
+from tests.clients.serving import serving
+
 pytestmark = pytest.mark.clients
 
-READY_SECONDS_MOST = 20.0
 MODEL = "openai/gpt-6-luna"
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Say hello to the sea."}]
 WEATHER: ChatCompletionToolParam = {
@@ -54,38 +48,11 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("home")
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    environment |= {"ONEFLOW_HOME": str(home), "ONEFLOW_SERVER__PORT": "0", "ONEFLOW_SERVER__DRAIN_SECONDS": "1"}
-    log = home / "output"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "oneflow_ai", "serve"], cwd=home, env=environment, stdout=output, stderr=output
-        )
-        try:
-            url, key = _address(process, log), _key(home)
-            with OpenAI(base_url=url + "/v1", api_key=key) as client:
-                yield Server(url, key, client)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0, log.read_text()
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    until = time.monotonic() + READY_SECONDS_MOST
-    while time.monotonic() < until and process.poll() is None:
-        found = [word for word in log.read_text().split() if word.startswith("http://127.0.0.1:")]
-        if found:
-            address = found[0].split("/v1")[0].rstrip("/")
-            with urllib.request.urlopen(address + "/health/ready", timeout=5) as answer:  # noqa: S310 - our own http address
-                assert answer.status == 200
-            return address
-        time.sleep(0.02)
-    raise AssertionError(f"the server did not start: {log.read_text()}")
-
-
-def _key(home: Path) -> str:
-    return (home / "first-key").read_text().strip()
+    with (
+        serving(tmp_path_factory.mktemp("home"), {}) as (url, key),
+        OpenAI(base_url=url + "/v1", api_key=key) as client,
+    ):
+        yield Server(url, key, client)
 
 
 def test_a_chat(server: Server) -> None:
