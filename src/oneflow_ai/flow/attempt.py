@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
-from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
+from oneflow_ai.core.events import Decoder, Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Quota, Upstream
 from oneflow_ai.core.target import Target
@@ -138,8 +140,18 @@ class Attempt:
         return failure
 
     async def _relay(self, answer: HttpAnswer, until_seconds: float) -> None:
-        stream = self._call.stream
         decoder = self.target.adapter.decoder(self._call, self.target)
+        try:
+            await self._decode(answer, decoder, until_seconds)
+        finally:
+            if self.end is None and self.usage is None and self._call.stream:
+                # Cut in the middle: what the provider had told by then of its usage counts. A fault of the decoder must
+                # not hide why it was cut.
+                with contextlib.suppress(Exception):
+                    self.usage = next((event for event in decoder.close() if isinstance(event, Usage)), None)
+
+    async def _decode(self, answer: HttpAnswer, decoder: Decoder, until_seconds: float) -> None:
+        stream = self._call.stream
         while self.end is None:
             try:
                 chunk = await answer.read(until_seconds)

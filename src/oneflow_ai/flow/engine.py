@@ -159,7 +159,7 @@ class Engine:
     async def _account(self, run: _Run) -> None:
         attempt = run.attempt
         assert attempt is not None
-        await self._settle(run, attempt, attempt.usage or _estimate(run.call, attempt))
+        await self._settle(run, attempt, _used(run.call, attempt))
 
     async def _let_go(self, run: _Run) -> None:
         """Whatever happened, nothing stays held."""
@@ -175,8 +175,7 @@ class Engine:
         attempt = run.attempt
         left = run.left and not self._stopped
         if attempt is not None and (attempt.committed or (left and attempt.sent and not attempt.failed)):
-            usage = attempt.usage or _estimate(run.call, attempt)
-            await self._settle(run, attempt, usage)
+            await self._settle(run, attempt, _used(run.call, attempt))
         elif attempt is not None and (run.sent or (run.failure is not None and run.failure.kind is not OVERLOADED)):
             # It ran, so it counts as a request, though its owner pays nothing.
             run.accounted = True
@@ -218,6 +217,17 @@ class _Run:
     sent: bool = False
     left: bool = False
     accounted: bool = False
+
+
+def _used(call: Call, attempt: Attempt) -> Usage:
+    """What an answer used: the provider's word, for one that was cut its last word, or an estimate without one."""
+    usage = attempt.usage
+    if usage is None:
+        return _estimate(call, attempt)
+    if usage.source == "provider_partial" and usage.output_tokens < attempt.content_events:
+        # More came after it: at least a token with each event.
+        return replace(usage, output_tokens=attempt.content_events)
+    return usage
 
 
 def _estimate(call: Call, attempt: Attempt) -> Usage:
