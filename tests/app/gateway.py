@@ -164,9 +164,12 @@ async def running(
                 await serving
 
 
+_OPENAI = 'kind = "openai"\n'
+
+
 def _tables(base_url: str, providers: Mapping[str, str]) -> str:
     return "".join(
-        f'\n[providers.{name}]\nkind = "openai"\napi_key = "env:SIM_KEY"\n{_placed(lines, base_url)}\n'
+        f'\n[providers.{name}]\n{"" if "kind = " in lines else _OPENAI}api_key = "env:SIM_KEY"\n{_placed(lines, base_url)}\n'
         f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
         for name, lines in providers.items()
     )

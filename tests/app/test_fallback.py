@@ -113,11 +113,19 @@ async def test_the_first_failure_is_retried_and_the_second_try_answers(tmp_path:
 
 
 async def test_the_simulator_may_end_a_chain_marked_and_free(tmp_path: Path) -> None:
-    configuration = (
-        '[retry]\nattempts = 1\n[routes.safe]\ntask = "text"\ntargets = ["sim/sim-F23"]\nsimulate_last = true\n'
-    )
+    configuration = '[retry]\nattempts = 1\n[routes.r]\ntask = "text"\ntargets = ["a/sim-F23", "c/claude-haiku-5-5"]\n'
     async with running(tmp_path, configuration=configuration) as gateway:
         reply = await gateway.chat("safe")
         assert reply.status == 200
         assert reply.headers["x-oneflow-simulated"] == "true"
         assert reply.headers["x-oneflow-cost-usd"] == "0"
+
+
+async def test_what_a_later_target_cannot_do_does_not_hide_why_the_first_one_failed(tmp_path: Path) -> None:
+    providers = {"a": "", "c": 'kind = "anthropic"\n'}
+    configuration = '[retry]\nattempts = 1\n[routes.r]\ntask = "text"\ntargets = ["a/sim-F23", "c/claude-haiku-5-5"]\n'
+    async with running(tmp_path, providers=providers, configuration=configuration) as gateway:
+        reply = await gateway.chat("r", n=2)
+        assert (reply.status, reply.code) == (502, "upstream_error")
+        alone = await gateway.chat("c/claude-haiku-5-5", n=2)
+        assert (alone.status, alone.code) == (400, "unsupported_parameter")

@@ -9,9 +9,11 @@ import pytest
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
-from oneflow_ai.core.price import free
+from oneflow_ai.core.media import Media
+from oneflow_ai.core.price import UNITS, flat_price, free
 from oneflow_ai.core.target import Target
-from oneflow_ai.flow.admission import Admission
+from oneflow_ai.flow.admission import FILE_TOKENS, Admission
+from oneflow_ai.policy.usage import IMAGE_INPUT_TOKENS_MOST
 from tests.policy.places import target
 from tests.ports.calls import call
 
@@ -63,3 +65,17 @@ async def test_a_meter_that_fails_keeps_no_other_from_letting_go(what: str) -> N
 async def test_a_fault_while_letting_go_does_not_hide_the_refusal() -> None:
     with pytest.raises(Failure, match="nothing is left"):
         await Admission([Ledger("void"), Ledger("refuse")]).hold(call(), TARGETS)
+
+
+async def test_what_stands_elsewhere_is_bound_by_what_the_model_takes_and_sound_by_its_length() -> None:
+    place = replace(target(), price=flat_price(dict.fromkeys(UNITS, 1_000)), context_window_tokens=200_000)
+    admission = Admission([])
+    text = await admission.hold(call(), [place])
+    for media, most in ((Media(files=1), 200_000), (Media(files=2), 200_000)):
+        held = await admission.hold(replace(call(), media=media), [place])
+        assert held.tokens == text.tokens + media.files * FILE_TOKENS
+        assert held.nanos > text.nanos and held.nanos >= most // 1_000
+    sound = await admission.hold(replace(call(), media=Media(sound_bytes=80_000)), [place])
+    assert sound.tokens == text.tokens + 1_000
+    pictures = await admission.hold(replace(call(), media=Media(pictures=2)), [place])
+    assert pictures.tokens == text.tokens + 2 * IMAGE_INPUT_TOKENS_MOST

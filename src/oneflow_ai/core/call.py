@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.media import NO_MEDIA, Media
 from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.value import value
 
@@ -77,9 +78,9 @@ class Call:
     `body` is the request in that dialect, key order kept; it never prints. `wire` is the one that `body` may be sent on
     as it is, empty where none is; `read` gives the middle form of it. `received` is UTC. `started_seconds` and
     `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
-    encoded request, without the `pictures` that it carries. `client_id` is the id that the client gave its request,
-    empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where the client
-    does not say. `headers` are those that its dialect hands on to a provider of the same wire.
+    encoded request, without the pictures and the sound of its `media`. `client_id` is the id that the client gave its
+    request, empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where
+    the client does not say. `headers` are those that its dialect hands on to a provider of the same wire.
     """
 
     id: str
@@ -100,7 +101,7 @@ class Call:
     wire: str = ""
     output_most_tokens: int | None = None
     answers: int = 1
-    pictures: int = 0
+    media: Media = NO_MEDIA
     read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
 

@@ -17,6 +17,7 @@ from oneflow_ai.core.failure import (
     TOO_MANY_ITEMS,
     Failure,
 )
+from oneflow_ai.core.media import Media
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.anthropic_encoder import CountEncoder, StreamEncoder, WholeEncoder
@@ -25,7 +26,6 @@ from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
 from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
-from oneflow_ai.dialects.pictures import pictures_in
 
 __all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "encoder", "failure_body", "models_body", "parse"]
 
@@ -105,7 +105,7 @@ def _metadata(name: str, value: Any) -> None:
         _TEXT(f"{name}.user_id", value["user_id"])
 
 
-_COUNTED: Mapping[str, checks.Check] = {
+_MESSAGE: Mapping[str, checks.Check] = {
     "model": _TEXT,
     "system": check_system,
     "tools": _tools,
@@ -117,9 +117,6 @@ _COUNTED: Mapping[str, checks.Check] = {
     **dict.fromkeys(
         ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
     ),
-}
-_MESSAGE: Mapping[str, checks.Check] = {
-    **_COUNTED,
     "max_tokens": checks.integer(1, checks.TOKENS_MOST),
     "temperature": checks.number(0, 1),
     "top_p": checks.number(0, 1),
@@ -129,9 +126,9 @@ _MESSAGE: Mapping[str, checks.Check] = {
     "metadata": _metadata,
     "service_tier": _TEXT,
 }
-_TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], tuple[str, ...]]] = {
-    Operation.CHAT: (_MESSAGE, ("model", "messages", "max_tokens")),
-    Operation.COUNT_TOKENS: (_COUNTED, ("model", "messages")),
+_REQUIRED: Mapping[Operation, tuple[str, ...]] = {
+    Operation.CHAT: ("model", "messages", "max_tokens"),
+    Operation.COUNT_TOKENS: ("model", "messages"),
 }
 
 
@@ -139,8 +136,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
-    _check(found, envelope.operation)
-    pictures, carried_bytes = pictures_in(found["messages"])
+    media = _check(found, envelope.operation)
     return Call(
         id=envelope.id,
         account=envelope.account,
@@ -153,14 +149,14 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(body) - carried_bytes,
+        prompt_bytes=len(body) - media.carried_bytes,
         user=_user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
         # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
         wire="" if holds_wrapped_seals(found["messages"]) else DIALECT,
         output_most_tokens=found["max_tokens"] if chats else None,
-        pictures=pictures,
+        media=media,
         read=read,
         headers=envelope.headers,
     )
@@ -193,19 +189,19 @@ def _model(name: str, created_at: str) -> dict[str, Any]:
     return {"type": "model", "id": name, "display_name": name, "created_at": created_at}
 
 
-def _check(body: Mapping[str, Any], operation: Operation) -> None:
-    table, required = _TABLES[operation]
-    for name in required:
+def _check(body: Mapping[str, Any], operation: Operation) -> Media:
+    for name in _REQUIRED[operation]:
         if body.get(name) is None:
             raise Failure(MISSING_REQUIRED_PARAMETER, "the field is required", param=name)
-    checks.run(table, body)
+    checks.run(_MESSAGE, body)
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
-    check_messages(body["messages"])
+    media = check_messages(body["messages"])
     thinking = body.get("thinking") or {}
     budgeted = operation is Operation.CHAT and thinking.get("type") == "enabled"
     if budgeted and thinking["budget_tokens"] >= body["max_tokens"]:
         raise Failure(INVALID_VALUE, "budget_tokens is less than max_tokens", param="thinking.budget_tokens")
+    return media
 
 
 def _user_of(body: Mapping[str, Any]) -> str:

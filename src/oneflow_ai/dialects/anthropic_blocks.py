@@ -158,7 +158,8 @@ def _input(text: str) -> Event:
     """The arguments of a tool's call; what a model wrote that is no object, or cannot be told, is quoted as it is."""
     try:
         found = orjson.loads(text) if text.strip() else {}
-        orjson.dumps(found)
+        # As deep as it will stand in a whole message: what is too deep there must not be found when it was paid for.
+        orjson.dumps([[[[[found]]]]])
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         found = None
     return found if isinstance(found, dict) else {"arguments": text}

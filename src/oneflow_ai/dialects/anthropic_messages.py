@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_MESSAGES, TOO_MANY_ITEMS, Failure
+from oneflow_ai.core.media import Media
 from oneflow_ai.dialects.openai_messages import MESSAGES_MOST, check_image
 
 _ROLES = frozenset({"user", "assistant", "system"})
@@ -20,15 +21,15 @@ _TEXTS = {
 }
 
 
-def check_messages(messages: Any) -> None:
-    """Raise `Failure` naming the first message that breaks a rule."""
+def check_messages(messages: Any) -> Media:
+    """What a conversation carries beside its text; raises `Failure` naming the first message that breaks a rule."""
     if type(messages) is not list:
         raise Failure(INVALID_MESSAGES, "a list", param="messages")
     if not messages:
         raise Failure(INVALID_MESSAGES, "at least one message is required", param="messages")
     if len(messages) > MESSAGES_MOST:
         raise Failure(TOO_MANY_ITEMS, f"at most {MESSAGES_MOST}", param="messages")
-    called: set[str] = set()
+    called, media = set[str](), Media()
     for place, message in enumerate(messages):
         param = f"messages.{place}"
         if type(message) is not dict:
@@ -37,8 +38,9 @@ def check_messages(messages: Any) -> None:
         if type(role) is not str or role not in _ROLES:
             raise Failure(INVALID_MESSAGES, "a message's role is user, assistant or system", param=f"{param}.role")
         for at, block in blocks_of(message.get("content"), f"{param}.content"):
-            _check_block(block, at)
+            _check_block(block, at, media)
             _check_calls(block, at, called)
+    return media
 
 
 def check_system(name: str, value: Any) -> None:
@@ -46,7 +48,7 @@ def check_system(name: str, value: Any) -> None:
     for at, block in blocks_of(value, name):
         if block["type"] != "text":
             raise Failure(INVALID_MESSAGES, "a system prompt holds texts only", param=at)
-        _check_block(block, at)
+        _check_block(block, at, Media())
 
 
 def blocks_of(content: Any, param: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,7 +64,7 @@ def blocks_of(content: Any, param: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield at, block
 
 
-def _check_block(block: dict[str, Any], param: str) -> None:
+def _check_block(block: dict[str, Any], param: str, media: Media) -> None:
     kind = block["type"]
     for name in _TEXTS.get(kind, ()):
         if type(block.get(name)) is not str:
@@ -70,10 +72,10 @@ def _check_block(block: dict[str, Any], param: str) -> None:
     if kind == "tool_use" and type(block.get("input")) is not dict:
         raise Failure(INVALID_MESSAGES, "a tool_use block has input, an object", param=f"{param}.input")
     if kind in ("image", "document"):
-        _check_source(block.get("source"), f"{param}.source", image=kind == "image")
+        _check_source(block.get("source"), f"{param}.source", media, image=kind == "image")
     if kind == "tool_result" and block.get("content") is not None:
         for at, inner in blocks_of(block["content"], f"{param}.content"):
-            _check_block(inner, at)
+            _check_block(inner, at, media)
 
 
 def _check_calls(block: dict[str, Any], param: str, called: set[str]) -> None:
@@ -84,10 +86,12 @@ def _check_calls(block: dict[str, Any], param: str, called: set[str]) -> None:
         raise Failure(INVALID_MESSAGES, words, param=f"{param}.tool_use_id")
 
 
-def _check_source(source: Any, param: str, *, image: bool) -> None:
+def _check_source(source: Any, param: str, media: Media, *, image: bool) -> None:
     if type(source) is not dict or type(source.get("type")) is not str:
         raise Failure(INVALID_MESSAGES, "a source is an object with a type", param=param)
     kind = source["type"]
+    media.pictures += image
+    media.files += not image and kind not in ("base64", "text", "content")
     if kind == "url":
         url = source.get("url")
         if type(url) is str and url[:5].lower() == "data:":
@@ -98,6 +102,7 @@ def _check_source(source: Any, param: str, *, image: bool) -> None:
             if type(source.get(name)) is not str or not source[name]:
                 raise Failure(INVALID_MESSAGES, f"a base64 source has {name}, a text", param=f"{param}.{name}")
         if image:
+            media.picture_bytes += len(source["data"])
             check_image(f"data:{source['media_type']};base64,{source['data']}", f"{param}.data")
     elif kind == "text" and type(source.get("data")) is not str:
         raise Failure(INVALID_MESSAGES, "a text source has data, a text", param=f"{param}.data")

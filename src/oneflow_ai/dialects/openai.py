@@ -17,6 +17,7 @@ from oneflow_ai.core.failure import (
     TOO_MANY_ITEMS,
     Failure,
 )
+from oneflow_ai.core.media import Media
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks, openai_embeddings, openai_moderations
@@ -26,7 +27,6 @@ from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
 from oneflow_ai.dialects.openai_messages import check_messages
 from oneflow_ai.dialects.openai_prompt import read
 from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter
-from oneflow_ai.dialects.pictures import pictures_in
 
 DIALECT = "openai"
 ID_HEADER = b"x-request-id"
@@ -123,12 +123,11 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     found, operation = read_object(body), envelope.operation
     if operation is _MODERATION and found.get("model") is None:
         found["model"] = openai_moderations.ROUTE
-    check(found, operation)
+    media = check(found, operation)
     chat = operation is _CHAT
     text = chat or operation is _COMPLETION_OPERATION
     stream = found.get("stream") is True
     options = found.get("stream_options")
-    pictures, carried_bytes = pictures_in(found["messages"]) if chat else (0, 0)
     return Call(
         id=envelope.id,
         account=envelope.account,
@@ -141,14 +140,14 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(body) - carried_bytes,
+        prompt_bytes=len(body) - media.carried_bytes,
         user=user_of(found),
         tags=envelope.tags,
         client_id=envelope.client_id,
         wire=wire_of(found["messages"]) if chat else DIALECT,
         output_most_tokens=(found.get("max_completion_tokens") or found.get("max_tokens")) if text else None,
         answers=answers_of(found) if text else 1,
-        pictures=pictures,
+        media=media,
         read=read if chat else None,
     )
 
@@ -158,8 +157,8 @@ def wire_of(messages: list[dict[str, Any]]) -> str:
     return "" if holds_wrapped_seals(messages) else DIALECT
 
 
-def check(body: Mapping[str, Any], operation: Operation) -> None:
-    """Raise `Failure` for the first thing wrong with a request's fields."""
+def check(body: Mapping[str, Any], operation: Operation) -> Media:
+    """What a request carries beside its text; raises `Failure` for the first thing wrong with its fields."""
     table, subject = _TABLES[operation]
     for name in ("model", subject):
         if body.get(name) is None:
@@ -169,10 +168,10 @@ def check(body: Mapping[str, Any], operation: Operation) -> None:
         raise Failure(INVALID_VALUE, f"{operation.value}s are not streamed", param="stream")
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
-    if subject == "messages":
-        check_messages(body["messages"])
+    media = check_messages(body["messages"]) if subject == "messages" else Media()
     if body.get("max_tokens") is not None and body.get("max_completion_tokens") is not None:
         raise Failure(INVALID_VALUE, "give max_tokens or max_completion_tokens, not both", param="max_tokens")
+    return media
 
 
 def answers_of(body: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_MESSAGES, TOO_MANY_ITEMS, Failure
+from oneflow_ai.core.media import Media
 
 MESSAGES_MOST = 20_000
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -26,26 +27,27 @@ _FURTHER_PRIVATE = tuple(
 )
 
 
-def check_messages(messages: Any) -> None:
-    """Raise `Failure` naming the first message that breaks a rule."""
+def check_messages(messages: Any) -> Media:
+    """What a chat carries beside its text; raises `Failure` naming the first message that breaks a rule."""
     if type(messages) is not list:
         raise Failure(INVALID_MESSAGES, "messages is a list", param="messages")
     if not messages:
         raise Failure(INVALID_MESSAGES, "messages is empty", param="messages")
     if len(messages) > MESSAGES_MOST:
         raise Failure(TOO_MANY_ITEMS, f"messages holds at most {MESSAGES_MOST}", param="messages")
-    calls = _Calls()
+    calls, media = _Calls(), Media()
     for place, message in enumerate(messages):
         problem = _problem(message, place, calls)
         if problem is not None:
             raise Failure(INVALID_MESSAGES, problem, param=f"messages[{place}]")
         content = message.get("content")
         if type(content) is list:
-            _check_parts(content, place)
+            _check_parts(content, place, media)
     if calls.unanswered:
         place = min(calls.unanswered.values())
         words = "each of tool_calls is answered by a tool's message after it"
         raise Failure(INVALID_MESSAGES, words, param=f"messages[{place}]")
+    return media
 
 
 class _Calls:
@@ -105,7 +107,7 @@ def _answer_problem(message: dict[str, Any], calls: _Calls) -> str | None:
     return None
 
 
-def _check_parts(parts: list[Any], place: int) -> None:
+def _check_parts(parts: list[Any], place: int, media: Media) -> None:
     for number, part in enumerate(parts):
         param = f"messages[{place}].content[{number}]"
         if type(part) is not dict or type(part.get("type")) is not str:
@@ -114,18 +116,24 @@ def _check_parts(parts: list[Any], place: int) -> None:
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, dict) else image
             check_image(url, param + ".image_url")
+            media.add_picture(url)
         elif part["type"] == "file":
-            _check_file(part.get("file"), param + ".file")
+            media.files += _check_file(part.get("file"), param + ".file")
+        elif part["type"] == "input_audio":
+            sound = part.get("input_audio")
+            data = sound.get("data") if isinstance(sound, dict) else None
+            media.sound_bytes += len(data) if isinstance(data, str) else 0
 
 
-def _check_file(file: Any, param: str) -> None:
-    """A file by its address, which some servers of this wire take, is as public as an image is."""
+def _check_file(file: Any, param: str) -> bool:
+    """Whether a file stands elsewhere; one by its address, which some servers take, is as public as an image is."""
     content = file.get("file_data") if isinstance(file, dict) else None
     if not isinstance(content, str) or not content[:8].lower().startswith(("http://", "https://")):
-        return
+        return not isinstance(content, str)
     host = _host(content)
     if host is None or _is_private(host):
         raise Failure(INVALID_MESSAGES, "a file's address is public", param=f"{param}.file_data")
+    return True
 
 
 def check_image(url: Any, param: str) -> None:

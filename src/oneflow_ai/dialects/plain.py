@@ -13,7 +13,6 @@ from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_prompt import read
-from oneflow_ai.dialects.pictures import pictures_in
 
 DIALECT = "plain"
 
@@ -40,8 +39,7 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
     except orjson.JSONEncodeError:
         raise Failure(INVALID_TYPE, "a prompt and its options are values of JSON") from None
     body = read_object(encoded)
-    openai.check(body, Operation.CHAT)
-    pictures, carried_bytes = pictures_in(body["messages"])
+    media = openai.check(body, Operation.CHAT)
     return Call(
         id=envelope.id,
         account=envelope.account,
@@ -54,8 +52,8 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(encoded) - carried_bytes,
-        pictures=pictures,
+        prompt_bytes=len(encoded) - media.carried_bytes,
+        media=media,
         user=openai.user_of(body),
         tags=envelope.tags,
         wire=openai.wire_of(body["messages"]),

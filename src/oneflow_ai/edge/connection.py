@@ -49,7 +49,7 @@ class Served(Protocol):
     def busy(self, path: bytes) -> Failure | None:
         """Why a request with this path is not even read; None to let it in."""
 
-    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
         """The answer to what came, with these headers, and is no request: status, headers, body."""
 
     def failed(self, error: Exception) -> None:
@@ -348,7 +348,7 @@ class Connection(asyncio.Protocol):
             if self.slow:
                 # What is refused waits too, or its answers would pile up.
                 return
-            turn.say(*self._served.refusal(turn.failure, turn.headers))
+            turn.say(*self._served.refusal(turn.failure, turn.headers, turn.head.path))
 
     def _begin(self, turn: Turn) -> None:
         self._task = task = self._loop.create_task(self._serve(turn))
@@ -359,7 +359,7 @@ class Connection(asyncio.Protocol):
             await self._served(turn.scope, turn.receive, turn.send)
         except asyncio.CancelledError:
             # The client is gone, or the server's drain is over.
-            turn.keep = False
+            turn.leave()
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one request
             self._served.failed(error)
         task, self._task = self._task, None
@@ -376,12 +376,12 @@ class Connection(asyncio.Protocol):
         """The application has done with a turn: the next begins, or what is missing is said."""
         if turn.complete:
             self._advance()
-        elif turn.begun or turn.gone or not turn.keep:
+        elif turn.begun or turn.gone:
             self._close()
         else:
             turn.keep = False
             failure = Failure(kinds.INTERNAL_ERROR, "the gateway failed; its log says how")
-            turn.say(*self._served.refusal(failure, turn.headers))
+            turn.say(*self._served.refusal(failure, turn.headers, turn.head.path))
 
     def _refuse_rest(self, failure: Failure) -> None:
         """What comes from here on is no request that can be served: say so when its turn comes, and close."""
@@ -397,4 +397,4 @@ class Connection(asyncio.Protocol):
         if turn.complete or turn.begun:
             self._close()
         elif self._task is not None and turn is self._turns[0]:
-            turn.say(*self._served.refusal(failure, turn.headers))
+            turn.say(*self._served.refusal(failure, turn.headers, turn.head.path))

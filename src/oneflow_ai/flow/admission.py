@@ -18,6 +18,13 @@ from oneflow_ai.policy.usage import input_tokens_bound
 
 # What an answer may hold where neither the request nor the catalogue sets a bound.
 OUTPUT_TOKENS_UNKNOWN = 32_768
+CONTEXT_UNKNOWN = 1 << 20
+# What a file that stands elsewhere is taken to hold of a key's tokens: some ten pages (a page is up to 3,000 tokens:
+# platform.claude.com/docs/en/build-with-claude/pdf-support, 2026-11-26).
+FILE_TOKENS = 30_000
+# A second of sound is 10 tokens to OpenAI and 32 to Gemini (ai.google.dev/gemini-api/docs/audio, 2026-11-26), and some
+# 2,700 characters of base64 at the least that is understood, 16 kbit/s.
+SOUND_BYTES_PER_TOKEN = 80
 # A price may change with the hour: its bounds are worked out anew after this.
 PRICE_SECONDS = 60.0
 PRICES_REMEMBERED = 4_096
@@ -81,7 +88,9 @@ class Admission:
             return Admitted(targets, 0, 0)
         asked, answers = call.output_most_tokens, call.answers
         embeds = call.operation is Operation.EMBEDDING
-        input_tokens = input_tokens_bound(call.prompt_bytes, images=call.pictures)
+        media = call.media
+        other_tokens = media.sound_bytes // SOUND_BYTES_PER_TOKEN + media.files * FILE_TOKENS
+        input_tokens = input_tokens_bound(call.prompt_bytes, images=media.pictures, other_tokens=other_tokens)
         priced: list[Target] = []
         tokens = nanos = 0
         for target in targets:
@@ -89,7 +98,10 @@ class Admission:
                 priced.append(target)
                 output_tokens = 0 if embeds else (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
                 tokens = max(tokens, input_tokens + output_tokens)
-                nanos = max(nanos, most_of(self._tops_of(target.price, call), input_tokens, output_tokens))
+                # Nobody knows what a file holds that stands elsewhere, but that the model takes no more than it can.
+                window_tokens = (target.context_window_tokens or CONTEXT_UNKNOWN) if media.files else 0
+                dearest = max(input_tokens, window_tokens)
+                nanos = max(nanos, most_of(self._tops_of(target.price, call), dearest, output_tokens))
         if not priced:
             name = targets[0].place
             words = f'{name} has no price; set [prices."{name}"] in the configuration (zero is a price)'

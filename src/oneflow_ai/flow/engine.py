@@ -12,7 +12,7 @@ from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, OVE
 from oneflow_ai.core.ports import Client, Recorder
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
-from oneflow_ai.flow.admission import Admission, Admitted
+from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.flow.places import KEY_SHARE, Places
 from oneflow_ai.policy import price, waits
@@ -111,7 +111,9 @@ class Engine:
             while True:
                 if isinstance(step, Try):
                     result = await self._try(run, step)
-                    failure = result.failure
+                    if failure is None or result.failure is None or result.failure.kind.cause != "client":
+                        # What the next target cannot do is not why the first one failed.
+                        failure = result.failure
                     step = steps.send(result)
                 else:
                     await clock.sleep(step.seconds)
@@ -236,5 +238,7 @@ def _estimate(call: Call, attempt: Attempt) -> Usage:
     if call.operation is Operation.EMBEDDING:
         # Its answer is numbers: nothing was written.
         output_tokens = 0
-    input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN) + call.pictures * PICTURE_TOKENS
+    media = call.media
+    input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN) + media.pictures * PICTURE_TOKENS
+    input_tokens += media.sound_bytes // SOUND_BYTES_PER_TOKEN
     return Usage(input_tokens=input_tokens, output_tokens=output_tokens, source="estimated")

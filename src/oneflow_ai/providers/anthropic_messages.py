@@ -48,6 +48,10 @@ def conversation(prompt: Prompt, seals: frozenset[str], *, later_system: bool) -
             system += blocks
         elif blocks:
             _append(turns, message.role, blocks)
+    for turn in turns:
+        if turn["role"] == "user":
+            # What tools answered comes first, or the turn before it counts as unanswered.
+            turn["content"].sort(key=lambda block: block["type"] != "tool_result")
     if not turns:
         words = "the target's wire needs a message that is not the system's"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
@@ -68,11 +72,9 @@ def _stays(messages: tuple[Message, ...], place: int) -> bool:
 
 def _append(turns: list[Block], role: str, blocks: list[Block]) -> None:
     if turns and turns[-1]["role"] == role:
-        blocks = turns.pop()["content"] + blocks
-    if role == "user":
-        # What tools answered comes first, or the turn before it counts as unanswered.
-        blocks.sort(key=lambda block: block["type"] != "tool_result")
-    turns.append({"role": role, "content": blocks})
+        turns[-1]["content"] += blocks
+    else:
+        turns.append({"role": role, "content": blocks})
 
 
 def _blocks(part: Part, seals: frozenset[str]) -> list[Block]:

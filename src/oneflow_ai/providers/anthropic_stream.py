@@ -25,6 +25,8 @@ from oneflow_ai.providers.openai_failure import error_in, error_of
 from oneflow_ai.providers.sse import mended
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder
 
+# One is what a message has; each costs what all before it hold.
+DELTAS_HELD_MOST = 64
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Why an answer ended, in the words of the middle form; a word that is newer than this table is an end like any other.
 _REASONS = {
@@ -45,7 +47,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
     `message_delta` and `message_stop`: these the client's encoder writes when the call is accounted for.
     """
 
-    __slots__ = ("_blocks", "_held", "_message", "_quiet", "_raw", "_reason", "_usage")
+    __slots__ = ("_blocks", "_deltas_held", "_held", "_message", "_quiet", "_raw", "_reason", "_usage")
 
     def __init__(self, *, raw: bool) -> None:
         super().__init__()
@@ -56,6 +58,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         self._usage: dict[str, Any] | None = None
         self._reason: str | None = None
         self._quiet = False
+        self._deltas_held = 0
 
     def _batch(self) -> _Batch:
         return _Batch()
@@ -121,9 +124,11 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             orjson.dumps(event)
         except orjson.JSONEncodeError:
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is nested too deep")
+        self._deltas_held += 1
+        if self._deltas_held > DELTAS_HELD_MOST:
+            return Failure(UPSTREAM_BAD_RESPONSE, "the provider ended its message again and again")
         delta = {**self._held.get("delta", {}), **mapping(event.get("delta"))}
-        reason = delta.get("stop_reason")
-        self._reason = reason if type(reason) is str and reason else self._reason
+        self._reason = word(delta.get("stop_reason")) or self._reason
         self._usage = merged(self._usage, event.get("usage"))
         self._held = {**event, "delta": delta, "usage": merged(self._held.get("usage"), event.get("usage"))}
         return None

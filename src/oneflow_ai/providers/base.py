@@ -13,6 +13,7 @@ from oneflow_ai.core.events import End, Event
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.providers.sse import mended
 
+_FLOAT_MOST = 3.4028234663852886e38
 MESSAGE_CHARACTERS_MOST = 2_000
 # A wait means something where another try at the same place may succeed.
 WAITING_STATUSES = frozenset({429, 503, 529})
@@ -43,6 +44,13 @@ def mapping(value: Any) -> dict[str, Any]:
 def listed(value: Any) -> list[Any]:
     """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def numbers_of(values: list[Any]) -> tuple[float, ...] | None:
+    """A vector's numbers; None where one is none, or is too large for the 32 bits in which vectors are told."""
+    if not all(type(value) in (int, float) and abs(value) <= _FLOAT_MOST for value in values):
+        return None
+    return tuple(map(float, values))
 
 
 def loaded(data: bytes) -> Any:

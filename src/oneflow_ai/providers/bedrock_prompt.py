@@ -78,7 +78,7 @@ class _Writer:
 
     def __init__(self, row: Family) -> None:
         self._cache = row.cache
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
         self.called: dict[str, None] = {}
 
     def blocks(self, message: Message) -> list[_Block]:
@@ -127,11 +127,11 @@ class _Writer:
     def _name(self, given: str) -> str:
         """A name in the few characters that the wire takes, none of them twice."""
         name = " ".join(_NOT_IN_NAMES.sub("-", given).split())[: _NAME_CHARACTERS_MOST - 8] or "document"
-        number, free = 1, name
+        free = name
         while free in self._names:
-            number += 1
-            free = f"{name} {number}"
-        self._names.add(free)
+            self._names[name] += 1
+            free = f"{name} {self._names[name]}"
+        self._names[free] = 1
         return free
 
     def _point(self, cache: str) -> list[_Block]:

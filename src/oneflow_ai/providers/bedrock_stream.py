@@ -173,7 +173,8 @@ def _text(found: dict[str, Any]) -> list[Event]:
         calls += sum(delta.kind == "tool_call" for delta in deltas)
         events += deltas
     end = End(_reason(reason) if failure is None else None, failure, stop_sequence=_stop_sequence(found))
-    return [*events, *([] if usage is None else [usage]), end]
+    # Of an answer that is broken nothing is given, so that another target may be asked.
+    return [*(events if failure is None else ()), *([] if usage is None else [usage]), end]
 
 
 def _block(block: dict[str, Any], calls: int) -> list[Delta]:

@@ -134,10 +134,13 @@ class _Writer:
             "response": {"error" if result.failed else "result": "\n".join(texts)},
         }
         files = [written for part in result.parts if not isinstance(part, Text) for written in self._part(part)]
-        within = [file for file in files if self._pictures_within and "inlineData" in file]
+        within = [file for file in files if self._goes_within(file)]
         if within:
             answer["parts"] = within
-        return [{"functionResponse": answer}, *(file for file in files if file not in within)]
+        return [{"functionResponse": answer}, *(file for file in files if not self._goes_within(file))]
+
+    def _goes_within(self, file: dict[str, Any]) -> bool:
+        return self._pictures_within and "inlineData" in file
 
 
 def _file(url: str, data: str, media_type: str) -> dict[str, Any]:

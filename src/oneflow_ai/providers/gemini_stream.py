@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from oneflow_ai.core.events import End, Event, Usage, Vector
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure
-from oneflow_ai.providers.base import WholeDecoder, bad, loaded
+from oneflow_ai.providers.base import WholeDecoder, bad, loaded, numbers_of
 from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_failure import error_in, stream_failure
 from oneflow_ai.providers.gemini_usage import read_count
@@ -83,8 +82,14 @@ def _whole(read: Callable[[dict[str, Any]], list[Event]]) -> WholeDecoder:
 
 def text_decoder(call_id: str) -> WholeDecoder:
     """The decoder of one whole answer of text."""
-    answer = Answer(call_id)
-    return _whole(lambda found: [*answer.take(found), *answer.end()])
+    return _whole(lambda found: _text(Answer(call_id), found))
+
+
+def _text(answer: Answer, found: dict[str, Any]) -> list[Event]:
+    deltas, last = answer.take(found), answer.end()
+    broken = any(isinstance(event, End) and event.failure is not None for event in last)
+    # Of an answer that is broken nothing is given, so that another target may be asked.
+    return last if broken else [*deltas, *last]
 
 
 def vector_decoder(inputs: int) -> WholeDecoder:
@@ -117,6 +122,4 @@ def _vector(found: Any) -> tuple[float, ...] | None:
     values = found.get("values") if isinstance(found, dict) else None
     if not isinstance(values, list) or not values:
         return None
-    if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
-        return None
-    return tuple(map(float, values))
+    return numbers_of(values)

@@ -10,7 +10,7 @@ import orjson
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.headers import openai_hints
@@ -76,7 +76,12 @@ class OpenAIAdapter:
         if not self._renamed.keys().isdisjoint(body):
             body = {self._renamed.get(name, name): value for name, value in body.items() if value is not None}
         url = self._url(target, PATHS[call.operation])
-        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
+        try:
+            content = orjson.dumps(body)
+        except orjson.JSONEncodeError:
+            # What is JSON within JSON, a seal or a call's arguments, may be as deep as a request may be, not both.
+            raise Failure(TOO_DEEP, "what a message holds is nested too deep", param="messages") from None
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped)
 
     def decoder(self, call: Call, target: Target) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""

@@ -34,7 +34,14 @@ _BROKEN = frozenset({"insufficient_system_resource", "error", "abort"})
 # The field that can be read in a block of reasoning, by its type (openrouter.ai/docs, reasoning tokens, 2026-11-26).
 _READABLE = {"reasoning.text": "text", "reasoning.summary": "summary"}
 # What a citation tells: the middle form's name, and this wire's.
-_CITED = (("url", "url"), ("title", "title"), ("text", "content"), ("start", "start_index"), ("end", "end_index"))
+# Of a citation: the middle form's name, the wire's, and what it must be.
+_CITED = (
+    ("url", "url", str),
+    ("title", "title", str),
+    ("text", "content", str),
+    ("start", "start_index", int),
+    ("end", "end_index", int),
+)
 WIRE = "openai"
 
 
@@ -91,11 +98,11 @@ class Deltas:
 
     def ended(self, end: End) -> End:
         """The end in the middle form's words, the wire's own finish reason given."""
-        word = end.reason
-        if word in _BROKEN and end.failure is None:
-            words = f"the provider stopped before the answer was finished ({word})"
+        told = end.reason
+        if told in _BROKEN and end.failure is None:
+            words = f"the provider stopped before the answer was finished ({told})"
             return replace(end, reason=None, failure=Failure(UPSTREAM_STREAM_INTERRUPTED, words))
-        reason = None if word is None else REASONS.get(word, "stop")
+        reason = None if told is None else REASONS.get(told, "stop")
         if reason == "stop" and self._refused:
             reason = "refusal"
         return replace(end, reason=reason, stop_sequence=self._stop_sequence if reason == "stop" else "")
@@ -210,7 +217,7 @@ def _citations(annotations: Any, index: int) -> list[Delta]:
     for annotation in annotations if isinstance(annotations, list) else ():
         cited = annotation.get("url_citation") if isinstance(annotation, dict) else None
         if isinstance(cited, dict):
-            told = {name: cited[given] for name, given in _CITED if cited.get(given) is not None}
+            told = {name: cited[given] for name, given, kind in _CITED if type(cited.get(given)) is kind}
             text = encoded(told) if told else ""
             if text:
                 found.append(Delta("citation", text, index))

@@ -180,7 +180,9 @@ def _translated(body: bytes, found: Any) -> list[Event]:
     events: list[Event] = [delta for choice in _choices(found) for delta in deltas.of(choice, whole=True)]
     *usage, end = _ending(found)
     assert isinstance(end, End)
-    return [*events, *usage, deltas.ended(end)]
+    end = deltas.ended(end)
+    # Of an answer that is broken nothing is given, so that another target may be asked.
+    return [*(events if end.failure is None else ()), *usage, end]
 
 
 def _ending(found: dict[str, Any]) -> list[Event]:

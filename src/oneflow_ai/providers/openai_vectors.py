@@ -7,7 +7,7 @@ from binascii import Error, a2b_base64
 from typing import Any
 
 from oneflow_ai.core.events import End, Event, Raw, Usage, Vector
-from oneflow_ai.providers.base import WholeDecoder, bad, word
+from oneflow_ai.providers.base import WholeDecoder, bad, numbers_of, word
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import read_usage
 
@@ -65,9 +65,8 @@ def _vector(item: Any, place: int) -> Vector | None:
     if isinstance(values, str):
         numbers = _unpacked(values)
         return None if numbers is None else Vector(index, numbers)
-    if not isinstance(values, list) or not all(type(value) is float or type(value) is int for value in values):
-        return None
-    return Vector(index, tuple(map(float, values)))
+    numbers = numbers_of(values) if isinstance(values, list) else None
+    return None if numbers is None else Vector(index, numbers)
 
 
 def _unpacked(text: str) -> tuple[float, ...] | None:

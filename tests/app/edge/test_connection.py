@@ -97,7 +97,7 @@ class Served:
     def busy(self, path: bytes) -> Failure | None:
         return Failure(OVERLOADED, "busy") if self.full else None
 
-    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
         if not self.refuses:
             raise ArithmeticError("no words for it")
         return failure.status, [], failure.code.encode()
@@ -279,6 +279,19 @@ async def test_a_client_that_reads_again_sends_no_more_of_a_body_that_waits() ->
     connection.connection_lost(None)
     never.set()
     await turns_of_the_loop()
+
+
+@pytest.mark.parametrize("further", [b"", b"connection: close\r\n"])
+async def test_a_request_that_meets_a_fault_is_told_so_whether_it_is_the_last_or_not(further: bytes) -> None:
+    async def fail(turn: Turn) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    served = Served(answer=fail)
+    connection, link = connected(served)
+    connection.data_received(GET.replace(b"\r\n\r\n", b"\r\n" + further + b"\r\n"))
+    await turns_of_the_loop()
+    assert link.written.startswith(b"HTTP/1.1 500 ")
+    assert link.closed and len(served.faults) == 1
 
 
 async def test_no_call_begins_once_calls_are_cut() -> None:

@@ -39,7 +39,7 @@ def test_a_chats_pictures_are_counted_and_its_text_is_the_rest() -> None:
         {"type": "image_url", "image_url": {"url": URL}},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
     )
-    assert call.pictures == 2
+    assert call.media.pictures == 2
     assert 100 < call.prompt_bytes < 400
 
 
@@ -47,13 +47,13 @@ def test_a_messages_pictures_are_counted_within_a_tools_result_too() -> None:
     picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PHOTO}}
     by_address = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
     call = message({"type": "text", "text": "what is it?"}, picture, by_address)
-    assert call.pictures == 2
+    assert call.media.pictures == 2
     assert 100 < call.prompt_bytes < 400
 
 
 def test_text_has_no_pictures() -> None:
     call = chat({"type": "text", "text": "x" * 1_000})
-    assert call.pictures == 0
+    assert call.media.pictures == 0
     assert call.prompt_bytes > 1_000
 
 
