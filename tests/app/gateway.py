@@ -164,19 +164,17 @@ async def running(
                 await serving
 
 
-_OPENAI = 'kind = "openai"\n'
-
-
 def _tables(base_url: str, providers: Mapping[str, str]) -> str:
     return "".join(
-        f'\n[providers.{name}]\n{"" if "kind = " in lines else _OPENAI}api_key = "env:SIM_KEY"\n{_placed(lines, base_url)}\n'
+        f'\n[providers.{name}]\napi_key = "env:SIM_KEY"\n{_placed(lines, base_url)}\n'
         f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
         for name, lines in providers.items()
     )
 
 
 def _placed(lines: str, base_url: str) -> str:
-    return lines if "base_url" in lines else f'base_url = "{base_url}"\n{lines}'
+    kind = "" if "kind = " in lines else 'kind = "openai"\n'
+    return kind + (lines if "base_url" in lines else f'base_url = "{base_url}"\n{lines}')
 
 
 def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits | None) -> Edge:

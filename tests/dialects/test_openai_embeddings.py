@@ -170,7 +170,13 @@ def test_a_moderations_bytes_pass() -> None:
     assert writer.feed(Raw(body, 1)) + writer.end(End(), Usage(), 0) == body
 
 
-_LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text(max_size=5)
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
 _JSON = st.recursive(_LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
 _NAMES = st.sampled_from(
     ["model", "input", "dimensions", "encoding_format", "stream", "user", "metadata", "n", "messages"]

@@ -192,7 +192,14 @@ def test_thoughts_whole() -> None:
     }
 
 
-@pytest.mark.parametrize("fields", [{"reasoning": {"exclude": True}}, {"include_reasoning": False}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning": {"exclude": True}},
+        {"include_reasoning": False},
+        {"thinking": {"type": "enabled", "display": "omitted"}},
+    ],
+)
 def test_thoughts_are_not_shown_to_whom_asked_for_none(fields: dict[str, Any]) -> None:
     assert [choice["delta"] for choice in choices(*THOUGHTS, **fields)] == [ROLE, {}]
     assert message(*THOUGHTS, Delta("text", "a"), **fields) == {"role": "assistant", "content": "a"}

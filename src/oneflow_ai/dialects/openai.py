@@ -26,7 +26,7 @@ from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
 from oneflow_ai.dialects.openai_messages import check_messages
 from oneflow_ai.dialects.openai_prompt import read
-from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter
+from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter, usage_object
 
 DIALECT = "openai"
 ID_HEADER = b"x-request-id"
@@ -291,9 +291,4 @@ def _usage_object(end: End, usage: Usage) -> dict[str, Any]:
     given = end.chunk.get("usage") if end.chunk else None
     if isinstance(given, dict) and usage.source == "provider":
         return given
-    total = usage.input_tokens + usage.output_tokens
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": total,
-    }
+    return usage_object(usage)

@@ -34,9 +34,15 @@ _NO_ARGUMENTS = "{}"
 
 
 def hides_reasoning(body: Mapping[str, Any]) -> bool:
-    """Whether a request asks for reasoning that is not shown (openrouter.ai/docs, reasoning tokens, 2026-11-26)."""
-    reasoning = body.get("reasoning")
-    return (isinstance(reasoning, dict) and reasoning.get("exclude") is True) or body.get("include_reasoning") is False
+    """Whether a request asks for reasoning that is not shown, in any of the ways in which it can be said.
+
+    OpenRouter's are `reasoning.exclude` and `include_reasoning` (openrouter.ai/docs, reasoning tokens, 2026-11-26).
+    """
+    reasoning, thinking = body.get("reasoning"), body.get("thinking")
+    if isinstance(reasoning, dict) and reasoning.get("exclude") is True:
+        return True
+    omitted = isinstance(thinking, dict) and thinking.get("display") == "omitted"
+    return omitted or body.get("include_reasoning") is False
 
 
 class _Frame:
