@@ -113,7 +113,9 @@ async def test_the_first_failure_is_retried_and_the_second_try_answers(tmp_path:
 
 
 async def test_the_simulator_may_end_a_chain_marked_and_free(tmp_path: Path) -> None:
-    configuration = '[retry]\nattempts = 1\n[routes.r]\ntask = "text"\ntargets = ["a/sim-F23", "c/claude-haiku-5-5"]\n'
+    configuration = (
+        '[retry]\nattempts = 1\n[routes.safe]\ntask = "text"\ntargets = ["sim/sim-F23"]\nsimulate_last = true\n'
+    )
     async with running(tmp_path, configuration=configuration) as gateway:
         reply = await gateway.chat("safe")
         assert reply.status == 200
