@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from oneflow_ai.simulator.schema import example
+from oneflow_ai.simulator.schema import Room, example
 from oneflow_ai.simulator.text import compose, cut, excerpt, think, tokens
 
 IMAGE_TOKENS = 85
@@ -61,7 +61,7 @@ class Question(NamedTuple):
     since. `tools` maps a name to the schema of its arguments; `allowed` are the only ones that may be called, where
     given. `form` is the schema that the answer must satisfy, or `JSON_OBJECT`. `begun` is how the answer begins
     already, `preface` what is said before tools are called unforced. `tokens_most` (0: no bound) counts thoughts and
-    answer.
+    answer. `choices` are the replies that are made to it.
     """
 
     prompt: str
@@ -77,6 +77,7 @@ class Question(NamedTuple):
     stops: tuple[str, ...] = ()
     begun: str = ""
     preface: str = ""
+    choices: int = 1
 
 
 class Reply(NamedTuple):
@@ -104,25 +105,26 @@ def reply(question: Question, say: str | None = None, answer_tokens: int = 0, nu
     if say is not None:
         return _bounded("", say, question)
     thought = think(question.prompt, question.thought_tokens) if question.thought_tokens else ""
-    if question.tools and (calls := _calls(question)):
+    room = Room(question.choices)
+    if question.tools and (calls := _calls(question, room)):
         return Reply(thought, question.preface if question.choice == AUTO else "", calls, TOOL_CALLS)
-    return _bounded(thought, _continued(_text(question, answer_tokens, number), question.begun), question)
+    return _bounded(thought, _continued(_text(question, answer_tokens, number, room), question.begun), question)
 
 
-def _text(question: Question, answer_tokens: int, number: int) -> str:
+def _text(question: Question, answer_tokens: int, number: int, room: Room) -> str:
     if question.form is not None:
-        return _formed(question.form, excerpt(question.prompt), number)
+        return _formed(question.form, excerpt(question.prompt), number, room)
     if question.results:
         told = "; ".join([excerpt(result) for result in question.results])
         return f'The tool answered: {told}. So the answer to "{excerpt(question.prompt)}" is: {told}.'
     return compose(question.prompt, number, answer_tokens)
 
 
-def _formed(form: Any, words: str, number: int) -> str:
+def _formed(form: Any, words: str, number: int, room: Room) -> str:
     if form == JSON_OBJECT:
         told = {"answer": f'This is a simulated answer to "{words}".', "choice": number}
         return orjson.dumps(told).decode()
-    return orjson.dumps(example(form, words)).decode()
+    return orjson.dumps(example(form, words, room)).decode()
 
 
 def _continued(text: str, begun: str) -> str:
@@ -145,7 +147,7 @@ def _bounded(thought: str, text: str, question: Question) -> Reply:
 # ---- tools
 
 
-def _calls(question: Question) -> tuple[Call, ...]:
+def _calls(question: Question, room: Room) -> tuple[Call, ...]:
     """The calls to make: what is forced, else each offered tool whose name the prompt mentions.
 
     After results only those are left that were not called yet, since they may not be called side by side.
@@ -161,14 +163,14 @@ def _calls(question: Question) -> tuple[Call, ...]:
         wanted = wanted or allowed[:1]
     if not question.parallel:
         wanted = wanted[:1]
-    return tuple([Call(name, _arguments(offered[name], question.prompt)) for name in wanted])
+    return tuple([Call(name, _arguments(offered[name], question.prompt, room)) for name in wanted])
 
 
-def _arguments(schema: Any, prompt: str) -> str:
+def _arguments(schema: Any, prompt: str, room: Room) -> str:
     given = _subject(prompt)
     if schema == PLAIN_TEXT:
         return given
-    return orjson.dumps(example(schema or {"type": "object"}, given)).decode()
+    return orjson.dumps(example(schema or {"type": "object"}, given, room)).decode()
 
 
 def _subject(prompt: str) -> str:

@@ -20,7 +20,7 @@ from oneflow_ai.simulator.wires.events import Editable, Places
 from oneflow_ai.simulator.wires.gemini_answer import JSON_TYPE, Made, Used, candidate, empty_event, streamed, whole
 from oneflow_ai.simulator.wires.gemini_fields import check_count, check_embed, check_embeds, check_generate, snake
 from oneflow_ai.simulator.wires.gemini_models import MODELS
-from oneflow_ai.simulator.wires.gemini_reading import Refused, cached, check, count, question, settings, shows_thoughts
+from oneflow_ai.simulator.wires.gemini_reading import Refused, cached, check, count, question, shows_thoughts
 from oneflow_ai.simulator.wires.wire import BAD_KEY, Problem, Surroundings
 
 _PATH = re.compile(r".*/v1(?:alpha|beta)?/models(?:/([^/]+?))?(?::(\w+))?")
@@ -198,10 +198,7 @@ def _generated(
 ) -> Answer:
     """The answer to a checked request: whole (None), as events, or as a JSON array in pieces."""
     asked = question(document, model)
-    replies = [
-        reply(asked, around.say, around.answer_tokens, number)
-        for number in range(settings(document).get("candidateCount") or 1)
-    ]
+    replies = [reply(asked, around.say, around.answer_tokens, number) for number in range(asked.choices)]
     shown = shows_thoughts(document)
     candidates = [candidate(each, model, shown, (at, around.unique)) for at, each in enumerate(replies)]
     thought = sum([each.thought_tokens for each in replies])

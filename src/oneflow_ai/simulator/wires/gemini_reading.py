@@ -176,6 +176,7 @@ def question(document: Document, model: str) -> Question:
         thought_tokens=_thought_tokens(asked, model),
         tokens_most=asked.get("maxOutputTokens") or 0,
         stops=tuple(asked.get("stopSequences") or ()),
+        choices=asked.get("candidateCount") or 1,
     )
 
 

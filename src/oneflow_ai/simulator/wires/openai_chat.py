@@ -176,6 +176,7 @@ def _question(
         thought_tokens=EFFORT_TOKENS.get(str(document.get("reasoning_effort")), 0),
         tokens_most=asked.tokens_most,
         stops=asked.stops,
+        choices=asked.choices,
     )
 
 
