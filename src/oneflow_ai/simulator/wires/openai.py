@@ -23,7 +23,7 @@ MODELS = (
 )
 _MODELS_CREATED = 1_790_000_000
 _DEPLOYMENT = re.compile(r".*/deployments/([^/]+)/.*")
-_TEXTS = {"chat/completions": openai_chat.answer, "completions": openai_completions.answer}
+_TEXTS = ("chat/completions", "completions")
 
 
 class OpenAIWire(OpenAIManners):
@@ -55,7 +55,9 @@ class OpenAIWire(OpenAIManners):
             if not isinstance(document.get("model"), str):
                 document = document | {"model": self.model(request)}
             need_model(document, around, MODELS)
-            return _TEXTS[route](document, around)
+            if route == "completions":
+                return openai_completions.answer(document, around)
+            return openai_chat.answer(document, around, request.credential_hash)
 
         return self.checked(request, around, make)
 

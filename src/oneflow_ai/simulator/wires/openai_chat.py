@@ -79,8 +79,8 @@ class _Conversation(NamedTuple):
     tokens: int
 
 
-def answer(document: dict[str, Any], around: Surroundings) -> Answer:
-    """The answer to a decoded request; raises `BadRequest`."""
+def answer(document: dict[str, Any], around: Surroundings, owner: str = "") -> Answer:
+    """The answer to a decoded request of an owner, who has a cache of prompts; raises `BadRequest`."""
     asked = read_asked(document)
     talk = _read(document)
     offered = _offered(document.get("tools"))
@@ -90,18 +90,18 @@ def answer(document: dict[str, Any], around: Surroundings) -> Answer:
     spent = usage(
         talk.tokens,
         sum([each.tokens for each in replies]),
-        _cached(document, talk, around),
+        _cached(document, talk, owner, around),
         sum([each.thought_tokens for each in replies]),
     )
     return _stream(asked, choices, spent, around) if asked.stream else _whole(asked, choices, spent, around)
 
 
-def _cached(document: dict[str, Any], talk: _Conversation, around: Surroundings) -> int:
+def _cached(document: dict[str, Any], talk: _Conversation, owner: str, around: Surroundings) -> int:
     """How much of a long prompt was seen a short while ago, as OpenAI tells without being asked."""
     if talk.tokens < CACHED_TOKENS_LEAST:
         return 0
     content = orjson.dumps([document["model"], document.get("tools"), document["messages"]])
-    return min(around.memory.seen(document["model"], content, around.now_unix), talk.tokens - 1)
+    return min(around.memory.seen(owner, content, around.now_unix), talk.tokens - 1)
 
 
 def _whole(asked: Asked, choices: list[Choice], spent: dict[str, Any], around: Surroundings) -> Answer:
