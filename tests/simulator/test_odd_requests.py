@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneflow_ai.simulator import FAST, MachineClock, SimulatorOptions
+from oneflow_ai.simulator.answer import Answer
 from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.seals import seal
 from oneflow_ai.simulator.stage import Stage
+from oneflow_ai.simulator.wires.openai import OpenAIWire
+from oneflow_ai.simulator.wires.wire import Surroundings
 from tests.simulator.spoken import WEATHER
 
 CALL, RESULT = {"id": "a", "name": "get_news", "input": {}}, {"content": [{"type": "text", "text": "x"}]}
@@ -31,6 +34,7 @@ BODIES: dict[str, Any] = {
         "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": WEATHER}},
         "stop": ["x"],
     },
+    "/v1/completions": {"model": "m", "prompt": ["x", [1, 2]], "max_tokens": 5, "n": 2, "stop": ["x"], "echo": True},
     "/v1/messages": {
         "model": "claude-haiku-4-5",
         "max_tokens": 2_000,
@@ -103,9 +107,13 @@ ODD: st.SearchStrategy[Any] = st.sampled_from(
 
 
 def _answer(path: str, document: Any) -> bytes:
+    return _sent(path, orjson.dumps(document))
+
+
+def _sent(path: str, body: bytes) -> bytes:
     headers = [(b"anthropic-version", b"2023-06-01")] if path == "/v1/messages" else []
     request = Request("POST", path, headers, {b"authorization": b"Bearer key"})
-    request.body = orjson.dumps(document)
+    request.body = body
     performance = STAGE.begin(request, (1, 0))
     STAGE.ended(performance, "completed", 0)
     return performance.content
@@ -146,3 +154,65 @@ def test_a_body_with_something_odd_in_it_is_answered(path: str, data: st.DataObj
 @pytest.mark.parametrize("document", [None, 3, "x", [], [{}], {}, {"model": None}, {"model": {}}, {"input": {}}])
 def test_a_body_of_another_form_is_refused(path: str, document: Any) -> None:
     assert _answer(path, document)[9:12] in (b"400", b"404")
+
+
+NUMBERS = [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e999", b"true", b"1" * 400]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/chat/completions", "max_tokens"),
+        ("/v1/completions", "n"),
+        ("/v1/messages", "max_tokens"),
+        ("/v1/responses", "max_output_tokens"),
+        ("/v1/embeddings", "dimensions"),
+        ("/v1beta/models/m:embedContent", "outputDimensionality"),
+    ],
+)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_an_odd_number_is_refused(path: str, field: str, number: bytes) -> None:
+    whole = orjson.dumps({**BODIES[path], field: 1})
+    assert _sent(path, whole.replace(b'"%b":1' % field.encode(), b'"%b":%b' % (field.encode(), number)))[9:12] == b"400"
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_what_is_nested_deeply_is_answered_on_each_wire(path: str) -> None:
+    nested = b'{"type":"object","properties":{"a":' * 400 + b"{}" + b"}}" * 400
+    for name in BODIES[path]:
+        whole = orjson.dumps({**BODIES[path], name: "here"})
+        answer = _sent(path, whole.replace(b'"%b":"here"' % name.encode(), b'"%b":%b' % (name.encode(), nested)))
+        assert answer[9:12] in (b"200", b"400", b"404", b"500")
+        orjson.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+class _FailingWire(OpenAIWire):
+    __slots__ = ()
+
+    def answer(self, request: Request, around: Surroundings) -> Answer:
+        """Fail as nobody thought of."""
+        raise ZeroDivisionError("secret words")
+
+
+def test_a_fault_in_making_an_answer_ends_one_request(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(SimulatorOptions(pace=FAST), MachineClock(), Random(1), last_wire=_FailingWire())
+    request = Request("POST", "/v1/chat/completions", [], {b"authorization": b"Bearer key"})
+    content = stage.begin(request, (1, 0)).content
+    assert content.startswith(b"HTTP/1.1 500 ")
+    assert orjson.loads(content.partition(b"\r\n\r\n")[2])["error"]["type"] == "server_error"
+    assert "ZeroDivisionError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_what_is_remembered_of_a_request_is_short() -> None:
+    stage = Stage(SimulatorOptions(pace=FAST), MachineClock(), Random(1))
+    request = Request("POST", "/v1/chat/completions", [], {b"authorization": b"Bearer key"})
+    request.body = orjson.dumps({**BODIES["/v1/chat/completions"], "model": "m" * 1_000_000})
+    stage.begin(request, (1, 0))
+    assert all(len(name) <= 512 for name in stage.record.counts.by_model)
+
+
+@pytest.mark.parametrize("fault", ["F48;count=100001", "F47;kind=flap;period=0", "F47;factor=0.0", "F13@event:123456"])
+def test_a_fault_without_bounds_is_refused(fault: str) -> None:
+    body = orjson.dumps({"model": f"sim-{fault}", "messages": [{"role": "user", "content": "x"}]})
+    assert _sent("/v1/chat/completions", body)[9:12] == b"400"

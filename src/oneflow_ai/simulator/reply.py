@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -39,6 +40,9 @@ EFFORT_TOKENS: Mapping[str, int] = {
 """How many tokens of thought an effort brings."""
 
 _SEARCHED_CHARACTERS = 2_000
+_SPOKEN_CHARACTERS = 20_000
+_NAMED_MOST = 1_000
+_STOPS_MOST = 128
 _NAMES = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+(?: [A-Z][\w-]+)*")
 
 
@@ -134,7 +138,8 @@ def _continued(text: str, begun: str) -> str:
 def _bounded(thought: str, text: str, question: Question) -> Reply:
     """A reply cut by the stop sequences and by the token limit."""
     finish, stop = STOP, ""
-    places = sorted([(at, each) for each in question.stops if (at := text.find(each)) >= 0])
+    stops = question.stops[:_STOPS_MOST]
+    places = sorted([(at, each) for each in stops if (at := text.find(each)) >= 0])
     if places:
         text, finish, stop = text[: places[0][0]], STOP_SEQUENCE, places[0][1]
     if most := question.tokens_most:
@@ -155,10 +160,12 @@ def _calls(question: Question, room: Room) -> tuple[Call, ...]:
     offered = question.tools
     if question.choice == NONE or (question.results and question.parallel):
         return ()
-    spoken = question.prompt.lower()
-    wanted = [name for name in offered if name.lower() in spoken or name.lower().replace("_", " ") in spoken]
-    allowed = [name for name in offered if question.allowed is None or name in question.allowed]
-    wanted = [name for name in wanted if name in allowed and name not in question.called]
+    spoken = question.prompt[-_SPOKEN_CHARACTERS:].lower()
+    named = islice(offered, _NAMED_MOST)
+    wanted = [name for name in named if name.lower() in spoken or name.lower().replace("_", " ") in spoken]
+    only = offered.keys() if question.allowed is None else {*question.allowed}
+    allowed = [name for name in offered if name in only]
+    wanted = [name for name in wanted if name in only and name not in question.called]
     if question.choice == REQUIRED and not question.results:
         wanted = wanted or allowed[:1]
     if not question.parallel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -37,6 +38,8 @@ _NAME_BEGINS, _NAME_BEGINS_TEXT = b"sim-F", "sim-F"
 _OK = 200
 _MOST_ASKED = "/chat/completions"
 _NO_ANSWER = Answer()
+_NAME_CHARACTERS_MOST = 512
+_log = logging.getLogger(__name__)
 
 
 class Performance(NamedTuple):
@@ -63,7 +66,7 @@ class _Given:
 class Stage:
     """The simulated providers as one state: limits, rules, the record, the pace."""
 
-    def __init__(self, options: SimulatorOptions, clock: Clock, chance: Random) -> None:
+    def __init__(self, options: SimulatorOptions, clock: Clock, chance: Random, last_wire: Wire | None = None) -> None:
         self.clock = clock
         self.record = Record(options.record_requests_most, options.record_body_bytes)
         self.limits: Limits = options.limits
@@ -73,7 +76,8 @@ class Stage:
         self._casting = Casting(chance)
         self._limiter = Limiter()
         self._memory = Memory()
-        self._last_wire: Wire = OpenAIWire()
+        # the one that answers what no other claims
+        self._last_wire: Wire = last_wire or OpenAIWire()
         self._wires: tuple[Wire, ...] = (
             AnthropicWire(),
             GeminiWire(),
@@ -141,9 +145,19 @@ class Stage:
     def begin(self, request: Request, place: tuple[int, int]) -> Performance:
         """What a whole request gets; `place` is its connection's number and the requests served there before."""
         wire = self._wire(request)
-        model = wire.model(request)
+        # what is remembered of a request is short, whatever its client sent
+        model = wire.model(request)[:_NAME_CHARACTERS_MOST]
         number = self._attempt(request, model)
         given = _Given(request, wire, self.record.arrived(request, place, model, number), self._surroundings())
+        try:
+            return self._answered(given, model, number)
+        except Exception as error:  # noqa: BLE001 - the request's outermost edge: what nobody thought of ends alone
+            _log.error("the simulator could not answer a request: %s", type(error).__name__)
+            given.answer = wire.failure(Problem(500), given.around)
+            return self._plain(given)
+
+    def _answered(self, given: _Given, model: str, number: int) -> Performance:
+        request, wire = given.request, given.wire
         given.answer = wire.answer(request, given.around)
         if given.answer.barred:
             return self._plain(given)
@@ -222,7 +236,8 @@ class Stage:
         return common if request.version == "1.1" else (*common, ("connection", "keep-alive"))
 
     def _attempt(self, request: Request, model: str) -> int:
-        return self._casting.attempt(request.header(NONCE_HEADER), model, request.credential_hash)
+        nonce = request.header(NONCE_HEADER)[:_NAME_CHARACTERS_MOST]
+        return self._casting.attempt(nonce, model, request.credential_hash)
 
     def _wire(self, request: Request) -> Wire:
         """The wire that a request speaks; one that is nobody's is OpenAI's, since many speak that."""

@@ -11,10 +11,11 @@ from oneflow_ai.simulator.faults.fault import Fault, FaultError, Play, split
 from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.openai_odd import ODD_KINDS
 
-_NUMBER = r"\d{1,9}(\.\d{1,9})?"
-_COUNT = r"\d{1,7}"
+_NUMBER = r"[0-9]{1,5}(\.[0-9]{1,9})?"
+_DIVISOR = r"(?![0.]+$)" + _NUMBER
+_COUNT = r"[0-9]{1,5}"
 _STATUS = r"[1-5]\d\d"
-_POINT = r"head|event:(\d{1,7}|last)|any:\d{1,7}|byte:\d{1,9}"
+_POINT = r"head|event:([0-9]{1,5}|last)|any:[0-9]{1,5}|byte:[0-9]{1,9}"
 _WORD = r"[\w.:/-]{1,100}"
 
 
@@ -32,7 +33,9 @@ class Parameter:
 
     def allows(self, value: str) -> bool:
         """Whether it may be that."""
-        return value in self.choices if self.choices else re.fullmatch(self.pattern, value) is not None
+        if self.choices:
+            return value in self.choices
+        return value == self.default or re.fullmatch(self.pattern, value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +261,10 @@ ROWS: tuple[FaultRow, ...] = (
         status=_statuses(503, 500, 502, 504, 529),
         start=_number("0"),
         end=_number("60"),
-        factor=_number("20"),
+        factor=Parameter("20", _DIVISOR),
         seconds=_number("1"),
         share=_number("0.3"),
-        period=_number("7"),
+        period=Parameter("7", _DIVISOR),
     ),
     _row("F48", "an answer of an unusual form", usage.odd_form, kind=_of(*ODD_KINDS), count=_count("100000")),
 )

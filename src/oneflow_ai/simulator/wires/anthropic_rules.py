@@ -100,8 +100,8 @@ def _tools_paired(document: Document) -> None:
     for place, role, content in _turns(document):
         results = [block["tool_use_id"] for block in content if block["type"] == "tool_result"]
         if role == "user":
-            _results_fit(place, content, called)
-            at_once = [block["tool_use_id"] for block in _leading(content)]
+            _results_fit(place, content, {*called})
+            at_once = {block["tool_use_id"] for block in _leading(content)}
             if missing := [each for each in called if each not in at_once]:
                 raise Refused(_NO_RESULT.format(place=where, ids=", ".join(missing)))
         elif results:
@@ -131,7 +131,7 @@ def _leading(content: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield block
 
 
-def _results_fit(place: int, content: list[dict[str, Any]], called: list[str]) -> None:
+def _results_fit(place: int, content: list[dict[str, Any]], called: set[str]) -> None:
     seen: set[str] = set()
     for number, block in enumerate(content):
         if block["type"] != "tool_result":

@@ -68,8 +68,16 @@ def _prompts(document: dict[str, Any]) -> list[str]:
         raise missing("prompt")
     if isinstance(prompt, str):
         return [prompt]
-    if not isinstance(prompt, list) or not prompt or len(prompt) > PROMPTS_MOST:
-        raise invalid("prompt", f"a string, or 1 to {PROMPTS_MOST} strings or lists of tokens")
-    if isinstance(prompt[0], int):
+    if not isinstance(prompt, list) or not prompt or (len(prompt) > PROMPTS_MOST and type(prompt[0]) is not int):
+        raise invalid("prompt", f"a string, a list of tokens, or 1 to {PROMPTS_MOST} of these")
+    if all(type(each) is int for each in prompt):
         return [" ".join(map(str, prompt))]
-    return [each if isinstance(each, str) else " ".join(map(str, each)) for each in prompt]
+    return [_prompt(each, number) for number, each in enumerate(prompt)]
+
+
+def _prompt(value: Any, number: int) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not all(type(each) is int for each in value):
+        raise invalid(f"prompt[{number}]", "a string or a list of tokens")
+    return " ".join(map(str, value))
