@@ -10,6 +10,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.providers.base import (
     MESSAGE_CHARACTERS_MOST,
+    NO_ACCESS,
     WAITING_STATUSES,
     failure_from,
     kind_of_no_error,
@@ -67,7 +68,19 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
         kinds.PROVIDER_QUOTA_EXHAUSTED,
     ),
     (frozenset({404}), re.compile(r"\bmodel\b", re.IGNORECASE), kinds.UPSTREAM_MODEL_NOT_FOUND),
+    # A file or a model that the client named is no fault of the key's.
+    (frozenset({403}), re.compile(r"\bfiles?\b|\bfile_", re.IGNORECASE), kinds.UPSTREAM_REJECTED),
+    (
+        frozenset({403}),
+        re.compile(
+            r"(?:access|permission|allowed|authorized).{0,80}?\b(?:model|specified resource)\b"
+            r"|\bmodel\b.{0,200}?(?:access|permission|not (?:allowed|available|found|enabled))",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        kinds.UPSTREAM_MODEL_NOT_FOUND,
+    ),
 )
+_FORBIDDEN, _FORBIDDEN_STATUS = "permission_error", 403
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -80,8 +93,8 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
 def stream_failure(error: Mapping[str, Any]) -> Failure:
     """The failure that an error inside a stream stands for, by its type: there is no status to go by."""
     kind = _named(error) or kinds.UPSTREAM_ERROR
-    if kind is kinds.UPSTREAM_REJECTED:
-        kind = _kind(kind.status, error)
+    if kind is kinds.UPSTREAM_REJECTED or word(error.get("type")) == _FORBIDDEN:
+        kind = _kind(_FORBIDDEN_STATUS if kind is kinds.PROVIDER_AUTH_FAILED else kind.status, error)
     return _failure(kind, kind.status, error, _NO_HEADERS)
 
 
@@ -115,4 +128,6 @@ def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping
     # On successes too a wait is told (recordings, 2026-11-23), where it means nothing.
     wait_seconds = retry_after_seconds(headers) if status in WAITING_STATUSES else None
     message, should_retry = word(error.get("message")), told_to_retry(headers)
+    if kind is kinds.UPSTREAM_MODEL_NOT_FOUND and status != kind.status:
+        message = NO_ACCESS
     return failure_from(kind, status, message, wait_seconds=wait_seconds, should_retry=should_retry)

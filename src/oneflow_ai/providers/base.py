@@ -23,6 +23,8 @@ _FIXED: Mapping[Kind, str] = {
     kinds.PROVIDER_AUTH_FAILED: "the provider refused the gateway's credential",
     kinds.PROVIDER_QUOTA_EXHAUSTED: "the gateway's account at the provider has no quota left",
 }
+NO_ACCESS = "the gateway's account at the provider may not use this model"
+"""What is told of a model that the account lacks: the provider's own words name the account."""
 # A run of what keys are written in; possessive, so that each character is looked at once.
 _TOKEN = re.compile(r"[\w*-]{8,}+")
 _KEY_PREFIX = re.compile(r"(?:sk|pk|rk|of|key|gsk|xai|org|proj|hf|r8|nvapi)[-_]", re.IGNORECASE)

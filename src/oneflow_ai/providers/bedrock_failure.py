@@ -10,6 +10,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.providers.base import (
     MESSAGE_CHARACTERS_MOST,
+    NO_ACCESS,
     failure_from,
     kind_of_no_error,
     loaded,
@@ -68,6 +69,16 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
         ),
         kinds.UPSTREAM_MODEL_NOT_FOUND,
     ),
+    # Access is given model by model, and the client names the model.
+    (
+        kinds.PROVIDER_AUTH_FAILED,
+        re.compile(
+            r"access to the model\b|model access is denied"
+            r"|on resource: \S{0,200}:(?:[a-z-]{0,40}model|(?:application-)?inference-profile)/",
+            re.IGNORECASE,
+        ),
+        kinds.UPSTREAM_MODEL_NOT_FOUND,
+    ),
     # A quota of the day does not come back in seconds.
     (
         kinds.UPSTREAM_RATE_LIMITED,
@@ -76,6 +87,7 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
     ),
 )
 _PASSING = (kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED)
+_FORBIDDEN = 403
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 
 
@@ -103,6 +115,8 @@ def words_of(found: Any) -> str:
 def _failure(status: int, name: str, message: str, wait_seconds: float | None) -> Failure:
     kind = _kind(status, name, message)
     wait_seconds = wait_seconds if kind in _PASSING else None
+    if kind is kinds.UPSTREAM_MODEL_NOT_FOUND and status == _FORBIDDEN:
+        message = NO_ACCESS
     return failure_from(kind, status, message, code=name or None, wait_seconds=wait_seconds)
 
 

@@ -35,6 +35,10 @@ _STATUSES: Mapping[int, Kind] = {
 _CREDENTIAL = re.compile(r"api key (?:not valid|expired|not found)", re.IGNORECASE)
 _CREDENTIAL_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "BILLING_DISABLED"})
 _CONTEXT = re.compile(r"input token count.{0,80}exceeds the maximum|maximum number of tokens allowed", re.IGNORECASE)
+# What the client named: a file that is another's, gone or not ready yet, or a tuned model.
+_FILE = re.compile(r"\b(?:the )?files?[ /]|\bcached ?contents?\b|\bfile ?uri\b", re.IGNORECASE)
+_MODEL = re.compile(r"\b(?:access|permission).{0,80}?(?:model\b|\bmodels/|\btunedModels/)", re.IGNORECASE | re.DOTALL)
+_CLIENT_STATUSES = frozenset({400, 403})
 _MONEY = re.compile(r"credits are depleted|spending cap|spend cap|billing account", re.IGNORECASE)
 _PASSING = (kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED)
 _DETAILS_MOST = 32
@@ -76,6 +80,10 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
     if none is not None:
         return none
     message = word(error.get("message"))[:MESSAGE_CHARACTERS_MOST]
+    if status in _CLIENT_STATUSES and _FILE.search(message):
+        return kinds.UPSTREAM_REJECTED
+    if status == 403 and _MODEL.search(message):
+        return kinds.UPSTREAM_MODEL_NOT_FOUND
     if status == 400 and (_CREDENTIAL.search(message) or error.get("status") == "FAILED_PRECONDITION"):
         return kinds.PROVIDER_AUTH_FAILED
     if status == 400 and _CONTEXT.search(message):

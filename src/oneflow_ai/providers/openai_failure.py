@@ -12,6 +12,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.providers.base import (
     MESSAGE_CHARACTERS_MOST,
+    NO_ACCESS,
     WAITING_STATUSES,
     failure_from,
     kind_of_no_error,
@@ -54,7 +55,12 @@ _STATUSES: Mapping[int, Kind] = {
     503: kinds.UPSTREAM_OVERLOADED,
     529: kinds.UPSTREAM_OVERLOADED,
 }
+# Models that a project or an organisation may not use (console.groq.com/docs/errors, 2026-11-26).
+_MODEL_CODES = frozenset(
+    {"model_not_found", "model_permission_blocked_org", "model_permission_blocked_project", "model_terms_required"}
+)
 _CODED_STATUSES = frozenset({400, 404, 413, 422, 429})
+_KEY_STATUSES = frozenset({401, 403})
 _LIMITS = frozenset({kinds.PROVIDER_QUOTA_EXHAUSTED, kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED})
 # What tells of a mistake where the code does not: statuses, words of the message, and the kind they stand for. All
 # alternatives are literals or bounded, so that a long message costs no more than its length.
@@ -80,6 +86,21 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
         frozenset({404}),
         re.compile(r"\bmodel\b.{0,200}?(?:not found|does not exist)", re.IGNORECASE | re.DOTALL),
         kinds.UPSTREAM_MODEL_NOT_FOUND,
+    ),
+    # A file or a model that the client named is no fault of the key's.
+    (
+        frozenset({403}),
+        re.compile(
+            r"access to (?:the )?(?:requested )?model\b|\bto use the model\b"
+            r"|\bmodel .{0,200}?(?:is blocked|not (?:allowed|available|found|exist))",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        kinds.UPSTREAM_MODEL_NOT_FOUND,
+    ),
+    (
+        frozenset({403}),
+        re.compile(r"\bfile[ -]|\b(?:access|download|fetch)\w* .{0,40}\b(?:file|image|url)\b", re.IGNORECASE),
+        kinds.UPSTREAM_REJECTED,
     ),
 )
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -141,6 +162,8 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
     for statuses, words, kind in _WORDS:
         if status in statuses and words.search(message):
             return kind
+    if status in _KEY_STATUSES and error.get("code") in _MODEL_CODES:
+        return kinds.UPSTREAM_MODEL_NOT_FOUND
     if status == 403 and _is_moderation(error):
         return kinds.UPSTREAM_REJECTED
     if status in _CODED_STATUSES:
@@ -164,10 +187,11 @@ def _by_word(error: Mapping[str, Any]) -> Kind | None:
 
 
 def _failure(kind: Kind, status: int, error: Mapping[str, Any], headers: Mapping[str, str]) -> Failure:
+    lacks = kind is kinds.UPSTREAM_MODEL_NOT_FOUND and status in _KEY_STATUSES
     return failure_from(
         kind,
         status,
-        _message(error),
+        NO_ACCESS if lacks else _message(error),
         code=_name(error.get("code"), _CODE),
         param=_name(error.get("param"), _PARAM),
         wait_seconds=retry_after_seconds(headers) if status in WAITING_STATUSES else None,
