@@ -8,11 +8,12 @@ from typing import Any
 from oneflow_ai.core.events import Delta, End, Event
 from oneflow_ai.core.failure import PROVIDER_AUTH_FAILED, UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.providers.base import encoded, mapping, word
-from oneflow_ai.providers.gemini_extras import citations_in, logprobs_in
+from oneflow_ai.providers.gemini_extras import Said, citations_in, logprobs_in
 from oneflow_ai.providers.gemini_seal import WIRE
 from oneflow_ai.providers.gemini_usage import read_usage
 
 _CHOICES_MOST = 128
+_CITATIONS_MOST = 4_096
 # ai.google.dev/api/generate-content and google-genai 3.6.1, 2026-11-26. CONTINUATION is a limit for one request, after
 # which another could go on. What is not here stopped the answer for a reason of the content.
 _REASONS = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length"}
@@ -36,7 +37,7 @@ class _Choice:
 
     reason: str = ""
     calls: int = 0
-    texts: list[str] = field(default_factory=list)
+    said: Said = field(default_factory=Said)
     cited: set[str] = field(default_factory=set)
 
 
@@ -115,8 +116,8 @@ class Answer:
         logprobs = logprobs_in(candidate.get("logprobsResult"))
         if logprobs:
             deltas.append(Delta("logprobs", logprobs, index))
-        for citation in citations_in(candidate, choice.texts):
-            if citation not in choice.cited:
+        for citation in citations_in(candidate, choice.said):
+            if citation not in choice.cited and len(choice.cited) < _CITATIONS_MOST:
                 choice.cited.add(citation)
                 deltas.append(Delta("citation", citation, index))
         reason = word(candidate.get("finishReason"))
@@ -133,7 +134,7 @@ class Answer:
         if text and part.get("thought") is True:
             deltas.append(Delta("reasoning", text, index))
         elif text:
-            choice.texts.append(text)
+            choice.said.add(text)
             deltas.append(Delta("text", text, index))
         if signature:
             deltas.append(Delta("signature", signature, index, wire=WIRE))

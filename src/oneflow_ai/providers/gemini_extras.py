@@ -3,25 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
 import orjson
 
 _ITEMS_MOST = 4_096
+_NAME_CHARACTERS_MOST = 4_096
+_BLOCK_CHARACTERS = 1_024
 
 
-def citations_in(candidate: dict[str, Any], texts: Sequence[str]) -> list[str]:
-    """The citations of a candidate as JSON, in the middle form; `texts` are the pieces of its answer so far.
+class Said:
+    """The text of an answer so far, in which a place told in bytes is found in characters.
+
+    It is cut into blocks whose ends are known, so that a place costs no more in a long text than in a short one.
+    """
+
+    __slots__ = ("_blocks", "_ends_bytes", "_ends_characters", "_fresh")
+
+    def __init__(self) -> None:
+        self._fresh: list[str] = []
+        self._blocks: list[bytes] = []
+        self._ends_bytes = [0]
+        self._ends_characters = [0]
+
+    def add(self, text: str) -> None:
+        """Take the next piece."""
+        self._fresh.append(text)
+
+    def characters(self, place_bytes: int) -> int | None:
+        """How many characters stand before this byte; None where the text has none such."""
+        self._cut()
+        block = bisect_right(self._ends_bytes, place_bytes) - 1
+        if block == len(self._blocks):
+            return self._ends_characters[-1] if place_bytes == self._ends_bytes[-1] else None
+        rest = self._blocks[block][: place_bytes - self._ends_bytes[block]]
+        return self._ends_characters[block] + len(rest.decode("utf-8", "ignore"))
+
+    def _cut(self) -> None:
+        for text in self._fresh:
+            for start in range(0, len(text), _BLOCK_CHARACTERS):
+                piece = text[start : start + _BLOCK_CHARACTERS]
+                self._blocks.append(piece.encode())
+                self._ends_bytes.append(self._ends_bytes[-1] + len(self._blocks[-1]))
+                self._ends_characters.append(self._ends_characters[-1] + len(piece))
+        self._fresh.clear()
+
+
+def citations_in(candidate: dict[str, Any], said: Said) -> list[str]:
+    """The citations of a candidate as JSON, in the middle form, at most 4,096; `said` is its answer so far.
 
     The wire counts bytes of the answer, the middle form characters.
     """
-    found = [*_cited(candidate.get("citationMetadata")), *_grounded(candidate.get("groundingMetadata"))]
-    if not found:
-        return []
-    answer = "".join(texts).encode()
-    placed = (_with_place(citation, start, end, answer) for citation, start, end in found)
+    placed = (_with_place(citation, start, end, said) for citation, start, end in _found(candidate))
     return [orjson.dumps(citation).decode() for citation in placed if citation.get("url") or citation.get("title")]
+
+
+def _found(candidate: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any, Any]]:
+    cited, grounded = candidate.get("citationMetadata"), candidate.get("groundingMetadata")
+    return islice(chain(_cited(cited), _grounded(grounded)), _ITEMS_MOST)
 
 
 def logprobs_in(result: Any) -> str:
@@ -64,12 +106,18 @@ def _grounded(metadata: Any) -> Iterator[tuple[dict[str, Any], Any, Any]]:
                 yield citation, segment.get("startIndex", 0), segment.get("endIndex")
 
 
-def _with_place(citation: dict[str, Any], start: Any, end: Any, answer: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = {name: value for name, value in citation.items() if isinstance(value, str) and value}
-    if type(start) is int and type(end) is int and 0 <= start < end <= len(answer):
-        found["start"] = len(answer[:start].decode("utf-8", "ignore"))
-        found["end"] = len(answer[:end].decode("utf-8", "ignore"))
+def _with_place(citation: dict[str, Any], start: Any, end: Any, said: Said) -> dict[str, Any]:
+    found: dict[str, Any] = {name: value for name, value in citation.items() if _is_name(value)}
+    if type(start) is int and type(end) is int and 0 <= start < end:
+        begins, ends = said.characters(start), said.characters(end)
+        if begins is not None and ends is not None:
+            found |= {"start": begins, "end": ends}
     return found
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it is an address or a title; many stretches may rest on one page, so that a huge one is none."""
+    return isinstance(value, str) and 0 < len(value) <= _NAME_CHARACTERS_MOST
 
 
 def _logprob(candidate: dict[str, Any]) -> dict[str, Any] | None:
