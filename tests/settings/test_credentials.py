@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from oneflow_ai.core.target import Secret
+from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import (
     Loaded,
     Mistake,
@@ -16,6 +17,7 @@ from oneflow_ai.settings import (
     SettingsError,
     credentials,
     json_schema,
+    load,
     resolve,
     resolve_headers,
     show,
@@ -153,6 +155,26 @@ def test_a_file_of_keys_that_is_none_is_told(place: Place, text: str) -> None:
 def test_a_key_that_no_header_can_carry_is_told(place: Place) -> None:
     (mistake,) = place.mistakes("[providers.openai]", OPENAI_API_KEY="a\r\nb")
     assert mistake.message == "OPENAI_API_KEY holds characters that no HTTP header can carry"
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("AKIAIOSFODNN7EXAMPLE", "is an access key's id alone"),  # pragma: allowlist secret
+        (":", "is neither an API key nor ACCESS_KEY_ID:SECRET_ACCESS_KEY"),
+        ("AKIAIOSFODNN7EXAMPLE:", "is neither an API key nor"),
+        ("AKIAIOSFODNN7EXAMPLE: secret", "is neither an API key nor"),
+        ("AKIAIOSFODNN7EXAMPLE:secret:token:more", "is neither an API key nor"),
+    ],
+)
+def test_a_key_pair_that_is_none_is_told(place: Place, key: str, message: str) -> None:
+    place.write('[providers.bedrock]\napi_key = "env:KEYS"')
+    with pytest.raises(SettingsError) as refused:
+        load(None, {"ONEFLOW_HOME": "home", "KEYS": key}, place.directory, kinds=TABLE)
+    (mistake,) = refused.value.mistakes
+    assert mistake.where == "oneflow.toml:2"
+    assert mistake.message.startswith(f"the key of bedrock {message}")
+    assert "secret" not in mistake.message
 
 
 def test_headers_follow_their_references(place: Place) -> None:

@@ -40,6 +40,7 @@ MISTAKES = [
     ('[database]\nurl = "sqlite:///a.db?mode=ro"', 2, "database.url", "must be a file, sqlite:///NAME.db"),
     ('[state]\nurl = "redis://h"', 2, "state.url", "redis is not supported by this version"),
     ('[state]\nurl = "x"', 2, "state.url", "must be empty"),
+    ('[providers.groq]\nregion = "evil.example/"', 2, "providers.groq.region", "must be a region such as us-east-1"),
     ('[providers.groq]\napi_key = "gsk_1"', 2, "providers.groq.api_key", REFERENCE),
     (
         '[providers.groq]\napi_key = "vault:groq"',

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from oneflow_ai.core.call import Operation
+from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.bedrock import BedrockAdapter
@@ -107,3 +108,32 @@ def test_the_list_of_models_is_signed_too(target: Target, url: str) -> None:
     found = target.adapter.models_request(target)
     assert (found.method, found.url, found.body) == ("GET", url, b"")
     assert "authorization" in signed(found)
+
+
+@pytest.mark.parametrize(
+    "key", ["AKIDEXAMPLE:", ":secret", "AKID EXAMPLE:secret", "AKIDEXAMPLE:sec ret", "a b", "AKIDEXAMPLE:s:t:u", "::"]
+)
+def test_a_key_that_is_none_is_neither_sent_nor_signed_with(key: str) -> None:
+    target = target_of("bedrock", key=key)
+    with pytest.raises(Failure) as refused:
+        request(prompt(), target)
+    assert refused.value.kind is PROVIDER_NOT_CONFIGURED
+    assert "ACCESS_KEY_ID:SECRET_ACCESS_KEY" in refused.value.message
+    assert key not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "region", ["evil.example/", "us-east-1.evil.example", "us-east-1@evil.example", "x", "us-east-1\n"]
+)
+def test_a_region_that_is_none_leads_nowhere(region: str) -> None:
+    for target in (paired(region=region), model("m", region=region)):
+        with pytest.raises(Failure) as refused:
+            request(prompt(), target)
+        assert refused.value.kind is PROVIDER_NOT_CONFIGURED
+
+
+@pytest.mark.parametrize(
+    "region", ["us-east-1", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "ap-southeast-12"]
+)
+def test_a_region_is_taken(region: str) -> None:
+    assert f".{region}.amazonaws.com/" in request(prompt(), paired(region=region)).url

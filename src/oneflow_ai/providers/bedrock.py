@@ -12,14 +12,21 @@ import orjson
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.failure import (
+    PROVIDER_NOT_CONFIGURED,
+    TOO_DEEP,
+    UNSUPPORTED_OPERATION,
+    UNSUPPORTED_PARAMETER,
+    Failure,
+)
 from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
+from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
-from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_pair
+from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
 
 DEFAULT_REGION = "us-east-1"
@@ -122,9 +129,13 @@ class BedrockAdapter:
 
 
 def region_of(target: Target) -> str:
-    """The region: as the operator says, else as the address does."""
+    """The region: as the operator says, else as the address does. Raises `Failure` where the operator names none."""
+    if region := target.options.get("region"):
+        if not is_region(region):
+            raise Failure(PROVIDER_NOT_CONFIGURED, "the provider's region is none: us-east-1 is one")
+        return region
     found = _HOST_REGION.match(urlsplit(target.base_url).hostname or "")
-    return target.options.get("region") or (found[1] if found is not None else DEFAULT_REGION)
+    return found[1] if found is not None else DEFAULT_REGION
 
 
 def _address(target: Target) -> str:
@@ -148,6 +159,8 @@ def _post(target: Target, model: str, action: str, body: dict[str, Any], dropped
 def _signer(method: str, url: str, target: Target, content: bytes) -> Signer | None:
     """What signs a request, where the key is one that requests are signed with; any other is in the headers already."""
     secret = target.credential.secret
+    if secret is not None and (mistake := key_mistake(secret.reveal())):
+        raise Failure(PROVIDER_NOT_CONFIGURED, f"the provider's key {mistake}")
     keys = key_pair(secret.reveal()) if secret is not None else None
     if keys is None:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -15,6 +16,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 ALGORITHM = "AWS4-HMAC-SHA256"
 _PORTS = {"http": 80, "https": 443}
 _UNRESERVED = "-_.~"
+_ID = re.compile(r"[A-Za-z0-9_]{4,128}")
+_LONE_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{8,}")
+_SECRET = re.compile(r"[!-9;-~]+")
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -37,8 +41,19 @@ class Scope:
 
 def key_pair(text: str) -> KeyPair | None:
     """The key pair in `ACCESS_KEY_ID:SECRET[:SESSION_TOKEN]`; None for a key of one piece, which is sent as it is."""
-    parts = text.split(":")
-    return KeyPair(*parts) if len(parts) in (2, 3) and all(parts) else None
+    return KeyPair(*text.split(":")) if ":" in text and not key_mistake(text) else None
+
+
+def key_mistake(text: str) -> str:
+    """What is wrong with a key, without a word of it; empty for one that can be sent or signed with."""
+    first, *others = text.split(":")
+    if not others and _LONE_ID.fullmatch(text):
+        return "is an access key's id alone: write ACCESS_KEY_ID:SECRET_ACCESS_KEY"
+    if not others and _SECRET.fullmatch(text):
+        return ""
+    if len(others) in (1, 2) and _ID.fullmatch(first) and all(map(_SECRET.fullmatch, others)):
+        return ""
+    return "is neither an API key nor ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN], without spaces"
 
 
 @dataclass(frozen=True, slots=True)

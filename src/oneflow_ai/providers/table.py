@@ -11,7 +11,7 @@ from oneflow_ai.core.ports import Adapter
 from oneflow_ai.providers import openai_kin
 from oneflow_ai.providers.anthropic import AnthropicAdapter
 from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
-from oneflow_ai.providers.bedrock_sign import key_pair
+from oneflow_ai.providers.bedrock_sign import key_mistake, key_pair
 from oneflow_ai.providers.gemini import GeminiAdapter
 
 _TEXT = frozenset({Task.TEXT})
@@ -23,13 +23,18 @@ def _sent(key: str) -> bool:
     return False
 
 
+def _any(key: str) -> str:
+    del key
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One kind of provider.
 
     `base_url` is None where the operator must give one. `environment` names the variable its key is looked for in.
-    `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with;
-    `key_required` is False for servers that run without one.
+    `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with,
+    `key_mistake` what is wrong with a key (empty: nothing); `key_required` is False for servers that run without one.
     `requests_per_minute` is the starting value at its own address.
     """
 
@@ -39,6 +44,7 @@ class Row:
     key_header: str = "authorization"
     key_prefix: str = "Bearer "
     signs: Callable[[str], bool] = _sent
+    key_mistake: Callable[[str], str] = _any
     key_required: bool = True
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
@@ -100,7 +106,11 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             tasks=_TEXT_AND_VECTORS,
         ),
         "bedrock": Row(
-            BedrockAdapter(), DEFAULT_URL, "AWS_BEARER_TOKEN_BEDROCK", signs=lambda key: key_pair(key) is not None
+            BedrockAdapter(),
+            DEFAULT_URL,
+            "AWS_BEARER_TOKEN_BEDROCK",
+            signs=lambda key: key_pair(key) is not None,
+            key_mistake=key_mistake,
         ),
     }
 )

@@ -85,7 +85,8 @@ def credentials(loaded: Loaded, provider_name: str) -> tuple[Secret, ...]:
     """Gives a provider's keys, each once, from the first of the places that has any; none: it is not configured.
 
     The places are the configuration, the variable of its kind, `./.api_keys.json` and the same file in the home.
-    Raises `KeyError` for a provider that does not exist, and `SettingsError` for a file that is open to others.
+    Raises `KeyError` for a provider that does not exist, and `SettingsError` for a file that is open to others
+    and for a key that is none.
     """
     provider = configured_providers(loaded)[provider_name]
     places: tuple[Callable[[], Iterable[str]], ...] = (
@@ -96,8 +97,16 @@ def credentials(loaded: Loaded, provider_name: str) -> tuple[Secret, ...]:
     )
     for place in places:
         if keys := tuple(dict.fromkeys(key for key in place() if key)):
+            _check(loaded, provider_name, keys)
             return tuple(Secret(key) for key in keys)
     return ()
+
+
+def _check(loaded: Loaded, provider_name: str, keys: Iterable[str]) -> None:
+    kind = loaded.kind(configured_providers(loaded)[provider_name].kind)
+    for key in keys if kind is not None else ():
+        if kind is not None and (mistake := kind.key_mistake(key)):
+            raise SettingsError([Mistake(f"the key of {provider_name}", "", mistake)])
 
 
 def _configured(loaded: Loaded, provider: ProviderSettings) -> Iterable[str]:

@@ -27,6 +27,10 @@ class Kind(Protocol):
     def key_required(self) -> bool:
         """Whether it answers nobody without a key."""
 
+    @property
+    def key_mistake(self) -> Callable[[str], str]:
+        """Tells what is wrong with a key, without a word of it; empty for what may be one."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnPlace:
@@ -35,6 +39,7 @@ class OwnPlace:
     base_url: str | None
     environment: str | None
     key_required: bool = True
+    key_mistake: Callable[[str], str] = lambda key: ""
 
 
 # Addresses as in the providers' API references, 2026-11-23.

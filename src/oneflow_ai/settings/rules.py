@@ -9,6 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from oneflow_ai.core.region import is_region
+
 NAME_CHARACTERS_MOST = 64
 MODEL_CHARACTERS_MOST = 256
 URL_CHARACTERS_MOST = 2048
@@ -176,6 +178,13 @@ def printable(value: str) -> str:
     """Gives a name as providers use them: printable ASCII without spaces."""
     if len(value) > MODEL_CHARACTERS_MOST or not _PRINTABLE.fullmatch(value):
         raise wrong(f"must be printable ASCII without spaces, at most {MODEL_CHARACTERS_MOST} characters")
+    return value
+
+
+def region(value: str) -> str:
+    """Gives a region, which becomes a part of a host's name."""
+    if not is_region(value):
+        raise wrong("must be a region such as us-east-1")
     return value
 
 

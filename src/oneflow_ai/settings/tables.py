@@ -24,6 +24,7 @@ Address = Annotated[str, AfterValidator(rules.http_url)]
 Proxy = Annotated[str, AfterValidator(rules.proxy)]
 FilePath = Annotated[str, AfterValidator(rules.path)]
 Word = Annotated[str, AfterValidator(rules.printable)]
+Region = Annotated[str, AfterValidator(rules.region)]
 Host = Annotated[str, AfterValidator(rules.host)]
 Headers = Annotated[Mapping[str, str], AfterValidator(rules.headers)]
 Processes = Annotated[int, Field(ge=1), AfterValidator(rules.processes), Field(json_schema_extra={"maximum": 1})]
@@ -123,7 +124,7 @@ class ProviderSettings(Table):
     )
     connections_most: int = Field(512, ge=1, le=65_535, description="Connections kept or opened at once.")
     api_version: Word | None = Field(None, description="API version in the query, where the kind has one (Azure).")
-    region: Word | None = Field(
+    region: Region | None = Field(
         None, description="Region of Amazon Web Services; left out: as the address says (Bedrock)."
     )
     organization: Word | None = Field(None, description="Organization that is billed (OpenAI).")
