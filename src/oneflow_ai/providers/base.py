@@ -63,6 +63,12 @@ def loaded(data: bytes) -> Any:
         return None
 
 
+def sound(data: bytes) -> Any:
+    """The value of JSON, what is no Unicode or no finite number in it mended; None for what is none."""
+    found = loaded(data)
+    return mended(data)[1] if found is None else found
+
+
 def encoded(value: Any, instead: str = "") -> str:
     """The JSON of a value; `instead` for what is nested deeper than the encoder goes."""
     try:

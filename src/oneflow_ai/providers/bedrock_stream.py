@@ -10,7 +10,7 @@ import orjson
 
 from oneflow_ai.core.events import Delta, End, Event, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
-from oneflow_ai.providers.base import WholeDecoder, bad, encoded, listed, mapping, word
+from oneflow_ai.providers.base import WholeDecoder, bad, encoded, listed, mapping, sound, word
 from oneflow_ai.providers.bedrock_failure import event_failure, words_of
 from oneflow_ai.providers.bedrock_frames import Message, MessageSplitter
 from oneflow_ai.providers.bedrock_model import WIRE
@@ -77,10 +77,7 @@ class StreamDecoder:
             if kind == "error":
                 payload = orjson.dumps({"message": message.headers.get(":error-message", "")})
             raise event_failure(name, payload)
-        try:
-            found = orjson.loads(message.payload)
-        except orjson.JSONDecodeError:
-            found = None
+        found = sound(message.payload)
         if not isinstance(found, dict):
             raise Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
         self._seen = True

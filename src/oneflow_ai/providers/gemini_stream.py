@@ -7,7 +7,7 @@ from typing import Any
 
 from oneflow_ai.core.events import End, Event, Usage, Vector
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure
-from oneflow_ai.providers.base import WholeDecoder, bad, loaded, numbers_of
+from oneflow_ai.providers.base import WholeDecoder, bad, loaded, numbers_of, sound
 from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_failure import error_in, stream_failure
 from oneflow_ai.providers.gemini_usage import read_count
@@ -42,7 +42,7 @@ class StreamDecoder(EventStreamDecoder[_Batch]):
     def _take(self, data: bytes, out: _Batch) -> Failure | bool | None:
         if not data.strip():
             return None
-        found = loaded(data)
+        found = sound(data)
         if not isinstance(found, dict):
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
         error = error_in(found)
@@ -51,6 +51,9 @@ class StreamDecoder(EventStreamDecoder[_Batch]):
         self._seen = True
         out.found += self._answer.take(found)
         return None
+
+    def _is_whole(self, data: bytes) -> bool:
+        return sound(data) is not None
 
     def _cut(self) -> Failure | bool:
         if self._seen:
