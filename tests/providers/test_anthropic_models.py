@@ -4,8 +4,9 @@ import pytest
 
 from oneflow_ai.catalog import load_catalog
 from oneflow_ai.core.abilities import FEATURES
-from oneflow_ai.providers.anthropic_models import traits_of
 from oneflow_ai.providers.anthropic_prompt import ABILITIES, abilities_of
+from oneflow_ai.providers.bedrock_model import family
+from oneflow_ai.providers.claude import traits_of
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,28 @@ def test_every_feature_has_its_place() -> None:
 
 def test_the_table_is_of_the_newest_models() -> None:
     assert abilities_of(traits_of("claude-haiku-5-5")) == ABILITIES
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claude-opus-5-5",
+        "claude-sonnet-5-5",
+        "claude-fable-5",
+        "claude-opus-4-7",
+        "claude-sonnet-4-6",
+        "claude-haiku-4-5",
+    ],
+)
+@pytest.mark.parametrize(
+    "before", ["anthropic.", "us.anthropic.", "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic."]
+)
+def test_a_model_is_the_same_wherever_it_is_served(name: str, before: str) -> None:
+    row, traits = family(before + name), traits_of(name)
+    assert (row.thinking, row.off, row.sampling) == (traits.thinking, traits.off, traits.sampling)
+    assert (row.forced_tools, row.xhigh) == (traits.forced_tools, "xhigh" in traits.efforts)
+
+
+def test_a_model_that_is_not_claude_has_a_row_of_its_own() -> None:
+    assert family("amazon.nova-2-lite-v1:0").thinking == "levels"
+    assert family("meta.llama4").thinking == ""

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from oneflow_ai.core.call import Operation
 from oneflow_ai.dialects.anthropic import parse
 from oneflow_ai.providers.anthropic import CURRENT_VERSION, OLDER_VERSION, version_of
-from oneflow_ai.providers.anthropic_models import traits_of
+from oneflow_ai.providers.claude import traits_of
 from tests.wire.messages import KIND, MODEL, USER, foreign, message_call, requested, sent
 from tests.wire.prompts import PROMPTS
 from tests.wire.requests import KEY, envelope, target_of

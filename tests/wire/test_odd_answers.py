@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -24,10 +25,11 @@ from tests.wire.decoding import events_of, pieces
 from tests.wire.frames import event as frame
 
 COUNT_MOST = 1 << 56
+_USAGE = [field.name for field in fields(Usage)]
 DEEP: Any = []
 for _ in range(300):
     DEEP = [DEEP]
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, False, 0, -1, 1.5, -0.0, 1e300, float("nan"), float("inf"), 2**63, -(2**70), 10**400),
         *("", "x", "\ud800", "a\udc00b", "\x00", "tool_use", "stop", [], [[]], [None], {}, {"type": "x"}),
@@ -44,7 +46,7 @@ OPENAI_EVENTS = [
     {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": None},
     {"id": "1", "choices": [], "usage": USED},
 ]
-SPENT = {
+SPENT: dict[str, Any] = {
     "input_tokens": 5,
     "output_tokens": 7,
     "cache_read_input_tokens": 2,
@@ -68,14 +70,17 @@ ANTHROPIC_EVENTS: list[Any] = [
     {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}, "usage": SPENT},
     {"type": "message_stop"},
 ]
-GROUND = {"groundingChunks": [{"web": {"uri": "u", "title": "t"}}]}
+GROUND: dict[str, Any] = {"groundingChunks": [{"web": {"uri": "u", "title": "t"}}]}
 GROUND |= {"groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 1}, "groundingChunkIndices": [0]}]}
 PARTS: list[Any] = [
     {"text": "I", "thought": True},
     {"text": "Hi"},
     {"functionCall": {"name": "look", "args": {"a": 1}}},
 ]
-LIKELY = {"chosenCandidates": [{"token": "a", "logProbability": -1}], "topCandidates": [{"candidates": []}]}
+LIKELY: dict[str, Any] = {
+    "chosenCandidates": [{"token": "a", "logProbability": -1}],
+    "topCandidates": [{"candidates": []}],
+}
 COUNTED = {
     "promptTokenCount": 5,
     "candidatesTokenCount": 7,
@@ -98,7 +103,7 @@ CONTENT: list[Any] = [
     {"citationsContent": {"content": [{"text": "x"}], "citations": [SOURCE]}},
 ]
 BEDROCK = {"output": {"message": {"content": CONTENT}}, "stopReason": "tool_use", "usage": TOKENS}
-BEDROCK_EVENTS = [
+BEDROCK_EVENTS: list[Any] = [
     ["contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi", "citation": SOURCE}}],
     ["contentBlockStart", {"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "t", "name": "look"}}}],
     ["contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": "{}"}}}],
@@ -153,7 +158,7 @@ def _sound(events: list[Event]) -> None:
             case Raw():
                 event.content.decode()
             case Usage():
-                counts = [getattr(event, name) for name in Usage.__slots__ if name.endswith(("tokens", "searches"))]
+                counts = [getattr(event, name) for name in _USAGE if name.endswith(("tokens", "searches"))]
                 assert all(type(count) is int and 0 <= count <= COUNT_MOST for count in counts)
             case End():
                 (f"{event.reason}{event.model}{event.stop_sequence}{event.answer_id}{event.failure}").encode()

@@ -14,9 +14,9 @@ from oneflow_ai.core.ports import HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
-from oneflow_ai.providers.anthropic_models import Traits, traits_of
 from oneflow_ai.providers.anthropic_prompt import ABILITIES, WIRE, Asked, body_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
+from oneflow_ai.providers.claude import Traits, traits_of
 
 __all__ = ["ABILITIES", "CURRENT_VERSION", "OLDER_VERSION", "WIRE", "AnthropicAdapter", "version_of"]
 

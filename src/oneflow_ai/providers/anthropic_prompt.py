@@ -11,8 +11,8 @@ from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
-from oneflow_ai.providers.anthropic_models import Traits
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
+from oneflow_ai.providers.claude import Traits
 
 WIRE = "anthropic"
 # `max_tokens` is required here: what stands for it where neither the client nor the catalogue names one. Every model

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
-from oneflow_ai.providers.anthropic_models import Traits
+from oneflow_ai.providers.claude import Traits
 
 BUDGET_TOKENS_LEAST = 1_024
 BUDGET_TOKENS_MOST = 128_000

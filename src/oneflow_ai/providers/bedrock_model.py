@@ -1,18 +1,20 @@
 """What the models on Amazon Bedrock can be asked for beside the fields that all share: a row for each family.
 
-Claude: docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-{adaptive,extended}-thinking.html and Anthropic's
-own pages of these models; Nova: docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (2026-11-26).
+Claude: docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-{adaptive,extended}-thinking.html, and the table of
+these models; Nova: docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (2026-11-26).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
 from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
+from oneflow_ai.providers.claude import Traits, traits_of
 
 WIRE = "bedrock"
 Thinking = Literal["", "adaptive", "budget", "effort", "levels"]
@@ -47,38 +49,17 @@ class Family:
     forced_tools: bool = True
 
 
-def _claude(thinking: Thinking, off: str | None = "", *, xhigh: bool = True, sampling: bool = False) -> Family:
-    return Family(thinking, off, xhigh, sampling, ("top_k",), cache=True, stop_told=True)
-
-
-# They think before they call, and are not to be made to call.
-_OPUS, _SONNET = (replace(_claude("adaptive", off), forced_tools=False) for off in (None, "between_tools"))
-
-
 # The first pattern that fits an id counts; regions and ARNs stand before it.
 _FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
-        "*claude-opus-5-5*": _OPUS,
-        "*claude-fable-5-*": _OPUS,
-        "*claude-mythos-5-*": _OPUS,
-        "*claude-fable-5": _claude("adaptive", None),
-        "*claude-mythos-*": _claude("adaptive", None),
-        "*claude-sonnet-5-5*": _SONNET,
-        "*claude-opus-4-8*": _claude("adaptive"),
-        "*claude-*-4-7*": _claude("adaptive"),
-        "*claude-*-4-6*": _claude("adaptive", xhigh=False, sampling=True),
-        "*claude-*-4-*": _claude("budget", sampling=True),
-        "*claude-3-7*": _claude("budget", sampling=True),
-        "*claude-3*": _claude("", sampling=True),
-        "*claude-v2*": _claude("", sampling=True),
-        "*claude-instant*": _claude("", sampling=True),
-        "*claude-*": _claude("adaptive", "disabled"),
         "*amazon.nova-2-*": Family("levels", "disabled", top_k=("inferenceConfig", "topK"), cache=True),
         "*amazon.nova-*": Family(top_k=("inferenceConfig", "topK"), cache=True),
         "*openai.*": Family("effort", None),
     }
 )
 _OTHER = Family()
+# Regions, makers and ARNs stand before a model's own name.
+_CLAUDE = re.compile(r"claude-.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +73,23 @@ class Further:
 
 def family(model: str) -> Family:
     """What a model can be asked for, by its id or ARN."""
+    found = _CLAUDE.search(model)
+    if found is not None:
+        return _claude(traits_of(found[0]))
     return next((row for pattern, row in _FAMILIES.items() if fnmatchcase(model, pattern)), _OTHER)
+
+
+def _claude(traits: Traits) -> Family:
+    return Family(
+        "" if traits.thinking == "none" else traits.thinking,
+        traits.off,
+        xhigh="xhigh" in traits.efforts,
+        sampling=traits.sampling,
+        top_k=("top_k",),
+        cache=True,
+        stop_told=True,
+        forced_tools=traits.forced_tools,
+    )
 
 
 def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Further:

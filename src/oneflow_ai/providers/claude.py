@@ -1,4 +1,4 @@
-"""What Anthropic's models can be asked for, a row each: sampling, ways to think and not to, forced tools, prefill.
+"""What Claude models can be asked for, whoever serves them, a row each: sampling, ways to think, tools, prefill.
 
 Facts of 2026-11-26, from https://platform.claude.com/docs/en: build-with-claude/effort, …/thinking,
 …/mid-conversation-system-messages, api/migration-2026-10-21, and what is new in each of models/{opus-5, opus-5-5,
@@ -77,6 +77,7 @@ _ROWS: Mapping[str, Traits] = {
     "claude-3-7*": _BUDGET,
     "claude-3*": _PLAIN,
     "claude-2*": _PLAIN,
+    "claude-v2*": _PLAIN,
     "claude-instant*": _PLAIN,
     "claude-*": _FIVE,
 }
