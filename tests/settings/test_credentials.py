@@ -160,11 +160,11 @@ def test_a_key_that_no_header_can_carry_is_told(place: Place) -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("AKIAIOSFODNN7EXAMPLE", "is an access key's id alone"),  # pragma: allowlist secret
+        ("AKIAEXAMPLE1", "is an access key's id alone"),
         (":", "is neither an API key nor ACCESS_KEY_ID:SECRET_ACCESS_KEY"),
-        ("AKIAIOSFODNN7EXAMPLE:", "is neither an API key nor"),
-        ("AKIAIOSFODNN7EXAMPLE: secret", "is neither an API key nor"),
-        ("AKIAIOSFODNN7EXAMPLE:secret:token:more", "is neither an API key nor"),
+        ("AKIAEXAMPLE1:", "is neither an API key nor"),
+        ("AKIAEXAMPLE1: secret", "is neither an API key nor"),
+        ("AKIAEXAMPLE1:secret:token:more", "is neither an API key nor"),
     ],
 )
 def test_a_key_pair_that_is_none_is_told(place: Place, key: str, message: str) -> None:
