@@ -158,7 +158,7 @@ RULES: Mapping[str, Rule] = {
 # ---- rules that need to know the providers, or all modules
 
 _KNOW_PROVIDERS = {"catalog", "manager", "settings", "simulator"}
-_SHARED_BY_PROVIDERS = {"base", "headers", "openai", "sse", "table"}
+_SHARED_BY_PROVIDERS = {"base", "claude", "headers", "openai", "sse", "table"}
 
 
 def names_a_provider(module: Module, providers: frozenset[str], dialects: frozenset[str]) -> Iterator[tuple[int, str]]:
@@ -189,7 +189,7 @@ def _branches(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def knows_another_provider(module: Module) -> Iterator[tuple[int, str]]:
-    """Yields each import of another provider's file; the wire that many share and the tools of all are free."""
+    """Yields each import of another provider's file; the wire and the models that many share, and tools, are free."""
     if module.top != "providers" or module.parts[-1:] == ("table",):
         return
     own = module.parts[-1].partition("_")[0]
