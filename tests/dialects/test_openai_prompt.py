@@ -175,7 +175,7 @@ def test_tool_choice(fields: dict[str, Any], choice: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "further"),
     [
-        ({"prediction": {"type": "content", "content": "a"}}, ("prediction",)),
+        ({"moderation": {}}, ("moderation",)),
         ({"modalities": ["text", "audio"], "audio": {"voice": "a", "format": "mp3"}}, ("modalities", "audio")),
         ({"web_search_options": {}}, ("web_search_options",)),
         ({"response_format": {"type": "grammar"}}, ("response_format",)),
@@ -216,10 +216,26 @@ def test_what_changes_no_answer_is_left() -> None:
         models=["a"],
         fallbacks=["b"],
         usage={"include": True},
-        prompt_cache_retention="24h",
-        prompt_cache_options={"ttl": "30m"},
     )
     assert found == prompt_of()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"store": True},
+        {"prediction": {"type": "content", "content": "a"}},
+        {"prompt_cache_retention": "24h"},
+        {"prompt_cache_options": {"ttl": "30m"}},
+        {"min_p": 0.1},
+        {"top_a": 0.1},
+        {"repetition_penalty": 1.1},
+    ],
+    ids=str,
+)
+def test_what_an_answer_is_nearly_the_same_without_is_minor(fields: dict[str, Any]) -> None:
+    found = prompt_of(**fields)
+    assert (found.minor, found.further) == (tuple(fields), ())
 
 
 def test_what_an_answer_carried_may_be_given_back() -> None:
