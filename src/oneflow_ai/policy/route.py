@@ -19,6 +19,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.ports import Chance
 from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.policy.score import ScoreBook
+from oneflow_ai.policy.window import roomy
 
 CHAIN_MODELS_MOST = 16
 NAMES_REMEMBERED = 1_024
@@ -39,8 +40,8 @@ class Router:
         """The targets of the call's model, or of the chain its body names; raises `Failure`."""
         body = call.body
         if "models" in body or "fallbacks" in body:
-            return self._chain(snapshot, call)
-        return self._named(snapshot, call.model, call)
+            return roomy(self._chain(snapshot, call), call)
+        return roomy(self._named(snapshot, call.model, call), call)
 
     def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
         if not call.account.may_use(name):
