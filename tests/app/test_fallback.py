@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import orjson
 import pytest
 
+from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from tests.app.gateway import Gateway, Reply, running
 
 BEFORE_CONTENT = (
@@ -131,3 +133,43 @@ async def test_what_a_later_target_cannot_do_does_not_hide_why_the_first_one_fai
         assert (reply.status, reply.code) == (502, "upstream_error")
         alone = await gateway.chat("c/claude-haiku-5-5", n=2)
         assert (alone.status, alone.code) == (400, "unsupported_parameter")
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini", "bedrock"])
+@pytest.mark.parametrize("dialect", ["/v1/chat/completions", "/v1/messages"])
+async def test_a_prompt_that_is_too_long_for_one_model_goes_on_to_a_longer_one(
+    tmp_path: Path, kind: str, dialect: str
+) -> None:
+    """Each wire tells it in its own words; the chain is the route's, or the body's own in any dialect."""
+    wire = {"openai": "/v1", "gemini": "/v1beta"}.get(kind, "")
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator:
+        providers = {"a": f'kind = "{kind}"\nbase_url = "{simulator.origin}{wire}"', "b": ""}
+        routes = (
+            '[retry]\nattempts = 1\n[routes.r]\ntask = "text"\ntargets = ["a/sim-F25;kind=context", "b/gpt-6-luna"]\n'
+        )
+        async with running(tmp_path, providers=providers, configuration=routes) as gateway:
+            asked = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
+            for chain in (
+                {"model": "r"},
+                {"model": "a/sim-F25;kind=context", "models": ["b/gpt-6-luna"]},
+                {"model": "a/sim-F25;kind=context", "fallbacks": ["b/gpt-6-luna"]},
+            ):
+                reply = await gateway.post(dialect, orjson.dumps({**asked, **chain}))
+                assert (reply.status, reply.headers["x-oneflow-provider"]) == (200, "b"), reply.body
+                assert reply.headers["x-oneflow-attempts"] == "2"
+            assert gateway.wire_attempts("gpt-6-luna") == 3
+
+
+async def test_a_prompt_goes_to_no_model_that_is_known_to_be_too_short_for_it(tmp_path: Path) -> None:
+    """`gpt-4` takes 8,192 tokens, `gpt-4.1` a million; with nothing else left the provider is asked all the same."""
+    configuration = (
+        '[retry]\nattempts = 1\n[routes.r]\ntask = "text"\ntargets = ["sim/gpt-4", "sim/gpt-4.1"]\n'
+        '[routes.short]\ntask = "text"\ntargets = ["sim/gpt-4", "sim/gpt-4-0613"]\n'
+    )
+    async with running(tmp_path, configuration=configuration) as gateway:
+        long = [{"role": "user", "content": "word " * 40_000}]
+        reply = await gateway.chat("r", messages=long, max_tokens=5)
+        assert (reply.status, reply.headers["x-oneflow-model"]) == (200, "gpt-4.1")
+        assert (gateway.wire_attempts("gpt-4"), gateway.wire_attempts("gpt-4.1")) == (0, 1)
+        await gateway.chat("short", messages=long, max_tokens=5)
+        assert gateway.wire_attempts("gpt-4") == 1

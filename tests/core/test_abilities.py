@@ -82,6 +82,11 @@ def test_the_client_is_told_its_own_name_of_a_field_once() -> None:
     assert fit(prompt, dropping, "a wire") == ("tools", "max_output_tokens")
 
 
+def test_what_is_minor_is_dropped_and_told_first() -> None:
+    prompt = Prompt((), seed=1, minor=("store", "prediction"))
+    assert fit(prompt, {**EVERYTHING, "seed": DROPPED}, "a wire") == ("store", "prediction", "seed")
+
+
 def test_a_field_that_no_other_wire_has_is_refused() -> None:
     with pytest.raises(Failure) as caught:
         fit(Prompt((), further=("prediction",)), EVERYTHING, "a wire")

@@ -318,8 +318,8 @@ def test_a_mark_for_the_whole_is_one_for_its_last_part() -> None:
     ("fields", "name"),
     [
         ({"container": "c"}, "container"),
-        ({"context_management": {"edits": []}}, "context_management"),
-        ({"output_config": {"task_budget": {}}}, "output_config.task_budget"),
+        ({"inference_geo": "eu"}, "inference_geo"),
+        ({"mcp_servers": [{"type": "url", "url": "https://x.example", "name": "x"}]}, "mcp_servers"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools"),
         ({"tools": [{"name": "f", "input_schema": {}, "defer_loading": True}]}, "tools"),
         (said({"type": "container_upload", "file_id": "f"}), "messages"),
@@ -334,6 +334,21 @@ def test_what_only_this_wire_has_is_named(fields: dict[str, Any], name: str) -> 
         message_call(container=None, tools=[{"name": "f", "input_schema": {}, "defer_loading": False}]).prompt().further
         == ()
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"context_management": {"edits": []}}, "context_management"),
+        ({"speed": "fast"}, "speed"),
+        ({"user_profile_id": "u"}, "user_profile_id"),
+        ({"output_config": {"task_budget": {"type": "tokens", "total": 20_000}}}, "output_config.task_budget"),
+        ({"tools": [{"name": "f", "input_schema": {}, "input_examples": [{}]}]}, "tools.0.input_examples"),
+    ],
+)
+def test_what_an_answer_is_nearly_the_same_without_is_minor(fields: dict[str, Any], name: str) -> None:
+    found = message_call(**fields).prompt()
+    assert (found.minor, found.further) == ((name,), ())
 
 
 def test_an_empty_text_is_nothing() -> None:

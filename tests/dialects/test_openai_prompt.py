@@ -175,7 +175,7 @@ def test_tool_choice(fields: dict[str, Any], choice: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "further"),
     [
-        ({"prediction": {"type": "content", "content": "a"}}, ("prediction",)),
+        ({"moderation": {}}, ("moderation",)),
         ({"modalities": ["text", "audio"], "audio": {"voice": "a", "format": "mp3"}}, ("modalities", "audio")),
         ({"web_search_options": {}}, ("web_search_options",)),
         ({"response_format": {"type": "grammar"}}, ("response_format",)),
@@ -209,17 +209,15 @@ def test_what_no_other_wire_has_is_named(fields: dict[str, Any], further: tuple[
 
 
 def test_what_changes_no_answer_is_left() -> None:
-    found = prompt_of(
-        stream=True,
-        stream_options={"include_usage": True},
-        store=False,
-        models=["a"],
-        fallbacks=["b"],
-        usage={"include": True},
-        prompt_cache_retention="24h",
-        prompt_cache_options={"ttl": "30m"},
-    )
-    assert found == prompt_of()
+    brought = {"stream": True, "stream_options": {"include_usage": True}, "usage": {"include": True}, "store": False}
+    assert prompt_of(**brought, models=["a"], fallbacks=["b"]) == prompt_of()
+
+
+def test_what_an_answer_is_nearly_the_same_without_is_minor() -> None:
+    caches = ("prompt_cache_options", "prompt_cache_retention")
+    fields = dict.fromkeys(("store", "prediction", *caches, "min_p", "top_a", "repetition_penalty"), "a")
+    found = prompt_of(**fields)
+    assert (found.minor, found.further) == (tuple(fields), ())
 
 
 def test_what_an_answer_carried_may_be_given_back() -> None:

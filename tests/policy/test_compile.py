@@ -288,6 +288,57 @@ def test_the_default_chain_leaves_out_what_is_not_configured_or_not_listed(
     assert routed(compiled(*providers, routes=[route(task=task)])) == places
 
 
+def test_the_default_chain_of_embeddings_stays_with_one_model() -> None:
+    """Gemini's vectors do not compare with OpenAI's; those of another provider that has the same model do."""
+    assert routed(compiled(row("openai"), row("gemini"), row("mistral"), routes=[route(task=Task.EMBEDDING)])) == [
+        "openai/text-embedding-3-small"
+    ]
+    assert routed(compiled(row("gemini"), row("openai"), routes=[route(task=Task.EMBEDDING)])) == [
+        "gemini/gemini-embedding-2"
+    ]
+    defaults = {**catalog().facts.defaults, "openrouter": {"text": "m", "embedding": "openai/text-embedding-3-small"}}
+    facts = replace(catalog().facts, defaults=defaults)
+    providers = [row("openai", keys="one two"), row("openrouter")]
+    rows = Rows(providers, [route(task=Task.EMBEDDING)], {}, RetryPolicy(), {}, False, "1", TODAY)
+    assert routed(compile_snapshot(rows, TABLE, replace(catalog(), facts=facts))) == [
+        "openai/text-embedding-3-small",
+        "openai/text-embedding-3-small",
+        "openrouter/openai/text-embedding-3-small",
+    ]
+
+
+def simulated() -> ProviderRow:
+    return row("simulator", "openai", simulated=True, price=free(), models=frozenset())
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "openai/text-embedding-3-small openai/text-embedding-3-large",
+        "openai/text-embedding-3-small gemini/gemini-embedding-2",
+        "openai/text-embedding-3-small simulator/embedding",
+    ],
+)
+def test_a_route_of_embeddings_that_mixes_models_is_refused(wanted: str) -> None:
+    providers = [row("openai"), row("gemini"), simulated()]
+    with pytest.raises(ValueError, match="route text: vectors of different models do not compare: name one model"):
+        compiled(*providers, routes=[route(wanted, Task.EMBEDDING)])
+    assert len(routed(compiled(*providers, routes=[route(wanted, Task.TEXT)]))) == 2
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "openai/text-embedding-3-small other/text-embedding-3-small",
+        "openai/text-embedding-3-small openrouter/openai/text-embedding-3-small",
+        "openai/text-embedding-3-small azure/our-deployment",  # nobody knows what that is
+    ],
+)
+def test_a_route_of_embeddings_may_lead_to_several_providers_of_one_model(wanted: str) -> None:
+    providers = [row("openai"), row("other", "openai"), row("openrouter"), row("azure")]
+    assert routed(compiled(*providers, routes=[route(wanted, Task.EMBEDDING)])) == wanted.split()
+
+
 def test_a_default_model_that_has_ended_gives_way_to_its_successor() -> None:
     defaults = {**catalog().facts.defaults, "openai": {"text": "gpt-5"}}
     facts = replace(catalog().facts, defaults=defaults)

@@ -347,6 +347,36 @@ def test_a_second_model_at_a_provider_that_fails_is_a_retry_there(
     assert made.budgets.of("a").level == left
 
 
+def windows(*sizes: int | None) -> list[Target]:
+    """A chain of providers `a`, `b`, … whose models take so many tokens."""
+    names = "abcdef"[: len(sizes)]
+    return [replace(target(name), context_window_tokens=size) for name, size in zip(names, sizes, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "steps"),
+    [
+        ((1_000, 2_000), ["a", "b"]),
+        ((1_000, 1_000), ["a"]),
+        ((2_000, 1_000), ["a"]),
+        ((2_000, 1_000, 3_000), ["a", "c"]),
+        ((1_000, 2_000, 1_500, 3_000), ["a", "b", "d"]),
+        ((None, 1_000, 2_000), ["a", "b", "c"]),  # nobody knows what the first takes
+        ((1_000, None, 2_000), ["a", "b", "c"]),
+    ],
+)
+def test_after_a_prompt_that_was_too_long_only_what_takes_more_is_tried(
+    sizes: tuple[int | None, ...], steps: list[object]
+) -> None:
+    assert Play().steps(windows(*sizes), [kinds.CONTEXT_LENGTH_EXCEEDED]) == steps
+
+
+def test_a_place_to_be_tried_again_is_not_when_another_of_its_length_was_too_short() -> None:
+    """A rate limit gives way to the next place first; what that one says of the prompt holds for both."""
+    steps = Play().steps(windows(1_000, 1_000), [LIMITED, kinds.CONTEXT_LENGTH_EXCEEDED])
+    assert steps == ["a", "b"]
+
+
 def test_a_provider_that_is_down_is_not_asked_for_another_model_without_a_retry_to_spend() -> None:
     made = planner()
     made.budgets.of("a").level = 0

@@ -198,6 +198,33 @@ def test_a_body_may_name_its_own_chain(body: dict[str, Any], places: list[str]) 
     assert led(snapshot(text), "m1", **body) == places
 
 
+@pytest.mark.parametrize(
+    ("fields", "places"),
+    [
+        ({"models": ["large"]}, "models[0]"),
+        ({"models": ["other", "large"]}, "models[1]"),
+        ({"fallbacks": ["simulated"]}, "fallbacks[0]"),
+        ({"models": ["other", "unknown"]}, ["a/m", "b/m", "c/m"]),
+    ],
+)
+def test_a_chain_of_embeddings_does_not_mix_models(fields: dict[str, Any], places: list[str] | str) -> None:
+    chain = {
+        "small": replace(target("a"), vectors="small"),
+        "other": replace(target("b"), vectors="small"),
+        "unknown": target("c"),
+        "large": replace(target("d"), vectors="large"),
+        "simulated": replace(target("e"), simulated=True),
+    }
+    found = snapshot(*(Route(name, Task.EMBEDDING, (one,)) for name, one in chain.items()))
+    asked = replace(call("small", **fields), operation=Operation.EMBEDDING)
+    if isinstance(places, list):
+        assert [one.place for one in router().targets(found, asked)] == places
+    else:
+        with pytest.raises(Failure, match="vectors of different models do not compare") as caught:
+            router().targets(found, asked)
+        assert (caught.value.kind, caught.value.param) == (kinds.INVALID_VALUE, places)
+
+
 def test_a_chain_without_any_credential_says_so() -> None:
     assert led(snapshot(), "void/m3", models=["void/x"]) == ["provider_not_configured"]
     assert led(snapshot(), "void/m3", fallbacks=["m1"]) == ["acme/m1"]

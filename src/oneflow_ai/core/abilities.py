@@ -102,11 +102,11 @@ FEATURES: Mapping[str, tuple[str, Callable[[Prompt], bool]]] = MappingProxyType(
 def fit(prompt: Prompt, abilities: Abilities, wire: str) -> tuple[str, ...]:
     """What of a prompt is to be left out for a wire, by the client's own names; raises `Failure` for what may not be.
 
-    A feature that `abilities` does not name is refused.
+    A feature that `abilities` does not name is refused; what is minor has a place on no other wire.
     """
     if prompt.further:
         raise _refused(prompt.further[0], "this field", wire)
-    dropped: list[str] = []
+    dropped: list[str] = list(prompt.minor)
     for feature, (field, uses) in FEATURES.items():
         ability = abilities.get(feature, REFUSED)
         if ability is SENT or not uses(prompt):

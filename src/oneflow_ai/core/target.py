@@ -77,6 +77,7 @@ class Target:
 
     `place` is the model at its provider, whatever the credential: `openai/gpt-6-luna`. `way` names the pool of
     connections it uses. `headers` carry the key, so they never print. `simulated` targets are the simulator's.
+    `vectors` names the model whose embeddings it gives, alike at every provider; empty where that is not known.
     """
 
     place: str
@@ -95,6 +96,7 @@ class Target:
     context_window_tokens: int | None = None
     output_most_tokens: int | None = None
     simulated: bool = False
+    vectors: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -50,14 +50,19 @@ _KNOWN = frozenset(
         "cache_control", "models", "fallbacks",
     }
 )  # fmt: skip
+# What an answer is nearly the same without: what is cleared from a long conversation before it is read, whether an
+# answer comes faster for more, whom a use is put down to, and what a model is told of the tokens that a task may take.
+# Where the work is done, what it is done in, and the tools of others are none of these.
+_MINOR = frozenset({"context_management", "speed", "user_profile_id", "output_config.task_budget"})
 _TOOL_FIELDS = frozenset(
     {"type", "name", "description", "input_schema", "strict", "cache_control", "eager_input_streaming"}
 )
 
 
 def read(body: Mapping[str, Any]) -> Prompt:
-    """The middle form of a checked request: what only this wire has is named in `further`."""
+    """The middle form of a checked request: what only this wire has is named in `further`, or `minor`."""
     further = [name for name, value in body.items() if name not in _KNOWN and value is not None]
+    minor = [f"tools.{place}.input_examples" for place in _exemplified(body.get("tools") or ())]
     system = _parts(body.get("system") or "", further)
     messages = [Message("system", system)] if system else []
     messages += [Message(each["role"], _parts(each["content"], further)) for each in body["messages"]]
@@ -79,8 +84,14 @@ def read(body: Mapping[str, Any]) -> Prompt:
         user=(body.get("metadata") or {}).get("user_id") or "",
         params=_PARAMS,
         **_thinking(body, further),
-        further=tuple(dict.fromkeys(further)),
+        further=tuple(name for name in dict.fromkeys(further) if name not in _MINOR),
+        minor=(*(name for name in further if name in _MINOR), *minor),
     )
+
+
+def _exemplified(tools: Iterable[Mapping[str, Any]]) -> Iterator[int]:
+    """The places of the tools that come with examples of how they are called."""
+    return (place for place, tool in enumerate(tools) if tool.get("input_examples"))
 
 
 def holds_wrapped_seals(messages: Iterable[Mapping[str, Any]]) -> bool:

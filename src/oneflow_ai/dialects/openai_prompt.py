@@ -13,11 +13,13 @@ from oneflow_ai.dialects.openai_parts import cache_of
 EFFORTS: tuple[str, ...] = get_args(Effort)
 # What a model is asked for that is to think, but not how much: the default of those who write it so.
 EFFORT_UNSAID = "medium"
-# What changes no answer: how it is brought, what becomes of it later, and how long a cache may keep the prompt.
-_HARMLESS = frozenset(
+# How an answer is brought, and what is read elsewhere.
+_HARMLESS = frozenset({"model", "messages", "models", "fallbacks", "stream", "stream_options", "usage"})
+# What an answer is nearly the same without: what becomes of it later, how long a cache may keep the prompt, a guess at
+# the answer that makes it come sooner, and the ways of drawing tokens that only open models' servers have.
+_MINOR = frozenset(
     {
-        "model", "messages", "models", "fallbacks", "stream", "stream_options", "store", "usage",
-        "prompt_cache_options", "prompt_cache_retention",
+        "store", "prompt_cache_options", "prompt_cache_retention", "prediction", "min_p", "top_a", "repetition_penalty",
     }
 )  # fmt: skip
 _TOOL_CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
@@ -26,8 +28,8 @@ _TOOL_CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": 
 def read(body: Mapping[str, Any]) -> Prompt:
     """The middle form of a chat's body that `openai.check` let through.
 
-    `further` names every field that has none: those with a meaning that only this wire has, and unknown ones. Raises
-    `Failure` for what cannot be read.
+    `further` names every field that has none: those with a meaning that only this wire has, and unknown ones; `minor`
+    those that may be left out. Raises `Failure` for what cannot be read.
     """
     talk = Conversation()
     talk.read(body["messages"])
@@ -36,23 +38,33 @@ def read(body: Mapping[str, Any]) -> Prompt:
         if value is None or name in _HARMLESS:
             continue
         reader = _FIELDS.get(name)
-        if reader is None:
+        if name in _MINOR:
+            # Not to be stored is what becomes of every answer elsewhere.
+            draft.minor += [name] if value is not False else []
+        elif reader is None:
             draft.further.append(name)
         else:
             reader(draft, name, value)
-    return Prompt(tuple(talk.messages), further=tuple(draft.further), params=draft.params, **draft.fields)
+    return Prompt(
+        tuple(talk.messages),
+        further=tuple(draft.further),
+        minor=tuple(draft.minor),
+        params=draft.params,
+        **draft.fields,
+    )
 
 
 class _Draft:
     """What a prompt is made of, as it is found: its fields, the client's names of them, and what has no place."""
 
-    __slots__ = ("body", "fields", "further", "params")
+    __slots__ = ("body", "fields", "further", "minor", "params")
 
     def __init__(self, body: Mapping[str, Any], further: list[str]) -> None:
         self.body = body
         self.fields: dict[str, Any] = {}
         self.params: dict[str, str] = {}
         self.further = further
+        self.minor: list[str] = []
 
     def put(self, field: str, param: str, value: Any) -> None:
         """Set a field of the prompt, which the client calls `param`."""

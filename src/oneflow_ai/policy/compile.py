@@ -24,7 +24,7 @@ from oneflow_ai.core.target import (
     Target,
     Timeouts,
 )
-from oneflow_ai.policy.route import STRATEGIES, model_targets
+from oneflow_ai.policy.route import MIXED, STRATEGIES, mixes, model_targets
 from oneflow_ai.policy.tariff import configured_price
 
 TARGETS_MOST = 1_024
@@ -266,10 +266,19 @@ class CompiledProvider:
                 context_window_tokens=facts.context_window_tokens if facts is not None else None,
                 output_most_tokens=facts.output_most_tokens if facts is not None else None,
                 simulated=row.simulated,
+                vectors=self._vectors(model, known=facts is not None),
                 options=self._options,
             )
             for credential in self._credentials
         )
+
+    def _vectors(self, model: str, *, known: bool) -> str:
+        """The name of a model of embeddings, without its maker's that a reseller writes before it.
+
+        Empty for an unknown id of another form: a deployment or a server's own, which may be any model.
+        """
+        maker, _, name = model.rpartition("/")
+        return name if (known or maker) and Task.EMBEDDING in self._catalog.tasks(model) else ""
 
     def _headers(self, credential: Credential) -> _Headers:
         key: _Headers = ()
@@ -326,6 +335,8 @@ def _targets(row: RouteRow, snapshot: Snapshot) -> tuple[Target, ...]:
                 continue
             raise ValueError(f"route {row.name}: target {wanted.name}: {failure.message}") from None
         found += [_as_wanted(target, wanted) for target in targets]
+    if row.task is Task.EMBEDDING and mixes(found):
+        raise ValueError(f"route {row.name}: {MIXED}")
     return tuple(found)
 
 
@@ -345,7 +356,8 @@ def _as_wanted(target: Target, wanted: RouteTarget) -> Target:
 def _default_chain(task: Task, snapshot: Snapshot) -> tuple[Target, ...]:
     """The default model of every configured provider that has one: in the providers' order, but specialists first.
 
-    Where the task is another than text, those that do no text come before those that do everything.
+    Where the task is another than text, those that do no text come before those that do everything. Embeddings stay
+    with the first one's model.
     """
     providers = [one for one in snapshot.providers.values() if one.configured and one.kind == one.name]
     if task is not Task.TEXT:
@@ -353,5 +365,8 @@ def _default_chain(task: Task, snapshot: Snapshot) -> tuple[Target, ...]:
     found: list[Target] = []
     for provider in providers:
         model = provider.default_model(task)
-        found += provider.targets(model) if model is not None else ()
+        targets = provider.targets(model) if model is not None else ()
+        if task is Task.EMBEDDING and found and any(target.vectors != found[0].vectors for target in targets):
+            continue
+        found += targets
     return tuple(found)

@@ -101,7 +101,8 @@ class Planner:
         """Yield steps until one succeeds or none is left; send a `Result` after each `Try`, None after a `Wait`.
 
         Each place is tried up to `policy.attempts` times, then the next; a refused or limited credential gives way to
-        the next of the same place at once, a rate limit to the next place first. Places with an open breaker are passed
+        the next of the same place at once, a rate limit to the next place first. After a prompt that was too long only
+        places that take more are tried, as far as is known what each takes. Places with an open breaker are passed
         over, but never all of them. There is at least one target and one `Try`; raises `Failure` (`deadline_exceeded`)
         when it is too late even for that.
         """
@@ -200,6 +201,8 @@ class _Chain:
         kind = failure.kind
         if now_seconds >= self._deadline_seconds or (kind.ran and not self._policy.unsafe):
             return None
+        if kind is kinds.CONTEXT_LENGTH_EXCEEDED:
+            self._leave_no_longer(place.target)
         wait = self._wait(place, failure, now_seconds)
         if kind.blame == "target":
             cost = TIMEOUT_RETRY_COST if kind is kinds.UPSTREAM_TIMEOUT else RETRY_COST
@@ -224,6 +227,14 @@ class _Chain:
             place.ticket = self._book.admits(name, now_seconds, self._chance.random())
             other = self._fresh(now_seconds) if place.ticket is None else None
         return other or place
+
+    def _leave_no_longer(self, short: Target) -> None:
+        """A prompt that was too long for one model is so for all that are known to take no more."""
+        most_tokens = short.context_window_tokens
+        for place in self._places:
+            window_tokens = place.target.context_window_tokens
+            if most_tokens is not None and window_tokens is not None and window_tokens <= most_tokens:
+                place.over = True
 
     def _fresh(self, now_seconds: float) -> _Place | None:
         """The first place not tried yet that lets the call in."""

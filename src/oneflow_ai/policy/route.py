@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from oneflow_ai.core.call import Call
+from oneflow_ai.core.call import Call, Task
 from oneflow_ai.core.failure import (
     AMBIGUOUS_MODEL,
     INVALID_TYPE,
@@ -19,8 +19,10 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.ports import Chance
 from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.policy.score import ScoreBook
+from oneflow_ai.policy.window import roomy
 
 CHAIN_MODELS_MOST = 16
+MIXED = "vectors of different models do not compare: name one model, at as many providers as have it"
 NAMES_REMEMBERED = 1_024
 
 
@@ -39,8 +41,8 @@ class Router:
         """The targets of the call's model, or of the chain its body names; raises `Failure`."""
         body = call.body
         if "models" in body or "fallbacks" in body:
-            return self._chain(snapshot, call)
-        return self._named(snapshot, call.model, call)
+            return roomy(self._chain(snapshot, call), call)
+        return roomy(self._named(snapshot, call.model, call), call)
 
     def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
         if not call.account.may_use(name):
@@ -80,6 +82,8 @@ class Router:
                     raise found from None
                 unconfigured = unconfigured or found
                 continue
+            if call.operation.task is Task.EMBEDDING and mixes([*chain.values(), *targets]):
+                raise Failure(INVALID_VALUE, MIXED, param=param)
             for target in targets:
                 chain.setdefault((target.place, target.credential.id), target)
         if not chain and unconfigured is not None:
@@ -141,6 +145,12 @@ def model_targets(snapshot: Snapshot, name: str, *, as_it_stands: bool = False) 
         choices = ", ".join(f"{one.name}/{one.successor(name) or name}" for one in having)
         raise Failure(AMBIGUOUS_MODEL, f"several providers have this model; say which: {choices}", param="model")
     raise _unknown(snapshot, name)
+
+
+def mixes(targets: Sequence[Target]) -> bool:
+    """Whether these targets' vectors do not compare, as far as their models are known; simulated ones do with none."""
+    models = {target.vectors for target in targets if target.vectors}
+    return len(models) > 1 or len({target.simulated for target in targets}) > 1
 
 
 def _provided(snapshot: Snapshot, provider: Provider, model: str, as_it_stands: bool) -> Sequence[Target]:

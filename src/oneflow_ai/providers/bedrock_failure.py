@@ -126,8 +126,10 @@ def _kind(status: int, name: str, message: str) -> Kind:
         return none
     lower = name.lower()
     kind = _NAMES.get(lower) or _NAMES.get(lower.removesuffix("exception").removesuffix("error"))
-    if kind is None:
-        kind = _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 or not status else kinds.UPSTREAM_REJECTED)
+    if kind is None or kind is kinds.UPSTREAM_REJECTED:
+        # A status that is none of a mistake in the request says more than such a name.
+        usual = kinds.UPSTREAM_ERROR if status >= 500 or not status else kinds.UPSTREAM_REJECTED
+        kind = _STATUSES.get(status, kind or usual)
     for vague, pattern, precise in _WORDS:
         if kind is vague and pattern.search(message):
             return precise

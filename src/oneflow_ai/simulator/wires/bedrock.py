@@ -40,6 +40,7 @@ _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,]+)/")
 # By status: the name of the exception and the message; API_runtime_Converse and CommonErrors, 2026-11-26.
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
     400: ("ValidationException", "The input fails to satisfy the constraints specified by the service."),
+    401: ("UnrecognizedClientException", "The security token included in the request is invalid."),
     403: ("AccessDeniedException", "You don't have access to the model with the specified model ID."),
     404: ("ResourceNotFoundException", "The specified resource was not found."),
     408: ("ModelTimeoutException", "The request took too long to process."),
