@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 STREAM_CHUNKS = 50
@@ -39,6 +40,19 @@ class Question:
         prompt = marks + _SENTENCE * (self.prompt_bytes // len(_SENTENCE) + 1)
         head |= {"temperature": 0.2, "messages": [{"role": "user", "content": prompt[: self.prompt_bytes]}]}
         return json.dumps(head, separators=(",", ":")).encode()
+
+
+def request(port: int, headers: Mapping[str, str], question: Question) -> bytes:
+    """A question as bytes on the wire, for whoever listens at that port of this machine."""
+    body = question.body()
+    told = {
+        "host": f"127.0.0.1:{port}",
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **headers,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    return f"POST {PATH} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
 @dataclass(frozen=True, slots=True)
