@@ -76,7 +76,7 @@ class Guests:
 
     def _refusal(self, failure: Failure, found: RequestHead) -> tuple[int, Headers, bytes]:
         status, headers, body = self._served.refusal(failure, found.headers, found.path)
-        if (b"connection", b"close") not in headers and found is head.NO_HEAD:
+        if found is head.NO_HEAD or failure.kind is kinds.MALFORMED_REQUEST:
             headers.append((b"connection", b"close"))
         return status, headers, body
 
@@ -140,6 +140,9 @@ class Guest:
                 await self.refuse(Failure(kinds.REQUEST_TIMEOUT, "the request did not arrive in time"))
                 return _DISCONNECT
         if message["type"] != "http.request":
+            if not self.whole:
+                # A server tells the same of a client that left and of one whose body turned out to be none.
+                await self.refuse(Failure(kinds.MALFORMED_REQUEST, "the body ended early, or is not sound HTTP"))
             self.gone = True
         elif not message.get("more_body"):
             self.whole = True

@@ -30,6 +30,9 @@ from tests.app.edge.heads import (
     lines,
     post,
 )
+from tests.app.edge.odd import odd_request
+from tests.app.edge.reading import read
+from tests.app.edge.refusal import assert_serving
 from tests.app.edge.wire import Answer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,6 +40,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ENGINES = ("uvicorn", "granian")
 SLACK_SECONDS = 1.5
 GONE_SECONDS = 0.2
+ODD_REQUESTS = 1_000
+TOGETHER = 64
+OUR_OWN_STATUSES = (501, 503, 505)
 SLOW = SimulatorOptions(pace=Pace(first_token_seconds=0.02, tokens_per_second=20.0, whole_seconds_most=30.0))
 LONG_STREAM = post(body=chat(stream=True, max_tokens=2_000_000))
 TEXT = b"content-type: text/plain"
@@ -179,9 +185,11 @@ async def test_two_framings_never_leave_a_second_request_behind(each: Front) -> 
         assert (await wire.over())[1] == b""
 
 
-async def test_a_body_that_ends_in_nonsense_reaches_no_provider(each: Front) -> None:
+async def test_a_body_that_ends_in_nonsense_is_told_so_and_reaches_no_provider(each: Front) -> None:
     async with connected(each.port) as wire:
         wire.send(lines(START, HOST, AUTH, JSON, CHUNKED, body=b"%x\r\n%b\r\nzz\r\n" % (len(BODY), BODY)))
+        answer = await wire.answer()
+        assert (answer.status, answer.code, answer.header("connection")) == (400, "malformed_request", "close")
         await wire.over()
     assert each.calls == 0
 
@@ -235,6 +243,30 @@ async def test_a_body_that_does_not_come_is_not_waited_for(each: Front, body: by
     assert each.calls == 0
 
 
+async def test_odd_requests_do_no_harm_over_another_server(tmp_path: Path) -> None:
+    """As in `test_odd_requests.py`, where the connections are not ours: each is answered, or ends."""
+    limits = ConnectionLimits(LIMIT_SECONDS, LIMIT_SECONDS, LIMIT_SECONDS)
+    options = SimulatorOptions(pace=FAST, record_requests_most=100)
+    async with fronting(tmp_path, connection=limits, options=options, server="granian") as front:
+        numbers = iter(range(ODD_REQUESTS))
+
+        async def send() -> None:
+            for number in numbers:
+                async with connected(front.port) as wire:
+                    wire.send(odd_request(7, number))
+                    _, raw = await wire.over(LIMIT_SECONDS + 2 * SLACK_SECONDS)
+                statuses = [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d{3}) ", raw)]
+                wrong = [status for status in statuses if status >= 500 and status not in OUR_OWN_STATUSES]
+                assert wrong == [], f"odd_request(7, {number}): {raw[:500]!r}"
+
+        await asyncio.gather(*(send() for _ in range(TOGETHER)))
+        await front.settled()
+        await front.empty()
+        assert front.log.errors == []
+        assert 0 < front.calls <= sum(read(odd_request(7, number)).calls for number in range(ODD_REQUESTS))
+        await assert_serving(front)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_a_client_that_does_not_read_is_cut_and_its_call_ends(tmp_path: Path, engine: str) -> None:
     limits = ConnectionLimits(write_seconds=LIMIT_SECONDS)
@@ -264,6 +296,25 @@ async def test_a_client_that_leaves_takes_its_call_to_the_provider_with_it(
         await front.settled()
         assert loop.time() - began_seconds < GONE_SECONDS
         assert await front.outcomes() == ["client_closed"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_clients_that_leave_at_any_moment_leave_nothing(tmp_path: Path, engine: str) -> None:
+    pace = Pace(first_token_seconds=0.02, tokens_per_second=500.0, whole_seconds_most=0.02)
+    async with fronting(tmp_path, options=SimulatorOptions(pace=pace), server=engine) as front:
+
+        async def leave(client: int) -> None:
+            for turn in range(10):
+                async with connected(front.port) as wire:
+                    wire.send(post(body=chat(stream=turn % 2 == 0)))
+                    await asyncio.sleep(((client * 7 + turn * 13) % 40) / 1_000)
+
+        await asyncio.gather(*(leave(client) for client in range(20)))
+        await front.settled()
+        await front.empty()
+        assert set(await front.outcomes()) <= {"client_closed", "ok"}
+        await assert_serving(front)
+        assert front.log.errors == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)
