@@ -29,8 +29,8 @@ tokens_per_minute = {_WIDE}
 concurrency = 10000
 
 [providers.openai]
-base_url = "http://127.0.0.1:{{provider_port}}/v1"
-api_key = "env:OPENAI_API_KEY"
+base_url = "{{base_url}}"
+{{more}}api_key = "env:OPENAI_API_KEY"
 requests_per_minute = {_WIDE}
 tokens_per_minute = {_WIDE}
 concurrency = 10000
@@ -98,13 +98,17 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OneFlow:
-    """OneFlow with keys, limits, prices, history and metrics on, in one folder: the second start finds the first's."""
+    """OneFlow with keys, limits, prices, history and metrics on, in one folder: the second start finds the first's.
+
+    With `ca_file` it asks its provider over TLS, and trusts whom that file names.
+    """
 
     folder: Path
     provider_port: int
     core: int | None
     command: Sequence[str] = COMMAND
     name: str = "oneflow"
+    ca_file: Path | None = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Running]:
@@ -112,7 +116,7 @@ class OneFlow:
         self.folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
         file = self.folder / "oneflow.toml"
-        file.write_text(oneflow_toml(port=port, provider_port=self.provider_port))
+        file.write_text(oneflow_toml(port=port, provider_port=self.provider_port, ca_file=self.ca_file))
         environment = {"ONEFLOW_HOME": str(self.folder), "OPENAI_API_KEY": PROVIDER_KEY}
         command = [*self.command, "serve", "--config", str(file)]
         with _started(self.name, command, self.folder, environment, self.core) as (child, began_seconds):
@@ -150,9 +154,10 @@ class Nginx:
             yield _running(self.name, child, port, "of_anything", seconds)
 
 
-def oneflow_toml(*, port: int, provider_port: int) -> str:
+def oneflow_toml(*, port: int, provider_port: int, ca_file: Path | None = None) -> str:
     """The configuration that OneFlow is measured with."""
-    return _ONEFLOW.format(port=port, provider_port=provider_port)
+    scheme, more = ("http", "") if ca_file is None else ("https", f'ca_file = "{ca_file}"\n')
+    return _ONEFLOW.format(port=port, base_url=f"{scheme}://127.0.0.1:{provider_port}/v1", more=more)
 
 
 def nginx_path() -> str | None:

@@ -16,7 +16,7 @@ from time import monotonic
 import uvloop
 
 from benchmarks.processes import get
-from benchmarks.questions import PATH, Question
+from benchmarks.questions import Question, request
 
 EVENT_SECONDS_MOST = 20.0
 QUIET_SECONDS_MOST = 10.0
@@ -90,7 +90,7 @@ class Crowd:
         self._asked = asked
         self._loop = asyncio.get_running_loop()
         self._chance = Random(asked.seed)  # noqa: S311 - when a client hangs up is no secret
-        self._requests = [_request(asked, manner.question) for manner in MANNERS]
+        self._requests = [request(asked.port, asked.headers, manner.question) for manner in MANNERS]
         self._turns = iter(range(asked.count))
         self._hang_ups = 0
         self._unanswered = 0
@@ -131,13 +131,6 @@ class Crowd:
                 return await client.first
         except TimeoutError:
             return False
-
-
-def _request(asked: HangUps, question: Question) -> bytes:
-    body = question.body()
-    headers = {"host": f"127.0.0.1:{asked.port}", "content-type": "application/json", **asked.headers}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST {PATH} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def _main() -> HungUp:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from benchmarks.gateways import PROVIDER_KEY, oneflow_toml
+from benchmarks.null_client import NullLine, NullReply
 from benchmarks.null_provider import NullUpstream
 from benchmarks.provider import Answers
 from benchmarks.questions import MODEL, Question
@@ -34,10 +35,9 @@ from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge.answer import ReplyClient
-from oneflow_ai.edge.asgi import Headers, Message, Receive, Scope, Send
+from oneflow_ai.edge.asgi import Message, Receive, Scope, Send
 from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.head import RequestHead
-from oneflow_ai.edge.reply import AsgiReply
 from oneflow_ai.edge.turn import Turn
 from oneflow_ai.flow.admission import Admission
 from oneflow_ai.flow.attempt import Ways
@@ -227,32 +227,9 @@ class Counted:
         self._row(exchange)
 
 
-class NullLine:
-    """A connection whose client takes everything."""
-
-    slow = False
-
-    @property
-    def date(self) -> Headers:
-        """The headers that every answer has."""
-        return [(b"date", b"Wed, 25 Nov 2026 21:00:00 GMT")]
-
-    def write(self, content: bytes) -> None:
-        """Write it nowhere."""
-
-    async def drained(self) -> None:
-        """Wait for nothing."""
-
-    def read_on(self) -> None:
-        """There is nothing to read."""
-
-    def answered(self, turn: Turn) -> None:
-        """Take no other request."""
-
-
 def client_of(call: Call) -> ReplyClient:
     """A client that is nowhere."""
-    return ReplyClient(call, AsgiReply(nowhere), unlimited)
+    return ReplyClient(call, NullReply(), unlimited)
 
 
 def unlimited(account: Account) -> None:

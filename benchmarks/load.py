@@ -19,7 +19,7 @@ import httptools
 import uvloop
 
 from benchmarks.processes import cpu_seconds, get, machine_cpu_seconds
-from benchmarks.questions import PATH, STREAM_EVENTS, Question
+from benchmarks.questions import STREAM_EVENTS, Question, request
 
 ERRORS_MOST = 100
 DRAIN_SECONDS_MOST = 30.0
@@ -104,7 +104,7 @@ class Run:
         self._drained: asyncio.Future[None] = self._loop.create_future()
         self._connecting: list[asyncio.Task[None]] = []
         self._busy = 0
-        self.request = _request(order)
+        self.request = request(order.port, order.headers, order.question)
         self.events = STREAM_EVENTS if order.question.stream else 0
         self.stopping = False
         self.times = array("d")
@@ -329,18 +329,6 @@ def order_of(text: str) -> Order:
 def order_text(order: Order) -> str:
     """An order as the generator reads it."""
     return json.dumps(asdict(order))
-
-
-def _request(order: Order) -> bytes:
-    body = order.question.body()
-    headers = {
-        "host": f"127.0.0.1:{order.port}",
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        **order.headers,
-    }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST {PATH} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
 def _percentile(values: array[float], percent: int) -> float:

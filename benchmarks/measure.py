@@ -38,10 +38,17 @@ class Bench:
     load_core: int | None
     target_core: int | None
     command: Sequence[str]
+    tls_port: int | None = None
 
     def oneflow(self, name: str = "oneflow") -> OneFlow:
         """OneFlow, in a folder of that name."""
         return OneFlow(self.folder / name, self.provider_port, self.target_core, self.command)
+
+    def secured(self, ca_file: Path) -> OneFlow:
+        """OneFlow that asks the double over TLS, and trusts whom that file names."""
+        assert self.tls_port is not None
+        folder = self.folder / "secured"
+        return OneFlow(folder, self.tls_port, self.target_core, self.command, "over TLS", ca_file)
 
     def nginx(self) -> Nginx:
         """The proxy to compare with."""
@@ -67,11 +74,16 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(folder: Path, command: Sequence[str] = COMMAND) -> Iterator[Bench]:
-    """The double, running on the generator's core; `command` is how OneFlow is called."""
+def bench(folder: Path, command: Sequence[str] = COMMAND, certificate: Path | None = None) -> Iterator[Bench]:
+    """The double, running on the generator's core; `command` is how OneFlow is called.
+
+    With a certificate and its key in one file, the double has a port for TLS too.
+    """
     load_core, target_core = cores()
-    with Child(_PROVIDER, core=load_core) as provider:
-        yield Bench(folder, int(provider.line()), provider.pid, load_core, target_core, command)
+    with Child([*_PROVIDER, *([] if certificate is None else [str(certificate)])], core=load_core) as provider:
+        port = int(provider.line())
+        tls_port = None if certificate is None else int(provider.line())
+        yield Bench(folder, port, provider.pid, load_core, target_core, command, tls_port)
 
 
 def measure(at: Bench, cells: Sequence[str], scale: Scale, say: Say) -> Report:

@@ -1,21 +1,23 @@
 """A provider double for benchmarks: canned answers on OpenAI's wire, cheap enough not to be what is measured.
 
-Run as `python -m benchmarks.provider`; it prints its port and ends when its standard input does. `GET /counts` tells
-what reached it.
+Run as `python -m benchmarks.provider [PEM]`; it prints its port, with a certificate and its key also one for TLS, and
+ends when its standard input does. `GET /counts` tells what reached it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from time import monotonic_ns
 
 import uvloop
 
-from benchmarks.questions import MODEL, STEERED_BYTES, STREAM_CHUNKS, Steering, steering
+from benchmarks.questions import MODEL, STAMP_DIGITS, STEERED_BYTES, STREAM_CHUNKS, Steering, steering
 
 HEAD_BYTES_MOST = 16 << 10
 BODY_BYTES_MOST = 4 << 20
@@ -29,6 +31,7 @@ _USAGE = {"prompt_tokens": 260, "completion_tokens": 160, "total_tokens": 420}
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _STREAM_END = b"0\r\n\r\n"
+_STAMP = b"@" * STAMP_DIGITS
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class Answers:
     whole: bytes = field(default_factory=lambda: _http(b"application/json", _whole()))
     events: tuple[bytes, ...] = field(default_factory=lambda: tuple(_events(usage=False)))
     events_with_usage: tuple[bytes, ...] = field(default_factory=lambda: tuple(_events(usage=True)))
+    stamped: tuple[bytes, ...] = field(default_factory=lambda: tuple(_events(usage=True, word=_STAMP.decode())))
     burst: bytes = b""
     burst_with_usage: bytes = b""
     # Bodies are few and come again and again.
@@ -136,6 +140,8 @@ class Connection(asyncio.Protocol):
         if asked.stream and asked.gap_seconds:
             self._transport.write(_STREAM_HEAD)
             events = self._answers.events_with_usage if asked.usage else self._answers.events
+            if asked.stamped:
+                events = self._answers.stamped
             self._event(events, 0, asked.gap_seconds, self._loop.time())
         else:
             self._transport.write(self._bytes(asked))
@@ -143,7 +149,10 @@ class Connection(asyncio.Protocol):
 
     def _event(self, events: tuple[bytes, ...], place: int, gap_seconds: float, began_seconds: float) -> None:
         last = place + 1 == len(events)
-        self._transport.write(events[place] + _STREAM_END if last else events[place])
+        event = events[place]
+        if _STAMP in event:
+            event = event.replace(_STAMP, b"%0*d" % (STAMP_DIGITS, monotonic_ns()))
+        self._transport.write(event + _STREAM_END if last else event)
         if last:
             self._done()
             return
@@ -189,10 +198,10 @@ def _whole() -> bytes:
     )
 
 
-def _events(*, usage: bool) -> list[bytes]:
-    """The events of a stream, each framed as one chunk of HTTP."""
+def _events(*, usage: bool, word: str = "") -> list[bytes]:
+    """The events of a stream, each framed as one chunk of HTTP; `word` stands in the place of all words."""
     deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": f" word{number:02d}"} for number in range(1, STREAM_CHUNKS - 1)]
+    deltas += [{"content": word or f" word{number:02d}"} for number in range(1, STREAM_CHUNKS - 1)]
     choices: list[list[dict[str, object]]] = [
         [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}] for delta in deltas
     ]
@@ -218,8 +227,18 @@ async def _main() -> None:
     loop.add_reader(sys.stdin.fileno(), ended.set)
     server = await loop.create_server(lambda: Connection(counts, answers), "127.0.0.1", 0, backlog=BACKLOG)
     print(server.sockets[0].getsockname()[1], flush=True)
+    servers = [server]
+    if len(sys.argv) > 1:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1])
+        secured = await loop.create_server(
+            lambda: Connection(counts, answers), "127.0.0.1", 0, backlog=BACKLOG, ssl=context
+        )
+        print(secured.sockets[0].getsockname()[1], flush=True)
+        servers.append(secured)
     await ended.wait()
-    server.close()
+    for each in servers:
+        each.close()
 
 
 if __name__ == "__main__":

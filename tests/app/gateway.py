@@ -20,7 +20,6 @@ from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.asgi import Receive, Scope, Send
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
-from oneflow_ai.edge.reply import AsgiReply
 from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE
@@ -124,8 +123,8 @@ async def _read(answer: aiohttp.ClientResponse) -> Reply:
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    del scope, receive
-    await AsgiReply(send).respond(404, [], b"")
+    del receive, send
+    await scope["oneflow.turn"].respond(404, [], b"")
 
 
 @asynccontextmanager

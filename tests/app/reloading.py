@@ -18,6 +18,8 @@ from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.app.serving import Again, Server
 from oneflow_ai.cli.hosting import look_of
 from oneflow_ai.core.target import Route, Target
+from oneflow_ai.edge.connection import ConnectionLimits
+from oneflow_ai.edge.guest import Guests
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
 from oneflow_ai.stores.history import Filters
@@ -65,7 +67,7 @@ class Bench:
         sent = {"host": "127.0.0.1", "authorization": f"Bearer {self.key}", "content-type": "application/json"}
         sent = {name: value for name, value in (sent | headers).items() if value}
         whole = b"" if body is None else orjson.dumps(body)
-        return await ask(self.front.edge, method, path, sent, sending(whole), HERE)
+        return await ask(Guests(self.front.edge, ConnectionLimits()), method, path, sent, sending(whole), HERE)
 
     def target(self, number: int = 0) -> Target:
         return self.runtime.desk.snapshot.providers["sim"].targets("m")[number]

@@ -52,6 +52,7 @@ CASES = (
     Case("metadata", 502, "upstream_blocked", 1),
     Case("mixed", 502, "upstream_blocked", 1),
     Case("allowed", 200, None, 1),
+    Case("refused", 502, "upstream_unreachable", 2),
     Case("blackhole", 504, "upstream_timeout", 2),
     Case("expired", 502, "upstream_tls_error", 1),
     Case("misnamed", 502, "upstream_tls_error", 1),
@@ -108,7 +109,9 @@ async def _places(home: Path, behind: Simulator, stack: AsyncExitStack) -> Async
         spoilt.rules = (Rule(fault=f"F5;kind={hello}"),)
         secured[hello] = spoilt.base_url.replace("http://", "https://")
     hole = stack.enter_context(Blackhole())
-    places = {**names, **secured, "blackhole": f"http://127.0.0.1:{hole.port}/v1"}
+    closed = await stack.enter_async_context(Simulator(SimulatorOptions(pace=FAST)))
+    closed.refuse()
+    places = {**names, **secured, "refused": closed.base_url, "blackhole": f"http://127.0.0.1:{hole.port}/v1"}
     lines = {name: f'base_url = "{place}"\n{LIMITS}' for name, place in places.items()}
     for name in secured:
         lines[name] += 'ca_file = "right.pem"\n'

@@ -324,3 +324,14 @@ def test_no_header_of_the_provider_is_relayed(outcome: Outcome) -> None:
 def test_nothing_like_a_key_is_told(outcome: Outcome) -> None:
     for seen in outcome.seen.values():
         assert b"sk-simulated" not in seen.reply.body
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_kept_connection_that_went_stale_is_never_noticed(tmp_path: Path, stream: bool) -> None:
+    """F8: it is closed as the request comes. The request is sent once more, and that is no attempt of the call's."""
+    async with running(tmp_path) as gateway:
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+        reply = await gateway.chat("sim/sim-F8", stream=stream)
+        assert (reply.status, reply.headers["x-oneflow-attempts"]) == (200, "1")
+        assert gateway.wire_attempts("sim-F8") == 2
+        assert [one.place for one in gateway.runtime.books.health.shown(0.0) if one.failures] == []

@@ -25,7 +25,7 @@ from oneflow_ai.cli.welcome import curl_line, python_line, reachable, welcome
 from oneflow_ai.core.target import Secret
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
-from oneflow_ai.simulator import Pace, SimulatorOptions, ThreadedSimulator, run_in_thread
+from oneflow_ai.simulator import FAST, Pace, SimulatorOptions, ThreadedSimulator, run_in_thread
 from oneflow_ai.stores.key_format import looks_valid
 from tests.cli.place import SECONDS_MOST, Place, ended, first_line, lines, serving
 from tests.needs import require
@@ -217,6 +217,31 @@ def test_calls_get_the_whole_of_a_drain_time_below_a_second(place: Place) -> Non
                 assert time.monotonic() < ends_seconds
                 time.sleep(0.005)
         assert call.result(SECONDS_MOST) == 200
+
+
+def test_another_engine_serves_and_ends_as_well(place: Place) -> None:
+    with run_in_thread(SimulatorOptions(pace=FAST)) as provider:
+        place.simulated(provider.base_url, '[server]\nengine = "granian"\nauth = "none"\n')
+        with serving(place) as announced:
+            assert asked(int(announced["url"].rpartition(":")[2])) == 200
+
+
+def test_an_engine_that_is_not_installed_is_told_in_one_line(place: Place) -> None:
+    place.write('[server]\nengine = "granian"\n')
+    code = "import sys; sys.modules['granian'] = None; from oneflow_ai.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port", "0"]
+    done = subprocess.run(
+        command,
+        cwd=place.directory,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MOST,
+        check=False,
+    )
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert "server.engine is granian, which is not installed: pip install 'oneflow-ai[granian]'" in line
 
 
 def asked(port: int) -> int:

@@ -23,7 +23,7 @@ MISTAKES = [
     ('[server]\nhost = "http://a"', 2, "server.host", "must be a host name or an IP address alone"),
     ('[server]\nhost = "0.0.0.0"\nauth = "none"', 3, "server.auth", "none is for a loopback address only"),
     ('[server]\nauth = "non"', 2, "server.auth", "must be keys or none; did you mean none?"),
-    ('[server]\nengine = "granian"', 2, "server.engine", "must be uvicorn"),
+    ('[server]\nengine = "hypercorn"', 2, "server.engine", "must be uvicorn or granian"),
     ('[server]\nhosts = "a"', 2, "server.hosts", "must be a list"),
     ('[server]\nhosts = [\n"a",\n"b:80"]', 2, "server.hosts[1]", "must be a host name or an IP address alone"),
     ("[server]\nhead_seconds = 0", 2, "server.head_seconds", "must be more than 0"),

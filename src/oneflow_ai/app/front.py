@@ -19,7 +19,7 @@ from oneflow_ai.telemetry.recorder import Watcher
 
 
 class Front:
-    """What a server's requests meet first, over a runtime. `edge` is the whole server as an ASGI application.
+    """What a server's requests meet first, over a runtime. `edge` takes each request with its turn.
 
     Access lines go to `lines`, where the configuration wants them.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import math
 import signal
 import socket
 from collections.abc import Callable
@@ -18,8 +17,8 @@ from oneflow_ai.app.keys import open_keys
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Secret
-from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.connection import ConnectionLimits
+from oneflow_ai.edge.engines import engine
 from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.settings import Loaded, SettingsError
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys
@@ -64,6 +63,7 @@ class Server:
         """Serve until told to stop. Raises `SettingsError`, `StoreRefused`, `ValueError` or `OSError` at the start."""
         began = perf_counter()
         settings = self._loaded.settings.server
+        engine(settings.engine)
         with contextlib.closing(listen(settings.host, settings.port)) as listener:
             async with Runtime(self._loaded, demo_asked=demo_asked, log=self._log) as runtime:
                 await self._serve(runtime, listener, began)
@@ -89,11 +89,11 @@ class Server:
             edge.draining = True
 
         limits = ConnectionLimits(settings.head_seconds, settings.body_idle_seconds, settings.write_seconds)
-        await serve_edge(
+        await engine(settings.engine)(
             edge,
             listener,
             limits=limits,
-            drain_seconds=math.ceil(settings.drain_seconds),
+            drain_seconds=settings.drain_seconds,
             stages=Stages(ready, drain, runtime.engine.stop),
         )
 

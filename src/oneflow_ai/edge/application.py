@@ -1,13 +1,14 @@
-"""The data plane as one raw ASGI callable: path to operation, key to account, body to call, call to engine."""
+"""The data plane as one raw ASGI callable: path to operation, key to account, body to call, call to engine.
+
+A request comes with its turn, the `Request` in `scope["oneflow.turn"]`: that of a connection of our own or of a guest.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
@@ -20,8 +21,7 @@ from oneflow_ai.dialects.table import PATHS, Dialect, Lister
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
 from oneflow_ai.edge.door import Door
-from oneflow_ai.edge.reply import AsgiReply, Reply
-from oneflow_ai.edge.turn import Turn
+from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
@@ -105,28 +105,22 @@ class Edge:
         if scope["type"] != "http":
             return
         path: bytes = scope["raw_path"]
-        turn: Turn | None = scope.get("oneflow.turn")
-        reply: Reply = turn if turn is not None else AsgiReply(send)
+        turn: Request = scope["oneflow.turn"]
         try:
-            if turn is None:
-                # Connections of our own asked before they read on.
-                failure = self.busy(path)
-                if failure is not None:
-                    raise failure
-            if turn is None or not turn.whole:
+            if not turn.whole:
                 self._check_length(dict(scope["headers"]))
             spoken = PATHS.get(path)
             if spoken is not None:
-                await self._call(*spoken, scope, receive, turn, reply)
+                await self._call(*spoken, scope, receive, turn)
             elif path in _PROBES:
-                await self._probe(path, scope, reply)
+                await self._probe(path, scope, turn)
             elif path.startswith(_DATA_PLANE):
-                await self._list(path, scope, reply)
+                await self._list(path, scope, turn)
             else:
                 self._door.check_host(dict(scope["headers"]))
                 await self._control(scope, receive, send)
         except Failure as failure:
-            await reply.respond(*self.refusal(failure, dict(scope["headers"]), path))
+            await turn.respond(*self.refusal(failure, dict(scope["headers"]), path))
 
     def busy(self, path: bytes) -> Failure | None:
         """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
@@ -166,11 +160,10 @@ class Edge:
         operation: Operation,
         scope: Scope,
         receive: Receive,
-        turn: Turn | None,
-        reply: Reply,
+        turn: Request,
     ) -> None:
         started = self._clock.monotonic()
-        headers = dict(scope["headers"]) if turn is None else turn.headers
+        headers = turn.headers
         if scope["method"] != "POST":
             raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
@@ -189,7 +182,7 @@ class Edge:
             self._bodies_bytes += size
             forwarded = _forwarded(dialect.FORWARDED, scope["headers"]) if dialect.FORWARDED else ()
             call = dialect.parse(body, self._envelope(operation, account, headers, started, forwarded))
-            await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
+            await self._serve(call, turn, ReplyClient(call, turn, self._standing))
         finally:
             self._bodies_bytes -= size
             places.leave(account.key_id)
@@ -215,13 +208,10 @@ class Edge:
             headers=forwarded,
         )
 
-    async def _serve(self, call: Call, turn: Turn | None, receive: Receive, client: ReplyClient) -> None:
+    async def _serve(self, call: Call, turn: Request, client: ReplyClient) -> None:
         try:
-            if turn is None:
-                await _watched(self._engine.serve(call, client), receive)
-            else:
-                turn.watched(call.deadline_seconds)
-                await self._engine.serve(call, client)
+            turn.watched(call.deadline_seconds)
+            await self._engine.serve(call, client)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
             self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
             await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
@@ -232,9 +222,9 @@ class Edge:
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
 
-    async def _body(self, receive: Receive, turn: Turn | None) -> bytes | None:
+    async def _body(self, receive: Receive, turn: Request) -> bytes | None:
         """The request's body; None when the client went away meanwhile."""
-        body = turn.body() if turn is not None else None
+        body = turn.body()
         if body is None:
             return await self._received(receive)
         if len(body) > self._limits.body_bytes_most:
@@ -363,22 +353,3 @@ def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
         return ()
     found = [tag.strip()[:TAG_CHARACTERS_MOST] for tag in text.decode("ascii", "replace").split(",")]
     return tuple(tag for tag in found if tag)[:TAGS_MOST]
-
-
-async def _watched(serving: Coroutine[Any, Any, None], receive: Receive) -> None:
-    """Serve on a server that does not tell when the client is gone: watch for it, and cancel."""
-    task = asyncio.ensure_future(serving)
-    watch = asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        watch.cancel()
-        task.cancel()
-        await asyncio.wait((task, watch))
-    if not task.cancelled():
-        task.result()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -1,10 +1,13 @@
-"""Where an answer goes: the port that our own server implements on its connections, and any ASGI server's `send`."""
+"""Where an answer goes: the port that the edge answers to, on a connection of our own or on another server's."""
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
-from oneflow_ai.edge.asgi import Headers, Send
+from oneflow_ai.edge.asgi import Headers, Message
+
+_UNSOUND = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Reply(Protocol):
@@ -29,31 +32,27 @@ class Reply(Protocol):
         """Give a last piece of an answer that is not whole, so that no client takes it for a whole one."""
 
 
-class AsgiReply:
-    """Implements `Reply` on the `send` of any ASGI server."""
+class Request(Reply, Protocol):
+    """One request as the edge sees it, and its answer. `whole` says that its body is there; each header stands once."""
 
-    __slots__ = ("_send",)
+    headers: dict[bytes, bytes]
+    whole: bool
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def body(self) -> bytes | None:
+        """The whole body where it is there already; None where it must be received."""
 
-    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Give a whole answer."""
-        await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
-        await self.end(body)
+    def watched(self, until_seconds: float) -> None:
+        """From now on the task that serves it ends with the client, and the answer's writes by then."""
 
-    async def begin(self, status: int, headers: Headers) -> None:
-        """Begin an answer that comes in pieces."""
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def write(self, piece: bytes) -> None:
-        """Give a piece of it."""
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-
-    async def end(self, piece: bytes) -> None:
-        """Give its last piece."""
-        await self._send({"type": "http.response.body", "body": piece})
-
-    async def cut(self, piece: bytes) -> None:
-        """Give a last piece: an ASGI server knows one end only, so its words alone tell that something is missing."""
-        await self.end(piece)
+async def relay(message: Message, reply: Reply) -> None:
+    """Give a reply what an ASGI application sends; raises `ValueError` for a header that nothing may hold."""
+    if message["type"] == "http.response.start":
+        headers = [(name.lower(), value) for name, value in message.get("headers", ())]
+        if any(_UNSOUND.search(name) or _UNSOUND.search(value) for name, value in headers):
+            raise ValueError("a header holds a control character")
+        await reply.begin(message["status"], headers)
+    elif message.get("more_body"):
+        await reply.write(message.get("body", b""))
+    else:
+        await reply.end(message.get("body", b""))

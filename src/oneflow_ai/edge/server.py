@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import socket
 import threading
@@ -141,7 +142,7 @@ async def serve(
     listener: socket.socket,
     *,
     limits: ConnectionLimits,
-    drain_seconds: int,
+    drain_seconds: float,
     stages: Stages,
     until: asyncio.Event | None = None,
 ) -> None:
@@ -162,7 +163,7 @@ async def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=drain_seconds,
+        timeout_graceful_shutdown=math.ceil(drain_seconds),
         backlog=BACKLOG,
     )
     server = _Server(config, stages, until, served.failed)

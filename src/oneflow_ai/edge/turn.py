@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from http import HTTPStatus
 from typing import Protocol
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers, Message, Scope
 from oneflow_ai.edge.head import RequestHead
+from oneflow_ai.edge.reply import relay
 
 BODY_WAITING_BYTES_MOST = 256 << 10
 BODY_SKIPPED_BYTES_MOST = 256 << 10
@@ -17,7 +17,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _COMMENT = b"3\r\n:\n\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _WITHOUT_BODY = (204, 304)
-_UNSOUND = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -200,15 +199,7 @@ class Turn:
 
     async def send(self, message: Message) -> None:
         """The same as ASGI messages, from an application whose headers are not checked."""
-        if message["type"] == "http.response.start":
-            headers = [(name.lower(), value) for name, value in message.get("headers", ())]
-            if any(_UNSOUND.search(name) or _UNSOUND.search(value) for name, value in headers):
-                raise ValueError("a header holds a control character")
-            await self.begin(message["status"], headers)
-        elif message.get("more_body"):
-            await self.write(message.get("body", b""))
-        else:
-            await self.end(message.get("body", b""))
+        await relay(message, self)
 
     def _head(self, status: int, headers: Headers) -> list[bytes]:
         self.begun = True

@@ -55,7 +55,9 @@ class ServerSettings(Table):
     secret: Reference = Field(
         "file:secret.key", description="The server's own secret, at least 32 bytes of text; made at the first start."
     )
-    engine: Literal["uvicorn"] = Field("uvicorn", description="The HTTP server underneath.")
+    engine: Literal["uvicorn", "granian"] = Field(
+        "uvicorn", description="The HTTP server underneath; granian is installed by oneflow-ai[granian]."
+    )
     body_bytes_most: int = Field(
         64 * 1024 * 1024, ge=BODY_BYTES_LEAST, le=BODY_BYTES_MOST, description="Largest request body, in bytes."
     )

@@ -14,9 +14,9 @@ from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.control import ControlPorts, control_plane
 from oneflow_ai.core.call import Account
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
-from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.engines import Serve, engine
 from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE
@@ -124,8 +124,9 @@ async def fronting(
     connection: ConnectionLimits | None = None,
     options: SimulatorOptions | None = None,
     body_bytes_most: int = BODY_BYTES_MOST,
+    server: str = "uvicorn",
 ) -> AsyncIterator[Front]:
-    """A gateway on a port of its own, with one provider that is a simulator."""
+    """A gateway on a port of its own, with one provider that is a simulator; `server` is the engine by its name."""
     async with Simulator(options or SimulatorOptions(pace=FAST)) as simulator:
         file = home / "oneflow.toml"
         file.write_text(_CONFIGURATION % simulator.base_url)
@@ -135,7 +136,7 @@ async def fronting(
             async with Runtime(loaded, log=log) as runtime:
                 listener = listen("127.0.0.1", 0)
                 edge = _edge(runtime, EdgeLimits(body_bytes_most))
-                async with _served(edge, listener, connection, runtime.engine.stop) as stop:
+                async with _served(engine(server), edge, listener, connection, runtime.engine.stop) as stop:
                     yield Front(runtime, simulator, listener, log, stop)
 
 
@@ -175,7 +176,11 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
 
 @asynccontextmanager
 async def _served(
-    edge: Edge, listener: socket.socket, connection: ConnectionLimits | None, cut: Callable[[], None]
+    serve: Serve,
+    edge: Edge,
+    listener: socket.socket,
+    connection: ConnectionLimits | None,
+    cut: Callable[[], None],
 ) -> AsyncIterator[asyncio.Event]:
     ready, stop = asyncio.Event(), asyncio.Event()
 
@@ -187,9 +192,7 @@ async def _served(
         edge.draining = True
 
     limits = connection or ConnectionLimits()
-    work = serve_edge(
-        edge, listener, limits=limits, drain_seconds=2, stages=Stages(on_ready, on_drain, cut), until=stop
-    )
+    work = serve(edge, listener, limits=limits, drain_seconds=2, stages=Stages(on_ready, on_drain, cut), until=stop)
     serving = asyncio.ensure_future(work)
     await ready.wait()
     try:
