@@ -157,6 +157,22 @@ async def test_a_loop_that_lags_turns_calls_away_and_nothing_else(tmp_path: Path
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
 
 
+async def test_a_loop_that_lags_turns_the_plain_form_away_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        overload = gateway.edge._overload
+        for now in (1.0, 2.5, 4.0, 5.5, 7.0, 8.5, 10.0, 11.5):
+            overload.note_lag(now, 0.5)
+        replies = [await gateway.post("/api/request", b"{}") for _ in range(40)]
+        refused = [reply for reply in replies if reply.status == 503]
+        assert len(refused) > 20
+        assert {reply.code for reply in refused} == {"overloaded"}
+        assert all(1_000 <= int(reply.headers["retry-after-ms"]) <= 5_000 for reply in refused)
+        # History is read all the while: there is no control plane in this test, so it is not found.
+        assert {(await gateway.get("/api/requests")).status for _ in range(40)} == {404}
+        gateway.edge.draining = True
+        assert (await gateway.post("/api/request", b"{}")).code == "draining"
+
+
 async def test_a_loop_that_is_held_up_again_and_again_is_noticed(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
         overload = gateway.runtime.overload

@@ -34,6 +34,8 @@ _FORWARDED = re.compile(rb"[\x20-\x7e]*")
 _MODELS = b"/v1/models"
 _DATA_PLANE = b"/v1/"
 _PROBES = (b"/health/live", b"/health/ready")
+# Every address that runs a model: the control plane has one too.
+_CALLS = frozenset((*PATHS, b"/api/request"))
 ROUTES = (
     *(("POST", path.decode()) for path in PATHS),
     ("GET", "/v1/models"),
@@ -135,7 +137,7 @@ class Edge:
         full = calls_open >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
-        if path not in PATHS:
+        if path not in _CALLS:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
