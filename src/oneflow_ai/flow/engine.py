@@ -74,8 +74,7 @@ class Engine:
             self._recorder.record(exchange)
 
     async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
-        if failure.retry_after_seconds is not None and failure.kind.cause == "policy":
-            failure.retry_after_seconds = waits.apart(failure.retry_after_seconds, self._router.chance.random())
+        failure.retry_after_seconds = waits.told(failure, self._router.chance.random())
         exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
         exchange.ended_seconds = self._ways.clock.monotonic()
         await client.fail(failure, exchange)
