@@ -129,7 +129,7 @@ class Keys:
             return KeyRow(key_id, "", "", revoked, revoked, KeyLimits())
 
     async def list_rows(self) -> list[KeyRow]:
-        """The newest 1,000 keys, the newest first, revoked ones too; `unlisted` are those of them that cannot be read."""
+        """The newest 1,000 keys, the newest first, revoked ones too; `unlisted` are those that cannot be read."""
         newest_first = api_keys.c.created_at.desc(), api_keys.c.id
         newest = select(*_AS_STORED).order_by(*newest_first).limit(KEYS_LISTED_MOST)
         rows = await self._database.read(lambda connection: connection.execute(newest).mappings().all())
