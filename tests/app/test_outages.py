@@ -63,7 +63,7 @@ async def test_an_outage_of_all_is_not_amplified_and_its_end_is_noticed(tmp_path
 
 async def test_a_brown_out_is_waited_for_and_not_retried(tmp_path: Path) -> None:
     async with running(tmp_path, providers={"a": "", "b": ""}) as gateway:
-        asked = await _steady(gateway, BROWNOUT, 2.0)
+        asked = await _steady(gateway, BROWNOUT, 1.0)
         await gateway.quiet()
         assert {(one.status, one.attempts) for one in asked} == {(200, 1)}
         assert gateway.wire_attempts(BROWNOUT["a"]) == len(asked)
