@@ -72,7 +72,6 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
     An empty text stands for what is not there, and is written as NULL.
     """
     call, attempts, outcome = exchange.call, exchange.attempts, exchange.outcome
-    began = call.started_seconds
     target = exchange.served or (attempts[-1].target if attempts else None)
     first = exchange.first_event_seconds
     usage = exchange.usage
@@ -105,8 +104,8 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         1 if exchange.estimated else 0,
         1 if target and target.simulated else 0,
         1 if call.stream else 0,
-        exchange.ended_seconds - began,
-        _MISSING if first is None else first - began,
+        exchange.ended_seconds - call.started_seconds,
+        _MISSING if first is None else first - call.started_seconds,
         exchange.queued_seconds,
         _prompt(exchange) if keep_prompt else _MISSING,
         call.client_id,
