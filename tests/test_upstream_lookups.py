@@ -263,3 +263,29 @@ async def test_a_kept_answer_is_checked_at_each_new_connection(kind: Kind, looku
         assert failure.kind is kinds.UPSTREAM_BLOCKED
         assert lookups.asked[HOST] == 1
         assert simulator.record.counts.connections == 1
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+async def test_an_answer_whose_addresses_all_refuse_is_not_used_again(kind: Kind, lookups: Lookups) -> None:
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator:
+        # Nobody listens there on this port: the provider has moved.
+        lookups.answers[HOST] = ("127.0.0.2", "127.0.0.3")
+        place = simulator.base_url.replace("127.0.0.1", HOST)
+        async with upstream_of(kind, Way(resolver=SystemNames(lookups), private=True)) as upstream:
+            failure = await failure_of(lambda: upstream.send(request_to(place), soon()))
+            assert failure.kind is kinds.UPSTREAM_UNREACHABLE
+            lookups.answers[HOST] = ("127.0.0.1",)
+            assert (await whole(upstream, request_to(place)))[0] == 200
+        assert lookups.asked[HOST] == 2
+
+
+def test_a_doubted_answer_is_not_fresh_but_the_last_good_one() -> None:
+    kept = KeptNames()
+    place = (HOST, 443)
+    kept.doubt(place)
+    kept.keep(place, OLD, 100.0)
+    assert kept.fresh(place, 100.0) == OLD
+    kept.doubt(place)
+    assert (kept.fresh(place, 100.0), kept.last(place, 100.0)) == (None, OLD)
+    kept.keep(place, NEW, 101.0)
+    assert kept.fresh(place, 101.0) == NEW

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
 import pytest
 
-from oneflow_ai.simulator import Pace, SimulatorOptions
+from oneflow_ai.simulator import SILENT, Names, Pace, SimulatorOptions
 from oneflow_ai.stores.history import Filters
 from oneflow_ai.upstream import Ways
 from tests.app.gateway import KEY, MESSAGES, Gateway, running
@@ -112,10 +112,7 @@ async def test_who_leaves_during_a_wait_pays_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["base_url", "proxy"])
 async def test_who_leaves_before_a_connection_is_there_pays_nothing(tmp_path: Path, line: str) -> None:
-    async def never(host: str, port: int) -> Sequence[str]:
-        await asyncio.sleep(30.0)
-        return ()
-
+    never = Names({"a.test": SILENT, "b.test": SILENT})
     lines = {"base_url": "http://a.test:9/v1", line: "http://b.test:9"}
     async with running(tmp_path, providers=_limited(lines), upstream=lambda ways: Ways(ways, never)) as gateway:
         await _hang_up(gateway, "sim/gpt-6-luna", stream=False, after_bytes=0, seconds=0.3)

@@ -76,7 +76,10 @@ async def test_a_key_runs_only_so_many_calls_at_once(tmp_path: Path) -> None:
     async with running(tmp_path, accounts=_account(concurrency=2), options=slow) as gateway:
         replies = await asyncio.gather(*(gateway.chat("sim/gpt-6-luna") for _ in range(4)))
         assert sorted(reply.status for reply in replies) == [200, 200, 429, 429]
-        assert {reply.code for reply in replies if reply.status == 429} == {"concurrency_limit_exceeded"}
+        refused = [reply for reply in replies if reply.status == 429]
+        assert {reply.code for reply in refused} == {"concurrency_limit_exceeded"}
+        # None has ended yet: how long they last is not known.
+        assert all(1_000 <= int(reply.headers["retry-after-ms"]) <= 5_000 for reply in refused)
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
 
 
@@ -157,6 +160,22 @@ async def test_a_loop_that_lags_turns_calls_away_and_nothing_else(tmp_path: Path
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
 
 
+async def test_a_loop_that_lags_turns_the_plain_form_away_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        overload = gateway.edge._overload
+        for now in (1.0, 2.5, 4.0, 5.5, 7.0, 8.5, 10.0, 11.5):
+            overload.note_lag(now, 0.5)
+        replies = [await gateway.post("/api/request", b"{}") for _ in range(40)]
+        refused = [reply for reply in replies if reply.status == 503]
+        assert len(refused) > 20
+        assert {reply.code for reply in refused} == {"overloaded"}
+        assert all(1_000 <= int(reply.headers["retry-after-ms"]) <= 5_000 for reply in refused)
+        # History is read all the while: there is no control plane in this test, so it is not found.
+        assert {(await gateway.get("/api/requests")).status for _ in range(40)} == {404}
+        gateway.edge.draining = True
+        assert (await gateway.post("/api/request", b"{}")).code == "draining"
+
+
 async def test_a_loop_that_is_held_up_again_and_again_is_noticed(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
         overload = gateway.runtime.overload
@@ -196,7 +215,7 @@ async def test_calls_whose_bodies_would_not_fit_together_are_turned_away(tmp_pat
         await gateway.quiet()
         # Nothing is counted twice, and nothing for ever.
         assert [(await gateway.chat("sim/gpt-6-luna", messages=long)).status for _ in range(3)] == [200] * 3
-        assert gateway.edge._bodies_bytes == 0
+        assert gateway.edge._bodies.total_bytes == 0
 
 
 async def test_a_provider_that_hangs_leaves_room_for_the_others(tmp_path: Path) -> None:
@@ -237,6 +256,25 @@ async def test_a_key_that_floods_leaves_room_for_the_others(tmp_path: Path) -> N
         assert {(await call).status for call in hanging} == {504}
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
         assert places.open("key_test") == 0
+
+
+async def test_a_key_whose_bodies_are_large_leaves_room_for_those_of_others(tmp_path: Path) -> None:
+    slow = SimulatorOptions(pace=Pace(first_token_seconds=0.5, tokens_per_second=0.0, whole_seconds_most=0.5))
+    limits = EdgeLimits(bodies_bytes_most=1_000_000)
+
+    def prompt(size_bytes: int) -> list[dict[str, str]]:
+        return [{"role": "user", "content": "x" * size_bytes}]
+
+    async with running(tmp_path, limits=limits, options=slow) as gateway:
+        long = asyncio.ensure_future(gateway.chat("sim/gpt-6-luna", messages=prompt(700_000)))
+        await asyncio.sleep(0.2)
+        refused = await gateway.chat("sim/gpt-6-luna", messages=prompt(250_000))
+        assert (refused.status, refused.code) == (503, "overloaded")
+        assert 1_000 <= int(refused.headers["retry-after-ms"]) <= 5_000
+        assert (await gateway.chat("sim/gpt-6-luna", messages=prompt(250_000), key=OTHER_KEY)).status == 200
+        assert (await long).status == 200
+        assert (await gateway.chat("sim/gpt-6-luna", messages=prompt(250_000))).status == 200
+        assert (gateway.edge._bodies.total_bytes, gateway.edge._bodies._of_key) == (0, {})
 
 
 async def test_a_call_that_comes_to_nothing_keeps_no_place(tmp_path: Path) -> None:

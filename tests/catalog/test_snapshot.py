@@ -17,7 +17,7 @@ from oneflow_ai.catalog.snapshot import ModelRow, exact_names, find_row, fits, r
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.price import UNITS, Price
 from oneflow_ai.policy.price import Bound, quote, used
-from oneflow_ai.policy.usage import within
+from tests.policy.bounds import within
 from tools import build_prices
 
 CONTENT = (files("oneflow_ai.catalog") / "prices.json").read_bytes()

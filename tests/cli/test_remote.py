@@ -78,6 +78,25 @@ def test_providers_are_asked_of_the_server(there: Place, url: str) -> None:
     assert there.json("providers", "best", "text", "--server", url)["best_provider"] == "openai"
 
 
+def test_a_server_checks_its_providers_from_where_it_stands(there: Place, url: str) -> None:
+    rows = {row["provider"]: row for row in there.json("providers", "check", "--server", url)}
+    assert rows.keys() == {"openai", "anthropic"}
+    assert all(row["ok"] and row["simulated"] and row["models"] > 0 for row in rows.values())
+    # Once a minute: that it is too soon for another is no fault of theirs.
+    again = there.run("providers", "check", "--server", url)
+    assert again.exit_code == 0
+    assert {line.split()[0]: "not checked" in line for line in lines(again.stdout)} | {"key": True} == {
+        "key": True,
+        "openai": True,
+        "anthropic": True,
+    }
+    for name, words in (("openai", "once a minute"), ("stability", "cannot call"), ("no/where", "nothing at this")):
+        named = there.run("providers", "check", name, "--server", url)
+        assert named.exit_code == 1
+        (line,) = lines(named.stderr)
+        assert words in line
+
+
 def test_a_key_that_the_server_does_not_know_is_told(there: Place, url: str) -> None:
     for verb in (["ask", "hi"], ["providers", "status"]):
         result = there.run(*verb, "--server", url, ONEFLOW_API_KEY="of_wrong")

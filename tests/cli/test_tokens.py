@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -105,3 +107,16 @@ def test_a_lost_secret_is_told(place: Place) -> None:
     (line,) = lines(result.stderr)
     assert "secret.key is missing" in line
     assert "restore it from a backup" in line
+
+
+def test_a_key_that_cannot_be_read_is_told_and_hides_no_other(place: Place) -> None:
+    good, bad = place.json("tokens", "create", "good"), place.json("tokens", "create", "bad")
+    with closing(sqlite3.connect(place.home / "oneflow.db")) as database:
+        database.execute("UPDATE api_keys SET models = '{not json' WHERE id = ?", (bad["id"],))
+        database.commit()
+    for form in ([], ["--json"]):
+        listed = place.run("tokens", "list", *form)
+        assert listed.exit_code == 0
+        assert good["id"] in listed.stdout and bad["id"] not in listed.stdout
+        assert f"1 of the keys cannot be read and open nothing: {bad['id']}" in listed.stderr
+    assert place.run("tokens", "revoke", bad["id"]).exit_code == 0

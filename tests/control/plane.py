@@ -183,7 +183,7 @@ async def running(
             runtime.admit(await keys.load_all())
             door = Door(digest, keys_needed=keys_needed, hosts=loopback_hosts(()))
             ports = ControlPorts(
-                runtime, keys, lambda headers: door.account(headers, runtime.desk.snapshot), body_seconds
+                runtime, keys, lambda headers, query: door.account(headers, runtime.desk.snapshot, query), body_seconds
             )
             yield Plane(runtime, keys, simulator, control_plane(ports), made.key.reveal(), made.row.id)
 

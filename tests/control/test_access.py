@@ -39,7 +39,7 @@ EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRA
 
 
 def endpoints(plane: Plane) -> list[Endpoint]:
-    application = make_application(ControlPorts(plane.runtime, plane.keys, lambda _: pytest.fail("not asked")))
+    application = make_application(ControlPorts(plane.runtime, plane.keys, lambda *_: pytest.fail("not asked")))
     return [route for route in application.routes if isinstance(route, Endpoint)]
 
 
@@ -51,6 +51,16 @@ async def test_each_endpoint_has_the_role_that_is_written_here(plane: Plane) -> 
     assert {(route.path, route.access) for route in endpoints(plane)} == {
         (path, Access(role, or_local=path in LOCAL)) for path, role in ROLES.items()
     }
+
+
+async def test_a_key_in_the_address_is_told_to_be_taken_nowhere_there(plane: Plane) -> None:
+    for query in (f"key={plane.key}", f"limit=5&api_key={plane.key}"):
+        reply = await plane.get(f"/api/requests?{query}", key=None)
+        assert (reply.status, reply.json["error"]["code"]) == (401, "invalid_api_key")
+        assert "Authorization: Bearer" in reply.json["error"]["message"]
+        assert plane.key not in reply.body.decode()
+    missing = await plane.get("/api/requests?limit=5", key=None)
+    assert (missing.status, missing.json["error"]["code"]) == (401, "missing_api_key")
 
 
 async def test_every_endpoint_lets_in_whom_it_names_and_nobody_else(plane: Plane) -> None:

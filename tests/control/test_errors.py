@@ -163,7 +163,7 @@ async def test_a_client_that_leaves_within_its_body_changes_nothing(plane: Plane
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_a_fault_of_ours_is_told_once_in_the_log_and_not_to_the_client(tmp_path: Path) -> None:
-    def broken(headers: Mapping[bytes, bytes]) -> Account:
+    def broken(headers: Mapping[bytes, bytes], query: bytes) -> Account:
         raise RuntimeError(CANARY)
 
     heard = Heard()

@@ -112,6 +112,7 @@ async def test_one_request_is_told_in_full(tmp_path: Path) -> None:
             "seconds": 0.5,
             "first_event_seconds": pytest.approx(0.2),
             "queued_seconds": 0.0,
+            "metadata": {},
             "prompt": None,
             "client_id": None,
         }
@@ -135,3 +136,14 @@ async def test_names_that_a_client_made_up_are_told_as_they_are_and_stay_json(tm
         assert reply.headers["content-type"] == "application/json"
         (found,) = reply.json["requests"]
         assert (found["asked"], found["user"]) == (odd, odd)
+
+
+async def test_what_a_client_says_of_its_request_is_shown_with_it_alone(tmp_path: Path) -> None:
+    async with running(tmp_path) as plane:
+        said = {"job": "nightly", "note": f"sk-{'x' * 30}"}
+        await written(plane, [success(1, body={"metadata": said}), success(2)])
+        shown = (await plane.get("/api/requests/req-1")).json
+        assert shown["metadata"] == {"job": "nightly", "note": "***"}
+        assert (await plane.get("/api/requests/req-2")).json["metadata"] == {}
+        listed = (await plane.get("/api/requests")).json["requests"]
+        assert not any("metadata" in one for one in listed)

@@ -35,6 +35,7 @@ async def test_a_key_is_shown_once_and_works_at_once(tmp_path: Path) -> None:
         reply = await plane.get("/api/keys")
         listed = {row["id"]: row for row in reply.json["keys"]}
         assert listed[made["id"]] == {name: value for name, value in made.items() if name != "key"}
+        assert reply.json["unreadable"] == []
         assert made["key"][10:] not in reply.body.decode()
 
 

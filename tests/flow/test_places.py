@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oneflow_ai.flow.places import KEY_SHARE, PROVIDER_SHARE, Places
+from oneflow_ai.flow.places import KEY_SHARE, PROVIDER_SHARE, Bodies, Places
 
 
 def entered(places: Places, name: str, times: int) -> int:
@@ -59,3 +59,15 @@ def test_one_without_calls_is_forgotten() -> None:
     assert places.enter("a")
     places.leave("a")
     assert (places.open("a"), places._open) == (0, {})
+
+
+def test_the_bodies_of_a_key_are_counted_to_its_bound_and_forgotten_with_the_last() -> None:
+    bodies = Bodies()
+    assert bodies.take("a", 600, 900)
+    assert not bodies.take("a", 301, 900)
+    assert bodies.take("b", 301, 900)
+    assert bodies.take("a", 300, 900)
+    assert bodies.total_bytes == 1_201
+    bodies.drop("a", 900)
+    bodies.drop("c", 0)
+    assert (bodies.total_bytes, bodies._of_key) == (301, {"b": 301})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.price import UNITS, Band, Period, Price, flat_price, free, price_of, rates_of
 from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, most_of, quote, tops, unpriced, used
-from oneflow_ai.policy.usage import within
+from tests.policy.bounds import within
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 USD = 1_000_000_000  # nano-USD; as a rate: one dollar per million units

@@ -212,3 +212,20 @@ def test_the_wall_clock_lets_nobody_in(play: Play, hours: int) -> None:
         assert await admitted(meter, TEN) == 1
 
     play(story)
+
+
+def test_a_call_beyond_those_at_once_is_told_how_long_calls_last(play: Play) -> None:
+    async def story(meter: Meter, clock: VirtualClock) -> None:
+        first, second = call(TWO_AT_ONCE), call(TWO_AT_ONCE)
+        await meter.hold(first, 1, 0)
+        await meter.hold(second, 1, 0)
+        assert (await refusal(meter, TWO_AT_ONCE)).retry_after_seconds is None
+        await clock.sleep(6.0)
+        await meter.settle(first, Usage(), 0)
+        await meter.hold(call(TWO_AT_ONCE), 1, 0)
+        # Two that last six seconds each: one of them ends every three.
+        assert (await refusal(meter, TWO_AT_ONCE)).retry_after_seconds == pytest.approx(3.0)
+        await meter.void(second)
+        await meter.hold(call(TWO_AT_ONCE), 1, 0)
+
+    play(story)

@@ -192,6 +192,25 @@ def test_a_call_that_waits_is_refused_at_its_deadline(play: Play) -> None:
     play(story)
 
 
+def test_a_call_that_waited_in_vain_is_told_when_a_turn_comes(play: Play) -> None:
+    async def story(quota: Quota, clock: VirtualClock) -> None:
+        earlier = call()
+        await quota.hold(earlier, ONE_AT_A_TIME, 1)
+        await clock.sleep(8.0)
+        quota.settle(earlier, ONE_AT_A_TIME, 1)
+        await quota.hold(call(), ONE_AT_A_TIME, 1)
+        waiting = [
+            asyncio.create_task(quota.hold(call(deadline_seconds=clock.monotonic() + after), ONE_AT_A_TIME, 1))
+            for after in (8.5, 17.0)
+        ]
+        done = await asyncio.gather(*waiting, return_exceptions=True)
+        waits = [failure.retry_after_seconds for failure in done if isinstance(failure, Failure)]
+        # Calls last 8 s: the first comes back behind the other, the other behind none.
+        assert waits == [soon(16.0), soon(8.0)]
+
+    play(story)
+
+
 def test_a_call_whose_deadline_is_past_does_not_wait(play: Play) -> None:
     async def story(quota: Quota, clock: VirtualClock) -> None:
         await quota.hold(call(), ONE_AT_A_TIME, 1)
@@ -337,6 +356,8 @@ def test_a_refusal_stops_the_whole_credential_and_tells_those_who_cannot_wait(pl
         with pytest.raises(Failure) as refused:
             await impatient
         assert refused.value.kind is QUEUE_TIMEOUT
+        # The stop is known, and has up to a tenth of jitter.
+        assert refused.value.retry_after_seconds is not None and 20.0 <= refused.value.retry_after_seconds <= 22.1
         assert clock.monotonic() == 1.0
 
     play(story)

@@ -130,6 +130,8 @@ def test_a_model_that_no_call_could_name_is_refused(model: str) -> None:
         {"concurrency": "many"},
         {"tokens_per_minute": -1},
         {"digest": "text"},
+        {"expires_at": "tomorrow"},
+        {"name": b"\xff"},
     ],
     ids=str,
 )
@@ -147,6 +149,38 @@ async def test_a_row_that_cannot_be_read_opens_nothing_and_hides_no_other(
     assert await keys.load_all() == {}
     await database.write(lambda connection: connection.execute(delete(api_keys)).close())
     assert await keys.load_all() == {}
+    assert not keys.unreadable
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"models": "{not json"},
+        {"models": "5"},
+        {"concurrency": "many"},
+        {"tokens_per_minute": -1},
+        {"created_at": "yesterday"},
+        {"created_at": 2**62},
+        {"expires_at": "tomorrow"},
+        {"revoked_at": "never"},
+        {"name": b"\xff"},
+    ],
+    ids=str,
+)
+async def test_a_row_that_cannot_be_read_is_told_in_the_list_and_can_be_revoked(
+    broken: dict[str, object], database: Database, keys: Keys
+) -> None:
+    good, bad = [await keys.create(name, KeyLimits(models=("text",))) for name in ("Ann", "Bob")]
+    column, value = next(iter(broken.items()))
+    spoil = text(f"UPDATE api_keys SET {column} = :value WHERE id = :id")  # noqa: S608 names of columns, from above
+    await database.write(lambda connection: connection.execute(spoil, {"value": value, "id": bad.row.id}).close())
+    assert await keys.list_rows() == [good.row]
+    assert keys.unlisted == (bad.row.id,)
+    assert await keys.next_expiry() is None
+    revoked = await keys.revoke(bad.row.id)
+    assert revoked is not None and (revoked.id, revoked.limits) == (bad.row.id, KeyLimits())
+    assert revoked.revoked_at is not None
+    assert await keys.load_all() == {digest(good.key): Account(good.row.id, "Ann", models=("text",))}
     assert not keys.unreadable
 
 

@@ -374,3 +374,25 @@ def test_credentials_are_bounded_and_only_idle_ones_are_forgotten() -> None:
         assert sum(quota.state(credential) is None for _, credential in calls) >= 1
 
     run_virtual(story)
+
+
+def test_a_call_that_the_queue_has_no_place_for_is_told_when_its_turn_would_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("oneflow_ai.policy.fair.QUEUE_OF_KEY_MOST", 3)
+
+    async def story(clock: VirtualClock, chance: SeededChance) -> None:
+        quota = MemoryQuota(clock, chance)
+        where = target(ProviderLimits(requests_per_minute=1))
+        await quota.hold(call(deadline_seconds=1e9), where, 1)
+        waiting = [asyncio.ensure_future(quota.hold(call(deadline_seconds=1e9), where, 1)) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Failure) as refused:
+            await quota.hold(call(deadline_seconds=1e9), where, 1)
+        assert refused.value.kind is QUEUE_TIMEOUT
+        assert refused.value.retry_after_seconds == pytest.approx(4 * 60.5, abs=1.0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    run_virtual(story)

@@ -54,6 +54,16 @@ def test_a_success_is_counted_with_its_tokens_its_cost_and_its_times() -> None:
     assert found["oneflow_build_info", platform.python_version(), "1.2.3"] == 1
 
 
+def test_a_usage_that_is_odd_or_not_the_providers_word_is_counted() -> None:
+    usage = success(1).usage
+    assert usage is not None
+    odd = replace(success(1), usage=replace(usage, odd=True))
+    estimated = replace(success(2), usage=replace(usage, source="estimated"), estimated=True)
+    found = counted(odd, estimated, success(3))
+    assert found["oneflow_usage_odd_total", "acme-large", "acme"] == 1
+    assert found["oneflow_usage_estimated_total", "acme-large", "acme"] == 1
+
+
 def test_a_failure_counts_no_time_and_each_of_its_attempts() -> None:
     exchange = failure()
     found = counted(replace(exchange, attempts=exchange.attempts * 3))

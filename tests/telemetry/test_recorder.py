@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -266,5 +266,22 @@ def test_only_so_many_exchanges_are_kept_whole() -> None:
         assert len(told) == 3 * GATHERED_MOST
         await recorder.close()
         assert len(told) == 3 * GATHERED_MOST + 1
+
+    run(test)
+
+
+def test_a_usage_that_cannot_be_is_a_warning() -> None:
+    async def test(clock: VirtualClock) -> None:
+        log = ListLog()
+        recorder = QueueRecorder(ListSink(), (), clock, log)
+        recorder.start()
+        odd = success(1)
+        assert odd.usage is not None
+        odd.usage = replace(odd.usage, odd=True)
+        recorder.record(success(0))
+        recorder.record(odd)
+        await recorder.close()
+        (line,) = log.lines
+        assert line[0] == "warning" and "usage that cannot be" in line[1]
 
     run(test)

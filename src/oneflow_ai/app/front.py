@@ -55,8 +55,8 @@ class Front:
         self.edge.adopt(_limits(settings, self._runtime.memory_most_bytes), self._door)
         self._runtime.follow_with(self._followers(settings))
 
-    def _account(self, headers: Mapping[bytes, bytes]) -> Account:
-        return self._door.account(headers, self._runtime.desk.snapshot)
+    def _account(self, headers: Mapping[bytes, bytes], query: bytes) -> Account:
+        return self._door.account(headers, self._runtime.desk.snapshot, query)
 
     def _followers(self, settings: Settings) -> tuple[Watcher, ...]:
         return (self._access,) if settings.log.access else ()

@@ -10,7 +10,7 @@ import typer
 
 from oneflow_ai.cli.failures import FAILED, Refused
 from oneflow_ai.cli.output import Column, for_terminal, note, say, say_json, say_table
-from oneflow_ai.cli.spread import Common, Reaching
+from oneflow_ai.cli.spread import Reaching
 from oneflow_ai.core.call import Task
 
 if TYPE_CHECKING:
@@ -114,18 +114,23 @@ def best(
 
 
 def check(
-    options: Common,
+    options: Reaching,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="This provider only.")] = None,
 ) -> None:
     """Ask each provider for its list of models, with every key.
 
-    The question is free; the exit status is 1 when one of them fails.
+    The question is free; a server (--server) asks from where it stands, each provider once a minute at most. The exit
+    status is 1 when one of them fails.
     """
-    from oneflow_ai.cli.configured import load_settings
-    from oneflow_ai.cli.standing import checks
+    loaded, remote = _reached(options)
+    if remote is not None:
+        from oneflow_ai.cli.remote_checks import remote_checks
 
-    loaded = load_settings(options.config)
-    rows = asyncio.run(checks(loaded, name))
+        rows = asyncio.run(remote_checks(remote, name))
+    else:
+        from oneflow_ai.cli.standing import checks
+
+        rows = asyncio.run(checks(loaded, name))
     if options.as_json:
         say_json(rows)
     else:

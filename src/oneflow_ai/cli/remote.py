@@ -42,8 +42,15 @@ class Remote:
     key: Secret | None = field(repr=False)
 
     async def get(self, path: str) -> Any:
-        """The JSON at a control route; raises `Refused`."""
-        async with self._asked("GET", path, None, CONTROL_SECONDS_MOST) as response:
+        """The JSON at a control route; raises `Refused` and `OneFlowError`."""
+        return await self._control("GET", path)
+
+    async def post(self, path: str) -> Any:
+        """The JSON that a control route answers to being told to act; raises `Refused` and `OneFlowError`."""
+        return await self._control("POST", path)
+
+    async def _control(self, method: str, path: str) -> Any:
+        async with self._asked(method, path, None, CONTROL_SECONDS_MOST) as response:
             try:
                 return orjson.loads(await _read(response))
             except orjson.JSONDecodeError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from oneflow_ai.cli.failures import Refused, misuse
-from oneflow_ai.cli.output import Column, note, say, say_json, say_table
+from oneflow_ai.cli.output import Column, for_terminal, note, say, say_json, say_table
 from oneflow_ai.cli.spread import Common
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def list_all(options: Common) -> None:
 
     Of a key only its first characters are kept.
     """
-    rows = _with_keys(options, lambda keys: keys.list_rows()) or []
+    rows, unlisted = _with_keys(options, _listed) or ([], ())
+    if unlisted:
+        note(f"{len(unlisted)} of the keys cannot be read and open nothing: {for_terminal(', '.join(unlisted[:3]))}")
     if options.as_json:
         say_json([_shown(row) for row in rows])
         return
@@ -91,6 +93,10 @@ def list_all(options: Common) -> None:
         Column("limits", fold=True),
     )
     say_table(columns, [_cells(row) for row in rows], _STYLES)
+
+
+async def _listed(keys: Keys) -> tuple[list[KeyRow], tuple[str, ...]]:
+    return await keys.list_rows(), keys.unlisted
 
 
 def revoke(

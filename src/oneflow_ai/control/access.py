@@ -76,7 +76,7 @@ def let_in(access: Access, request: Request, ports: ControlPorts) -> Account | N
     if access.or_local and is_local(request):
         return LOCAL
     try:
-        return ports.account_of(dict(request.scope["headers"]))
+        return ports.account_of(dict(request.scope["headers"]), request.scope["query_string"])
     except Failure as failure:
         ports.running.metrics.refused(failure.code)
         raise

@@ -106,10 +106,13 @@ class RequestShown(Shown):
 
 
 class RequestDetail(RequestShown):
-    """One request, with its prompt where the configuration has it kept."""
+    """One request, with its client's `metadata`, and its prompt where the configuration has it kept."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_REQUEST, "prompt": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_REQUEST, "metadata": {"job": "nightly"}, "prompt": None}]}
+    )
 
+    metadata: dict[str, str | int | float | bool]
     prompt: str | None
 
 
@@ -156,7 +159,7 @@ async def request(
     record = await ports.running.history.get(request_id)
     if record is None:
         raise Failure(NOT_FOUND, "there is no request of this id in the history", param="id")
-    return RequestDetail(**_parts(record), prompt=record.prompt)
+    return RequestDetail(**_parts(record), metadata=dict(record.metadata or {}), prompt=record.prompt)
 
 
 def add_routes(router: APIRouter) -> None:

@@ -53,11 +53,15 @@ class KeyShown(Shown):
 
 
 class KeysShown(Shown):
-    """The keys, the newest first, revoked ones too; the newest 1,000."""
+    """The keys, the newest first, revoked ones too; the newest 1,000.
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"keys": [_KEY]}]})
+    `unreadable` are the ids of those among them whose rows in the database cannot be read: they open nothing.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"keys": [_KEY], "unreadable": []}]})
 
     keys: list[KeyShown]
+    unreadable: list[str]
 
 
 class NewKeyShown(KeyShown):
@@ -88,7 +92,8 @@ class KeyAsked(Asked):
 @needs(Role.ADMINISTRATOR)
 async def keys(ports: Ports) -> KeysShown:
     """The API keys, without the keys themselves."""
-    return KeysShown(keys=[_shown(row) for row in await ports.keys.list_rows()])
+    rows = await ports.keys.list_rows()
+    return KeysShown(keys=[_shown(row) for row in rows], unreadable=list(ports.keys.unlisted))
 
 
 @needs(Role.ADMINISTRATOR)

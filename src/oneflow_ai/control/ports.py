@@ -131,14 +131,15 @@ class Running(Protocol):
 class ControlPorts:
     """All that the control plane works with.
 
-    `account_of` gives the account whose key the headers carry, or the anonymous one where none is needed; it raises
-    `Failure` (401, or 403 for a request that only seems to come from this machine). `body_seconds` is the time that a
+    `account_of` gives the account whose key the headers carry, or the anonymous one where none is needed; it is given
+    the query too, to tell who has a key there that it is taken nowhere else. It raises `Failure` (401, or 403 for a
+    request that only seems to come from this machine). `body_seconds` is the time that a
     request's body may take to arrive.
     """
 
     running: Running
     keys: Keys
-    account_of: Callable[[Mapping[bytes, bytes]], Account]
+    account_of: Callable[[Mapping[bytes, bytes], bytes], Account]
     body_seconds: float = BODY_SECONDS_MOST
 
     def observed(self) -> Observed:

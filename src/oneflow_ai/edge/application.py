@@ -5,6 +5,7 @@ A request comes with its turn, the `Request` in `scope["oneflow.turn"]`: that of
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
 from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.flow.engine import Desk, Engine
+from oneflow_ai.flow.places import KEY_SHARE, Bodies
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
@@ -34,6 +36,8 @@ _FORWARDED = re.compile(rb"[\x20-\x7e]*")
 _MODELS = b"/v1/models"
 _DATA_PLANE = b"/v1/"
 _PROBES = (b"/health/live", b"/health/ready")
+# Every address that runs a model: the control plane has one too.
+_CALLS = frozenset((*PATHS, b"/api/request"))
 ROUTES = (
     *(("POST", path.decode()) for path in PATHS),
     ("GET", "/v1/models"),
@@ -43,6 +47,7 @@ ROUTES = (
 )
 _TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _TOO_MANY = "too many calls are in flight; try again"
+_KEY_TOO_LARGE = "the bodies of this key's calls in flight are as large as those of one of several may be; try again"
 _KEY_FULL = "this key has as many calls in flight as one of several keys may; try again"
 
 
@@ -85,7 +90,7 @@ class Edge:
         self._control = ports.control
         self._limits = ports.limits
         self._overload = ports.overload
-        self._bodies_bytes = 0
+        self._bodies = Bodies()
         self._arriving = 0
         self._clock = ports.clock
         self._chance = ports.chance
@@ -126,10 +131,10 @@ class Edge:
         """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
         engine, limits, overload = self._engine, self._limits, self._overload
         calls_open = engine.calls_open + self._arriving
-        full = calls_open >= limits.calls_most or self._bodies_bytes > limits.bodies_bytes_most
+        full = calls_open >= limits.calls_most or self._bodies.total_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
-        if path not in PATHS:
+        if path not in _CALLS:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
@@ -175,16 +180,16 @@ class Edge:
             raise self._turned_away(kinds.OVERLOADED, _KEY_FULL)
         try:
             _check_content(headers)
-            body = await self._body(receive, turn)
+            body = await self._body(receive, turn, account.key_id)
             if body is None:
                 return
+            self._hold_body(account.key_id, len(body))
             size = len(body)
-            self._bodies_bytes += size
             forwarded = _forwarded(dialect.FORWARDED, scope["headers"]) if dialect.FORWARDED else ()
             call = dialect.parse(body, self._envelope(operation, account, headers, started, forwarded))
             await self._serve(call, turn, ReplyClient(call, turn, self._standing))
         finally:
-            self._bodies_bytes -= size
+            self._bodies.drop(account.key_id, size)
             places.leave(account.key_id)
 
     def _envelope(
@@ -222,40 +227,47 @@ class Edge:
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
 
-    async def _body(self, receive: Receive, turn: Request) -> bytes | None:
+    async def _body(self, receive: Receive, turn: Request, key_id: str) -> bytes | None:
         """The request's body; None when the client went away meanwhile."""
         body = turn.body()
         if body is None:
-            return await self._received(receive)
+            return await self._received(receive, key_id)
         if len(body) > self._limits.body_bytes_most:
             raise self._too_large()
         return body
+
+    def _hold_body(self, key_id: str, size_bytes: int) -> None:
+        """Count so much more of a body; raises `Failure` when this key, one of several, holds too much by itself."""
+        share = KEY_SHARE if self._engine.key_places.most is not None else math.inf
+        if not self._bodies.take(key_id, size_bytes, self._limits.bodies_bytes_most * share):
+            raise self._turned_away(kinds.OVERLOADED, _KEY_TOO_LARGE)
 
     def _check_length(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
             raise self._too_large()
 
-    async def _received(self, receive: Receive) -> bytes | None:
+    async def _received(self, receive: Receive, key_id: str) -> bytes | None:
         pieces: list[bytes] = []
         size = 0
         self._arriving += 1
         try:
             message = await receive()
             while message["type"] == "http.request":
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                self._bodies_bytes += len(pieces[-1])
+                piece = message.get("body", b"")
+                self._hold_body(key_id, len(piece))
+                pieces.append(piece)
+                size += len(piece)
                 if size > self._limits.body_bytes_most:
                     raise self._too_large()
-                if self._bodies_bytes > self._limits.bodies_bytes_most:
+                if self._bodies.total_bytes > self._limits.bodies_bytes_most:
                     raise self._turned_away(kinds.OVERLOADED, "the bodies of calls in flight are too large; try again")
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
                 message = await receive()
             return None
         finally:
-            self._bodies_bytes -= size
+            self._bodies.drop(key_id, size)
             self._arriving -= 1
 
     def _seconds(self, headers: Mapping[bytes, bytes]) -> float:

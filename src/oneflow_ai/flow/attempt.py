@@ -11,6 +11,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Quota, Upstream
 from oneflow_ai.core.target import Target
 from oneflow_ai.flow.places import PROVIDER_SHARE, Places
+from oneflow_ai.policy.usage import believable
 
 ANSWER_BYTES_MOST = 64 << 20
 ERROR_BYTES_MOST = 64 << 10
@@ -108,7 +109,9 @@ class Attempt:
             return
         usage = self.usage
         free = self._call.operation.free
-        used = self._tokens if usage is None or free else usage.input_tokens + usage.output_tokens
+        used = self._tokens
+        if usage is not None and not free and believable(usage):
+            used = usage.input_tokens + usage.output_tokens
         self._quota.settle(self._call, self.target, used)
 
     async def _read(self, answer: HttpAnswer, until_seconds: float) -> None:

@@ -18,6 +18,7 @@ from oneflow_ai.flow.places import KEY_SHARE, Places
 from oneflow_ai.policy import price, waits
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
+from oneflow_ai.policy.usage import believable
 
 BYTES_PER_TOKEN = 4
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
@@ -74,8 +75,7 @@ class Engine:
             self._recorder.record(exchange)
 
     async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
-        if failure.retry_after_seconds is not None and failure.kind.cause == "policy":
-            failure.retry_after_seconds = waits.apart(failure.retry_after_seconds, self._router.chance.random())
+        failure.retry_after_seconds = waits.told(failure, self._router.chance.random())
         exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
         exchange.ended_seconds = self._ways.clock.monotonic()
         await client.fail(failure, exchange)
@@ -195,7 +195,7 @@ class Engine:
             exchange.price_version = target.price.version
         if cost_nanos > run.admitted.nanos:
             # Nobody is charged above the hold, whatever a provider reports.
-            cost_nanos, usage = run.admitted.nanos, replace(usage, source="capped")
+            cost_nanos, usage = run.admitted.nanos, replace(usage, source="capped", odd=True)
         exchange.usage, exchange.cost_nanos, exchange.served = usage, cost_nanos, target
         exchange.estimated = usage.source != "provider"
         exchange.first_event_seconds = attempt.first_event_seconds
@@ -226,6 +226,8 @@ def _used(call: Call, attempt: Attempt) -> Usage:
     usage = attempt.usage
     if usage is None:
         return _estimate(call, attempt)
+    if not believable(usage):
+        return replace(_estimate(call, attempt), odd=True)
     if usage.source == "provider_partial" and usage.output_tokens < attempt.content_events:
         # More came after it: at least a token with each event.
         return replace(usage, output_tokens=attempt.content_events)

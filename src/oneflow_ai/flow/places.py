@@ -1,4 +1,4 @@
-"""How many calls one of several may have in flight: a provider that hangs, or a key that floods, leaves room."""
+"""How much one of several may have in flight: a provider that hangs, or a key that floods, leaves room."""
 
 from __future__ import annotations
 
@@ -48,3 +48,31 @@ class Places:
     def open(self, name: str) -> int:
         """The calls that have a place now."""
         return self._open.get(name, 0)
+
+
+class Bodies:
+    """The bytes of the bodies in flight: `total_bytes`, and each key's, as long as it has some."""
+
+    __slots__ = ("_of_key", "total_bytes")
+
+    def __init__(self) -> None:
+        self.total_bytes = 0
+        self._of_key: dict[str, int] = {}
+
+    def take(self, key_id: str, size_bytes: int, most_bytes: float) -> bool:
+        """Count so many more of this key's, which may have `most_bytes` of them; False, and nothing counted, beyond."""
+        held_bytes = self._of_key.get(key_id, 0) + size_bytes
+        if held_bytes > most_bytes:
+            return False
+        self._of_key[key_id] = held_bytes
+        self.total_bytes += size_bytes
+        return True
+
+    def drop(self, key_id: str, size_bytes: int) -> None:
+        """So many of this key's are gone; of a key that has none, none may be."""
+        left_bytes = self._of_key.get(key_id, 0) - size_bytes
+        self.total_bytes -= size_bytes
+        if left_bytes:
+            self._of_key[key_id] = left_bytes
+        else:
+            self._of_key.pop(key_id, None)

@@ -50,7 +50,7 @@ class Bound:
 def used(price: Price, usage: Usage, at: datetime) -> int:
     """What an answer costs, in nano-USD: the provider's own word where it gave one, else price times usage.
 
-    `at` is when the call was received (UTC), the same as for its quote. The usage is sound, as `checked` leaves it.
+    `at` is when the call was received (UTC), the same as for its quote. The usage is sound, as decoders leave it.
     """
     if usage.cost_nanos is not None:
         return usage.cost_nanos

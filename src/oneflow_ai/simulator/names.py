@@ -19,12 +19,14 @@ _ERRORS = {
 class Names:
     """The addresses of each name, or one of the words above; a name it does not hold does not exist.
 
-    `answers` may be changed at any time, as a rebinding name does; `asked` counts how often each was looked up.
+    `answers` may be changed at any time, as a rebinding name does; `asked` counts how often each was looked up,
+    `doubted` how often nobody answered where it led.
     """
 
     def __init__(self, answers: Mapping[str, Sequence[str] | str]) -> None:
         self.answers = dict(answers)
         self.asked: Counter[str] = Counter()
+        self.doubted: Counter[str] = Counter()
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """The addresses of a host; raises `OSError` as the system's resolver does."""
@@ -35,3 +37,8 @@ class Names:
         if found == SILENT:
             await asyncio.Event().wait()
         raise socket.gaierror(*_ERRORS[found])
+
+    def doubt(self, host: str, port: int) -> None:
+        """Nobody accepted a connection at what was given; nothing is kept that could be let go."""
+        del port
+        self.doubted[host] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,7 +78,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request of the history. `prompt` is only ever there for a single record, and if kept."""
+    """One request of the history. `metadata` is only ever there for a single record, `prompt` too, and if kept."""
 
     id: str
     at: datetime
@@ -112,6 +112,7 @@ class Record:
     queued_seconds: float
     prompt: str | None = None
     client_id: str | None = None
+    metadata: Mapping[str, str | float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +235,13 @@ class History:
                 return forgotten
 
 
+# What a page leaves out.
+_LARGE = ("prompt", "metadata")
+
+
 def page_query(filters: Filters, before: Cursor | None, limit: int) -> Select[Any]:
     """The statement that reads a page."""
-    columns = [column for column in requests.c if column.name != "prompt"]
+    columns = [column for column in requests.c if column.name not in _LARGE]
     place = tuple_(requests.c.at, requests.c.seq)
     query = select(*columns).where(*_conditions(filters))
     if before is not None:

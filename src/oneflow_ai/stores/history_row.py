@@ -10,6 +10,7 @@ import orjson
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import in_own_words
 from oneflow_ai.core.record import Attempt, Exchange
+from oneflow_ai.stores.history_metadata import metadata_of
 from oneflow_ai.stores.moments import as_microseconds
 
 Row: TypeAlias = tuple[str | int | float, ...]
@@ -47,8 +48,9 @@ COLUMNS = (
     "queued_seconds",
     "prompt",
     "client_id",
+    "metadata",
 )
-_PROMPT = COLUMNS.index("prompt")
+_LARGE = COLUMNS.index("prompt"), COLUMNS.index("metadata")
 
 NAME_CHARACTERS_MOST = 256
 MESSAGE_CHARACTERS_MOST = 500
@@ -56,7 +58,7 @@ TAGS_MOST = 16
 ATTEMPTS_MOST = 32
 PROMPT_BYTES_MOST = 65_536
 ROW_BYTES = 1_200
-"""About what a row without a prompt takes in memory."""
+"""About what a row without a prompt and metadata takes in memory."""
 
 _MISSING = ""
 """Stands for what is not there, and is written as NULL: SQLite's driver takes a microsecond to bind a `None`."""
@@ -70,7 +72,6 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
     An empty text stands for what is not there, and is written as NULL.
     """
     call, attempts, outcome = exchange.call, exchange.attempts, exchange.outcome
-    began = call.started_seconds
     target = exchange.served or (attempts[-1].target if attempts else None)
     first = exchange.first_event_seconds
     usage = exchange.usage
@@ -103,18 +104,18 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         1 if exchange.estimated else 0,
         1 if target and target.simulated else 0,
         1 if call.stream else 0,
-        exchange.ended_seconds - began,
-        _MISSING if first is None else first - began,
+        exchange.ended_seconds - call.started_seconds,
+        _MISSING if first is None else first - call.started_seconds,
         exchange.queued_seconds,
         _prompt(exchange) if keep_prompt else _MISSING,
         call.client_id,
+        metadata_of(call.body["metadata"]) if "metadata" in call.body else _MISSING,
     )
 
 
 def row_bytes(row: Row) -> int:
     """About what a row takes in memory."""
-    prompt = row[_PROMPT]
-    return ROW_BYTES + len(prompt) if isinstance(prompt, str) else ROW_BYTES
+    return ROW_BYTES + sum(len(text) for place in _LARGE if isinstance(text := row[place], str))
 
 
 def _spent(usage: Usage) -> tuple[int | str, ...]:

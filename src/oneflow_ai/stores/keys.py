@@ -32,11 +32,10 @@ MODELS_MOST = 100
 _ID_RANDOM_BYTES = 9
 _ID_CHARACTERS = 13
 _MODEL = re.compile(r"(?=.{1,256}$)[!-)+\--~]*\*?")
-# What an account is made of, not decoded by the database: a value that cannot be would end the whole query.
-_AS_STORED = tuple(
-    type_coerce(api_keys.c[name], NullType()).label(name)
-    for name in ("digest", "id", "name", "requests_per_minute", "tokens_per_minute", "concurrency", "models")
-)
+# A row as it is stored, not decoded by the database: a value that cannot be would end the whole query.
+_AS_STORED = tuple(type_coerce(column, NullType()).label(column.name) for column in api_keys.c)
+# What a row that nobody wrote so may raise as it is read.
+_UNREADABLE = (TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,8 @@ class NewKey:
 class Keys:
     """The API keys of one database. `digest` holds the pepper; `entropy` gives that many unpredictable bytes.
 
-    `unreadable` are the ids of the rows that were left out when the keys were last loaded.
+    `unreadable` are the ids of the rows that were left out when the keys were last loaded, `unlisted` when they were
+    last listed.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Keys:
         self._clock = clock
         self._entropy = entropy
         self.unreadable: tuple[str, ...] = ()
+        self.unlisted: tuple[str, ...] = ()
 
     async def create(self, name: str, limits: KeyLimits | None = None) -> NewKey:
         """Make a key. Raises `ValueError` for a name that is empty, unprintable or longer than 100 characters."""
@@ -107,22 +108,40 @@ class Keys:
         return made
 
     async def revoke(self, key_id: str) -> KeyRow | None:
-        """End a key's life now; give its row, or None when there is no such key. A revoked key stays as it is."""
+        """End a key's life now; give its row, or None when there is no such key. A revoked key stays as it is.
+
+        Of a row that cannot be read only the id is given, without limits: it is revoked like any other.
+        """
         now = as_microseconds(self._clock.utc())
         chosen = api_keys.c.id == key_id
 
         def work(connection: Connection) -> RowMapping | None:
             connection.execute(update(api_keys).where(chosen, api_keys.c.revoked_at.is_(None)).values(revoked_at=now))
-            return connection.execute(select(api_keys).where(chosen)).mappings().one_or_none()
+            return connection.execute(select(*_AS_STORED).where(chosen)).mappings().one_or_none()
 
         row = await self._database.write(work, durable=True)
-        return None if row is None else _key_row(row)
+        if row is None:
+            return None
+        try:
+            return _key_row(row)
+        except _UNREADABLE:
+            revoked = as_moment(now)
+            return KeyRow(key_id, "", "", revoked, revoked, KeyLimits())
 
     async def list_rows(self) -> list[KeyRow]:
-        """The newest 1,000 keys, the newest first, revoked ones too."""
-        newest = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id).limit(KEYS_LISTED_MOST)
+        """The newest 1,000 keys, the newest first, revoked ones too; `unlisted` are those that cannot be read."""
+        newest_first = api_keys.c.created_at.desc(), api_keys.c.id
+        newest = select(*_AS_STORED).order_by(*newest_first).limit(KEYS_LISTED_MOST)
         rows = await self._database.read(lambda connection: connection.execute(newest).mappings().all())
-        return [_key_row(row) for row in rows]
+        found: list[KeyRow] = []
+        unlisted: list[str] = []
+        for row in rows:
+            try:
+                found.append(_key_row(row))
+            except _UNREADABLE:
+                unlisted.append(_text_of(row["id"]))
+        self.unlisted = tuple(unlisted)
+        return found
 
     async def load_all(self) -> dict[bytes, Account]:
         """Every key that may be used at this moment: its digest, and the account that it opens.
@@ -136,8 +155,8 @@ class Keys:
         for row in rows:
             try:
                 accounts[_digest(row)] = _account(row)
-            except (TypeError, ValueError):
-                unreadable.append(str(row["id"]))
+            except _UNREADABLE:
+                unreadable.append(_text_of(row["id"]))
         self.unreadable = tuple(unreadable)
         return accounts
 
@@ -145,7 +164,8 @@ class Keys:
         """When the next usable key ends, so that the keys are loaded again then; None when none ends."""
         soonest = select(func.min(api_keys.c.expires_at)).where(*_usable(self._now()))
         found = await self._database.read(lambda connection: connection.execute(soonest).scalar())
-        return None if found is None else as_moment(found)
+        # A row that cannot be read has no say.
+        return as_moment(found) if isinstance(found, int) else None
 
     async def version(self) -> tuple[int, ...]:
         """A few numbers that differ after every key made or revoked, by whichever process; cheap enough to poll."""
@@ -221,25 +241,34 @@ def _digest(row: RowMapping) -> bytes:
 
 
 def _account(row: RowMapping) -> Account:
-    """The account of a row as it is stored; raises `TypeError` or `ValueError` for one that nobody wrote so."""
-    models = None if row["models"] is None else orjson.loads(row["models"])
-    if models is not None and not isinstance(models, list):
-        raise TypeError("a key's models are a list")
-    numbers = row["requests_per_minute"], row["tokens_per_minute"], row["concurrency"]
-    limits = KeyLimits(*numbers, models=tuple(models or ()))
-    return Account(row["id"], row["name"], *numbers, models=limits.models)
+    """The account of a row as it is stored; raises one of `_UNREADABLE` for one that nobody wrote so."""
+    known = _key_row(row)
+    limits = known.limits
+    numbers = limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency
+    return Account(known.id, known.name, *numbers, models=limits.models)
 
 
 def _key_row(row: RowMapping) -> KeyRow:
+    """A row as it is stored; raises one of `_UNREADABLE` for one that nobody wrote so."""
+    models = None if row["models"] is None else orjson.loads(row["models"])
+    if models is not None and not isinstance(models, list):
+        raise TypeError("a key's models are a list")
+    for name in ("id", "name", "prefix"):
+        if not isinstance(row[name], str):
+            raise TypeError("a key's id, name and prefix are texts")
     limits = KeyLimits(
         row["requests_per_minute"],
         row["tokens_per_minute"],
         row["concurrency"],
         _moment(row["expires_at"]),
-        tuple(row["models"] or ()),
+        tuple(models or ()),
     )
     created = as_moment(row["created_at"])
     return KeyRow(row["id"], row["name"], row["prefix"], created, _moment(row["revoked_at"]), limits)
+
+
+def _text_of(key_id: object) -> str:
+    return key_id if isinstance(key_id, str) else repr(key_id)
 
 
 def _moment(microseconds: int | None) -> datetime | None:

@@ -113,12 +113,19 @@ class Lane:
     def give_up_before(self, seconds: float) -> None:
         """Nothing goes until then: whoever cannot wait so long is told at once."""
         deadlines = self._deadlines
+        given_up: list[Waiter] = []
         while deadlines and (deadlines[0][0] <= seconds or deadlines[0][2].future.done()):
             waiter = heapq.heappop(deadlines)[2]
             if not waiter.future.done():
                 self.queue.remove(waiter)
-                words = f"no turn at {self.name} came, or can come, before the deadline"
-                waiter.future.set_exception(Failure(QUEUE_TIMEOUT, words))
+                given_up.append(waiter)
+        # Those of one key come back behind the same others.
+        waits: dict[str, float | None] = {}
+        for waiter in given_up:
+            if waiter.key not in waits:
+                waits[waiter.key] = self._wait_seconds(waiter.key, waiter.wanted_tokens, self._clock.monotonic())
+            words = f"no turn at {self.name} came, or can come, before the deadline"
+            waiter.future.set_exception(Failure(QUEUE_TIMEOUT, words, retry_after_seconds=waits[waiter.key]))
 
     def idle(self, now_seconds: float) -> bool:
         """Whether nothing would be lost with it."""
@@ -127,11 +134,19 @@ class Lane:
     def _refuse_hopeless(self, key: str, tokens: int, now_seconds: float, deadline_seconds: float) -> None:
         left_seconds = max(deadline_seconds - now_seconds, 0.0)
         if self.queue.full(key):
-            raise Failure(QUEUE_TIMEOUT, f"{self.name} is at its limit and its queue is full; ask again later")
+            words = f"{self.name} is at its limit and its queue is full; ask again later"
+            wait = self._wait_seconds(key, tokens, now_seconds)
+            raise Failure(QUEUE_TIMEOUT, words, retry_after_seconds=wait)
         wait_seconds = max(self.expected_seconds(key, tokens, now_seconds) - now_seconds, 0.0)
         if wait_seconds > left_seconds or not left_seconds:
             words = f"a turn at {self.name} is {wait_seconds:.1f} s away, the call has {left_seconds:.1f} s left"
-            raise Failure(QUEUE_TIMEOUT, words, retry_after_seconds=wait_seconds)
+            known = wait_seconds if wait_seconds < math.inf else None
+            raise Failure(QUEUE_TIMEOUT, words, retry_after_seconds=known)
+
+    def _wait_seconds(self, key: str, tokens: int, now_seconds: float) -> float | None:
+        """How long until a newcomer's turn comes; None where nothing tells, as before any call has ended."""
+        wait_seconds = self.expected_seconds(key, tokens, now_seconds) - now_seconds
+        return wait_seconds if 0.0 < wait_seconds < math.inf else None
 
     def _turn(self, key: str, tokens: int) -> Turn:
         limit = self.throttle.tokens.limit

@@ -9,7 +9,7 @@ from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import CONCURRENCY_LIMIT_EXCEEDED, OVERLOADED, RATE_LIMIT_EXCEEDED, Failure
 from oneflow_ai.core.ports import Clock, RateHints
-from oneflow_ai.policy.rate import Gcra
+from oneflow_ai.policy.rate import Concurrency, Gcra
 
 # API keys whose use is remembered until it is made up for.
 KEYS_MOST = 100_000
@@ -46,9 +46,11 @@ class MemoryLimits:
             return
         now = self._monotonic()
         key = self._key(account, now)
-        if account.concurrency and key.in_flight >= account.concurrency:
+        if not key.calls.room():
             words = f"this key may run {account.concurrency} calls at once; wait for one to end"
-            raise Failure(CONCURRENCY_LIMIT_EXCEEDED, words, param="key")
+            # Unknown before any has ended.
+            wait = (key.calls.served_seconds(1, now) - now) or None
+            raise Failure(CONCURRENCY_LIMIT_EXCEEDED, words, param="key", retry_after_seconds=wait)
         of_requests, of_tokens = key.requests, key.tokens
         if of_requests is not None and not of_requests.room(now):
             raise _refusal(of_requests, now, 1, "requests")
@@ -58,29 +60,30 @@ class MemoryLimits:
             of_requests.take(now)
         if of_tokens is not None:
             of_tokens.take(now, tokens)
-        key.in_flight += 1
-        self._holds[call.id] = _Held(key, tokens)
+        key.calls.in_flight += 1
+        self._holds[call.id] = _Held(key, tokens, now)
 
     async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
         """The call used this: the tokens it did not need are the key's again."""
         held = self._holds.pop(call.id, None)
         if held is None:
             return
-        held.key.in_flight -= 1
+        now = self._monotonic()
+        held.key.calls.end(now - held.since_seconds)
         if held.of_tokens is None:
             return
         used = usage.input_tokens + usage.output_tokens
         if used <= held.tokens:
             held.of_tokens.refund(held.tokens - used)
         else:
-            held.of_tokens.take(self._monotonic(), used - held.tokens)
+            held.of_tokens.take(now, used - held.tokens)
 
     async def void(self, call: Call) -> None:
         """The call never ran: all it took is the key's again."""
         held = self._holds.pop(call.id, None)
         if held is None:
             return
-        held.key.in_flight -= 1
+        held.key.calls.in_flight -= 1
         if held.of_requests is not None:
             held.of_requests.refund(1)
         if held.of_tokens is not None:
@@ -131,36 +134,40 @@ class MemoryLimits:
 class _Key:
     """What one API key has used."""
 
-    __slots__ = ("account", "in_flight", "requests", "tokens")
+    __slots__ = ("account", "calls", "requests", "tokens")
 
     def __init__(self) -> None:
         self.account: Account | None = None
-        self.in_flight = 0
+        self.calls = Concurrency(0)
         self.requests: Gcra | None = None
         self.tokens: Gcra | None = None
 
     def fit(self, now_seconds: float, account: Account) -> None:
         """Take the account's limits."""
         self.account = account
+        self.calls.limit = account.concurrency
         self.requests = _fit(self.requests, now_seconds, account.requests_per_minute)
         self.tokens = _fit(self.tokens, now_seconds, account.tokens_per_minute)
 
     def idle(self, now_seconds: float) -> bool:
         """Whether nothing would be gained by forgetting it."""
         buckets = (self.requests, self.tokens)
-        return not self.in_flight and all(not bucket or not bucket.reset_seconds(now_seconds) for bucket in buckets)
+        return not self.calls.in_flight and all(
+            not bucket or not bucket.reset_seconds(now_seconds) for bucket in buckets
+        )
 
 
 class _Held:
     """What one call took, and of which buckets: the key's may be others by the time it ends."""
 
-    __slots__ = ("key", "of_requests", "of_tokens", "tokens")
+    __slots__ = ("key", "of_requests", "of_tokens", "since_seconds", "tokens")
 
-    def __init__(self, key: _Key, tokens: int) -> None:
+    def __init__(self, key: _Key, tokens: int, since_seconds: float) -> None:
         self.key = key
         self.of_requests = key.requests
         self.of_tokens = key.tokens
         self.tokens = tokens
+        self.since_seconds = since_seconds
 
 
 def _fit(bucket: Gcra | None, now_seconds: float, rate_per_minute: int) -> Gcra | None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The version of these tables: the last file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -88,6 +88,7 @@ requests = Table(
     Column("queued_seconds", Float, nullable=False),
     Column("prompt", Text),
     Column("client_id", Text),
+    Column("metadata", JSON),
 )
 
 # Rows are written far more often than read, and mostly in the order of this index: at its end. An index for each name

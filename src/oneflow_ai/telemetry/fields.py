@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
@@ -11,6 +10,7 @@ from pathlib import PurePath
 from types import TracebackType
 
 from oneflow_ai.core.failure import Failure, in_own_words
+from oneflow_ai.core.masking import HIDDEN, masked
 from oneflow_ai.core.target import Secret
 
 FIELDS = frozenset(
@@ -57,15 +57,11 @@ FIELDS = frozenset(
 )
 """The names of the fields that are written; any other is named under `withheld`, without its value."""
 
-HIDDEN = "***"
 TEXT_CHARACTERS_MOST = 1_000
 ITEMS_MOST = 20
 FRAMES_MOST = 5
 _WHOLE_NUMBER_MOST = 2**63 - 1
 _OURS = "oneflow_ai"
-
-# Keys of this server and of providers, what follows "Bearer", and any long run without a break.
-_KEY_LIKE = re.compile(r"\b(?:of_|sk[-_]|pk[-_])[\w-]{12,}|(?i:\bbearer\s+)\S+|[\w+/=-]{40,}", re.ASCII)
 
 
 def clean(fields: Mapping[str, object]) -> dict[str, object]:
@@ -106,7 +102,7 @@ def clean_value(value: object) -> object:
 
 def clean_text(text: str) -> str:
     """Text on one line, of printable characters, without what looks like a key, and not endless."""
-    text = _KEY_LIKE.sub(HIDDEN, text[: 2 * TEXT_CHARACTERS_MOST])
+    text = masked(text[: 2 * TEXT_CHARACTERS_MOST])
     return printable(text)[:TEXT_CHARACTERS_MOST]
 
 

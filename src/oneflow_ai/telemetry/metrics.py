@@ -51,6 +51,8 @@ _COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "oneflow_tokens_total": ("Tokens, as the provider counts them.", (*_PLACE, "direction")),
     "oneflow_cached_tokens_total": ("Input tokens that the provider read from its cache.", _PLACE),
     "oneflow_cost_usd_total": ("Cost in US dollars.", _PLACE),
+    "oneflow_usage_estimated_total": ("Answers whose usage is not the provider's whole word.", _PLACE),
+    "oneflow_usage_odd_total": ("Answers whose provider reported a usage that cannot be.", _PLACE),
     "oneflow_queued_seconds_total": ("Seconds that calls waited for a turn at a provider's limit.", _PLACE),
 }
 _SPREAD: Mapping[str, str] = {
@@ -141,6 +143,8 @@ def _of_series(series: Series) -> Iterator[tuple[str, tuple[str, ...], float]]:
     yield "oneflow_cached_tokens_total", (), series.cached_tokens
     yield "oneflow_cost_usd_total", (), usd_float(series.cost_nanos)
     yield "oneflow_queued_seconds_total", (), series.queued_seconds
+    yield "oneflow_usage_estimated_total", (), series.estimated
+    yield "oneflow_usage_odd_total", (), series.odd
 
 
 def _spread(name: str, spreads: list[tuple[tuple[str, str], Spread]]) -> Metric:

@@ -118,8 +118,17 @@ class QueueRecorder(Generic[RowT]):
                 for follow in self._followers:
                     follow(exchange)
                 self._queue(exchange)
+                if exchange.usage is not None and exchange.usage.odd:
+                    self._warn_of(exchange)
             except Exception as problem:  # noqa: BLE001 - one exchange with a fault must not cost the next
                 self._spoiled(problem)
+
+    def _warn_of(self, exchange: Exchange) -> None:
+        place = "" if exchange.served is None else exchange.served.place
+        words = (
+            "a provider reported a usage that cannot be, or costs more than was held; it was billed as far as it can be"
+        )
+        self._log.warning(words, place=place, request=exchange.call.id)
 
     def _spoiled(self, problem: Exception) -> None:
         self._lose(1)

@@ -44,8 +44,10 @@ class Series:
     __slots__ = (
         "cached_tokens",
         "cost_nanos",
+        "estimated",
         "first",
         "input_tokens",
+        "odd",
         "outcomes",
         "output_tokens",
         "queued_seconds",
@@ -59,6 +61,8 @@ class Series:
         self.cached_tokens = 0
         self.cost_nanos = 0
         self.queued_seconds = 0.0
+        self.estimated = 0
+        self.odd = 0
         self.whole = Spread()
         self.first = Spread()
 
@@ -138,6 +142,10 @@ def _add_answer(series: Series, exchange: Exchange) -> None:
         series.input_tokens += usage.input_tokens
         series.output_tokens += usage.output_tokens
         series.cached_tokens += usage.cached_tokens
+        if usage.odd:
+            series.odd += 1
+        if exchange.estimated:
+            series.estimated += 1
     series.cost_nanos += exchange.cost_nanos
     if exchange.outcome == OK:
         began = exchange.call.started_seconds

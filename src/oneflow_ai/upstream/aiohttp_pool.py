@@ -160,11 +160,21 @@ class AiohttpUpstream:
                     trace_request_ctx=trace,
                     proxy=self.way.proxy,
                 )
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                if not trace.reached:
+                    self._doubt(url)
+                raise
             finally:
                 _call.reset(token)
                 if upload is not None:
                     upload.unwatch()
         return AiohttpAnswer(response, url.host or "the provider")
+
+    def _doubt(self, url: URL) -> None:
+        """Nobody accepted a connection: they may have moved away from every address that is known."""
+        first = url if self.way.proxy is None else URL(self.way.proxy)
+        if first.host is not None and first.port is not None:
+            self.way.resolver.doubt(first.host, first.port)
 
     def _session(self, *, fresh: bool = False) -> aiohttp.ClientSession:
         """Connections that are kept, or fresh ones, each for one request."""
@@ -177,6 +187,8 @@ class AiohttpUpstream:
             force_close=fresh,
             keepalive_timeout=None if fresh else KEEP_ALIVE_SECONDS,
             ssl=self._context,
+            # The resolver keeps answers itself, and is told when they are of no use.
+            use_dns_cache=False,
             resolver=GuardedNames(self.way.resolver, private, lambda: float(_call.get().connect_seconds)),
         )
         connector._factory = _handlers(self.way.head_seconds, connector._loop)  # type: ignore[assignment] # no public hook

@@ -40,7 +40,12 @@ async def dial(
     connected_by = min(until_seconds, loop.time() + limits.connect_seconds)
     left = max(0.0, connected_by - loop.time())
     places = await addresses_of(way.resolver, address.host, address.port, way.private, left)
-    line = await _connected(places, address, connected_by)
+    try:
+        line = await _connected(places, address, connected_by)
+    except Failure:
+        # They may have moved away from all of them.
+        way.resolver.doubt(address.host, address.port)
+        raise
     try:
         async with asyncio.timeout_at(until_seconds):
             _, protocol = await loop.create_connection(

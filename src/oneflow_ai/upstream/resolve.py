@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 from oneflow_ai.core.failure import UPSTREAM_BLOCKED, UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.upstream.reach import is_literal, refused
 
-Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Gives the addresses of a host for a port, in the order to try them; raises `OSError` or `UnicodeError`."""
+
+class Resolver(Protocol):
+    """Finds the addresses of hosts."""
+
+    async def __call__(self, host: str, port: int, /) -> Sequence[str]:
+        """The addresses of a host for a port, in the order to try them; raises `OSError` or `UnicodeError`."""
+
+    def doubt(self, host: str, port: int, /) -> None:
+        """No address that it gave accepts a connection: what it keeps of them is not to be given again unasked."""
+
 
 ADDRESSES_MOST = 8
 

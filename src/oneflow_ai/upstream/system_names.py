@@ -63,6 +63,10 @@ class SystemNames:
             raise OSError(str(outcome)) from outcome
         return outcome
 
+    def doubt(self, host: str, port: int) -> None:
+        """Nobody accepts a connection at what was found: the next call looks anew."""
+        self._kept.doubt((host, port))
+
     def _ask(self, place: Place, now_seconds: float) -> _Asked:
         asked = _Asked(place, now_seconds, asyncio.get_running_loop().create_future())
         self._under_way[place] = asked

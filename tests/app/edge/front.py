@@ -160,7 +160,7 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
         engine=runtime.engine,
         door=door,
         control=control_plane(
-            ControlPorts(runtime, keys, lambda headers: door.account(headers, runtime.desk.snapshot))
+            ControlPorts(runtime, keys, lambda headers, query: door.account(headers, runtime.desk.snapshot, query))
         ),
         limits=limits,
         # Gateway, provider and clients share a loop here: its lag is not the gateway's.
