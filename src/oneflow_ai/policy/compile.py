@@ -81,6 +81,10 @@ class Facts(Protocol):
         """The most tokens of an answer."""
 
     @property
+    def shutdown(self) -> date | None:
+        """The UTC day from which its provider refuses it."""
+
+    @property
     def successor(self) -> str | None:
         """The model that replaces it."""
 
@@ -267,6 +271,8 @@ class CompiledProvider:
                 output_most_tokens=facts.output_most_tokens if facts is not None else None,
                 simulated=row.simulated,
                 options=self._options,
+                ends=facts.shutdown if facts is not None else None,
+                successor=facts.successor if facts is not None else None,
             )
             for credential in self._credentials
         )
