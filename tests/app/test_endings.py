@@ -1,4 +1,4 @@
-"""Who calls a model that ends soon is told so in time, on every answer; one that has ended is a 404 with its successor."""
+"""Who calls a model that ends soon is told so in time; a call to one that has ended is a 404 with its successor."""
 
 from __future__ import annotations
 
