@@ -1,4 +1,4 @@
-"""P6: a client that is cut from a stream pays for what the provider had told by then, and is told what was estimated."""
+"""P6: a client cut from a stream pays for what the provider had told by then, and is told what was estimated."""
 
 from __future__ import annotations
 
