@@ -146,7 +146,11 @@ async def running(
     async with Simulator(options or SimulatorOptions(pace=FAST)) as simulator:
         file = home / "oneflow.toml"
         file.write_text(configuration + _tables(simulator.base_url, providers or {"sim": ""}))
-        loaded = load(file, {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(home)}, home, kinds=TABLE)
+        variables = {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(home)}
+        if "refresh_hours" not in configuration:
+            # Who counts what reaches the provider wants no questions of the gateway's own among it.
+            variables["ONEFLOW_MODELS__REFRESH_HOURS"] = "0"
+        loaded = load(file, variables, home, kinds=TABLE)
         async with Runtime(loaded, upstream=upstream) as runtime, aiohttp.ClientSession() as session:
             connection = limits if isinstance(limits, ConnectionLimits) else ConnectionLimits()
             calls = limits if isinstance(limits, EdgeLimits) else None

@@ -92,7 +92,12 @@ class ListLog:
 
 
 def loaded(home: Path) -> Loaded:
-    return load(home / "oneflow.toml", ENVIRONMENT | {"ONEFLOW_HOME": str(home)}, home, kinds=TABLE)
+    file = home / "oneflow.toml"
+    variables = ENVIRONMENT | {"ONEFLOW_HOME": str(home)}
+    if "refresh_hours" not in file.read_text():
+        # No test asks a real provider.
+        variables["ONEFLOW_MODELS__REFRESH_HOURS"] = "0"
+    return load(file, variables, home, kinds=TABLE)
 
 
 @asynccontextmanager
@@ -173,6 +178,15 @@ async def remembered(bench: Bench) -> object:
         if not (await history.totals(Filters())).requests:
             return 0
     return 1
+
+
+async def listing_asked(bench: Bench) -> object:
+    """Whether the provider is asked for its list of models; nothing answers at its address."""
+    for _ in range(100):
+        if "sim" in bench.runtime.lists.failures:
+            return True
+        await asyncio.sleep(0.01)
+    return False
 
 
 async def follows(bench: Bench) -> object:

@@ -28,6 +28,7 @@ from tests.app.reloading import (
     dropped,
     follows,
     header,
+    listing_asked,
     loaded,
     of_route,
     of_target,
@@ -215,6 +216,12 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
     ("limits.concurrency", "[limits]\nconcurrency = 7", [7], account("concurrency")),
     ("prices", KEYED + PRICED, True, of_target(lambda target: target.price is not None)),
     ("models.follow_successors", "[models]\nfollow_successors = true", True, follows),
+    (
+        "models.refresh_hours",
+        f'[models]\nrefresh_hours = 1\n[providers.openai]\nbase_url = "http://127.0.0.1:9/v1"\n{KEYED}',
+        True,
+        listing_asked,
+    ),
     (
         "history.prompts",
         "[history]\nprompts = true",

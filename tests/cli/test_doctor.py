@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from oneflow_ai.cli.configured import compiled
-from oneflow_ai.cli.examination import ENDING_DAYS, route_findings
+from oneflow_ai.cli.examination import route_findings
+from oneflow_ai.core.target import ENDING_DAYS
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.simulator import ThreadedSimulator

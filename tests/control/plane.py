@@ -175,6 +175,7 @@ async def running(
         if file is not None:
             file.write_text(configuration + "".join(_provider(name, simulator) for name in providers))
         environment = {"SIM_KEY": "sk-simulated-canary-key-0123456789", "ONEFLOW_HOME": str(home)}
+        environment["ONEFLOW_MODELS__REFRESH_HOURS"] = "0"
         loaded = load(file, environment, home, kinds=TABLE)
         async with Runtime(loaded, log=log) as runtime:
             digest = KeyDigest(PEPPER)

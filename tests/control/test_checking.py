@@ -41,7 +41,7 @@ def checked(target: Target, answer: Any) -> tuple[Checked, HttpRequest]:
 @pytest.mark.parametrize(
     ("target", "answer", "url"),
     [
-        (target_of("openai"), {"data": [{}, {}]}, "https://api.openai.com/v1/models"),
+        (target_of("openai"), {"data": [{"id": "a"}, {}]}, "https://api.openai.com/v1/models"),
         (target_of("together"), [{}, {}], "https://api.together.xyz/v1/models"),
         (
             target_of("gemini"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from time import process_time
 
@@ -11,8 +11,9 @@ import pytest
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.listing import Listed
 from oneflow_ai.core.price import Price, flat_price, free
-from oneflow_ai.core.target import RetryPolicy, Secret, Snapshot, Target, Timeouts
+from oneflow_ai.core.target import Provider, RetryPolicy, Secret, Snapshot, Target, Timeouts
 from oneflow_ai.policy.compile import TARGETS_MOST, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
 from oneflow_ai.policy.route import model_targets
 from oneflow_ai.providers.table import TABLE, Row
@@ -375,3 +376,43 @@ def test_a_model_that_reasons_has_longer_until_its_first_word(model: str, second
 def test_the_operator_s_own_limit_holds_for_every_model() -> None:
     own = row("mine", "openai", timeouts=Timeouts(first_event_seconds=7.0), reasoning_seconds=7.0)
     assert the(compiled(own), "mine/gpt-6-luna").timeouts.first_event_seconds == 7.0
+
+
+OFFERED = {
+    "gpt-9-new": Listed("gpt-9-new", 32_000, 4_000),
+    "gpt-6-luna": Listed("gpt-6-luna"),
+    "gpt-6.1-sol": Listed("gpt-6.1-sol", ends=TODAY + timedelta(days=1)),
+    "sora-tts": Listed("sora-tts"),
+}
+
+
+def test_what_the_provider_lists_is_what_it_has_for_the_tasks_served_here() -> None:
+    [provider] = compiled(row("openai", offered=OFFERED)).providers.values()
+    assert provider.listed == {"gpt-9-new", "gpt-6-luna", "gpt-6.1-sol"}
+    assert "gpt-4-32k" in provider.retired
+
+
+def test_a_model_that_only_the_list_knows_has_no_price_and_the_lists_limits() -> None:
+    target = the(compiled(row("openai", offered=OFFERED)), "gpt-9-new")
+    assert (target.price, target.context_window_tokens, target.output_most_tokens) == (None, 32_000, 4_000)
+
+
+def test_the_day_that_the_list_tells_comes_before_the_catalogues() -> None:
+    def provider(on: date) -> Provider:
+        return compiled(row("openai", offered=OFFERED), on=on).providers["openai"]
+
+    assert the(compiled(row("openai", offered=OFFERED)), "gpt-6.1-sol").ends == TODAY + timedelta(days=1)
+    assert "gpt-6.1-sol" in provider(TODAY).listed
+    assert "gpt-6.1-sol" in provider(TODAY + timedelta(days=1)).retired
+
+
+def test_the_operators_own_list_comes_before_the_providers() -> None:
+    [provider] = compiled(row("openai", offered=OFFERED, models=frozenset({"mine"}))).providers.values()
+    assert provider.listed == {"mine"}
+
+
+def test_what_only_a_list_tells_makes_no_name_ambiguous_and_decides_about_no_configuration() -> None:
+    both = (row("openai", offered=OFFERED), row("mine", "vllm", offered={"gpt-6-luna": Listed("gpt-6-luna")}))
+    assert the(compiled(*both), "gpt-6-luna").provider == "openai"
+    with pytest.raises(ValueError, match="no configured provider, has this model"):
+        compiled(*both, routes=[route("gpt-9-new")])

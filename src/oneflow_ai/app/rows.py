@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from oneflow_ai.catalog import Catalog
 from oneflow_ai.core.call import Account
+from oneflow_ai.core.listing import Listed, Listing
 from oneflow_ai.core.price import free
 from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Secret, Snapshot, Timeouts
 from oneflow_ai.policy.compile import REASONING_SECONDS, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
@@ -42,10 +43,27 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A compiled snapshot, and the ways out that its targets use."""
+    """A compiled snapshot, the ways out that its targets use, and the rows it was compiled of."""
 
     snapshot: Snapshot
     ways: Mapping[str, Way]
+    rows: Rows
+
+
+def with_lists(
+    rows: Rows, catalog: Catalog, lists: Mapping[str, Listing], keys: Mapping[bytes, Account], version: str, on: date
+) -> Snapshot:
+    """The snapshot of the same rows on another day, with what the providers' own lists say."""
+    providers = [replace(row, offered=_offered(row, lists)) for row in rows.providers]
+    return compile_snapshot(replace(rows, providers=providers, keys=keys, version=version, on=on), TABLE, catalog)
+
+
+def _offered(row: ProviderRow, lists: Mapping[str, Listing]) -> Mapping[str, Listed] | None:
+    """What the provider's list offers: the list must be from the same address, and the row not simulated."""
+    listing = lists.get(row.name)
+    if listing is None or listing.base_url != row.base_url or row.simulated:
+        return None
+    return listing.models
 
 
 def has_credentials(loaded: Loaded) -> bool:
@@ -68,6 +86,7 @@ def compile_settings(
     simulated: Simulated | None,
     version: str,
     on: date,
+    lists: Mapping[str, Listing] | None = None,
 ) -> Plant:
     """The snapshot of a configuration; raises `ValueError` saying what cannot be compiled, and `SettingsError`."""
     settings = loaded.settings
@@ -96,7 +115,7 @@ def compile_settings(
         version=version,
         on=on,
     )
-    return Plant(compile_snapshot(rows, TABLE, catalog), ways)
+    return Plant(with_lists(rows, catalog, lists or {}, keys, version, on), ways, rows)
 
 
 def _trusted(loaded: Loaded, ca_file: str | None) -> str | None:

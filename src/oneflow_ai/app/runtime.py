@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from oneflow_ai.app.clock import SystemClock, system_chance
+from oneflow_ai.app.lists import ModelLists
 from oneflow_ai.app.reload import check_reload
-from oneflow_ai.app.rows import Plant, Simulated, compile_settings, ends_simulated, has_credentials
+from oneflow_ai.app.rows import Plant, Simulated, compile_settings, ends_simulated, has_credentials, with_lists
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.target import Snapshot
@@ -42,6 +44,9 @@ from oneflow_ai.upstream import Way, Ways
 
 MEMORY_CHECK_SECONDS = 1.0
 RETENTION_CHECK_SECONDS = 3_600.0
+LISTS_CHECK_SECONDS = 60.0
+# The part by which two looks at the lists of models are sooner or later, so that many gateways do not ask at once.
+REFRESH_SPREAD = 0.1
 SIMULATED_REQUESTS_KEPT = 100
 ID_RANDOM_BYTES = 5
 # How long after its deadline a call may take to let go of its connection.
@@ -97,6 +102,8 @@ class Runtime:
         self._version = 0
         self._followers: Sequence[Watcher] = ()
         self._retention_changed = asyncio.Event()
+        self._lists_wanted = asyncio.Event()
+        self.lists = ModelLists(loaded.home, self.log)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -104,7 +111,9 @@ class Runtime:
         loaded = self.loaded
         loaded.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.simulator = await self._simulator_for(loaded)
-        plant = self._compile(loaded, self.simulator)
+        if not self.demo:
+            self.lists.restore()
+        plant = self._plant = self._compile(loaded, self.simulator)
         self.database = await Database.open(database_path(loaded))
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
         self.recorder = QueueRecorder(
@@ -129,6 +138,7 @@ class Runtime:
         )
         self._watch()
         self.keep(self._retain())
+        self.keep(self._follow_lists())
         return self
 
     async def __aexit__(
@@ -168,12 +178,13 @@ class Runtime:
                 await simulator.stop()
             raise
         self.loaded, self.simulator = loaded, simulator
-        self.desk.snapshot = plant.snapshot
+        self._plant, self.desk.snapshot = plant, plant.snapshot
         self.admit(self._accounts)
         self._bind(plant.snapshot)
         self.history.keep_prompts = loaded.settings.history.prompts
         self.recorder.adopt(self._followers, _bounds(loaded))
         self._retention_changed.set()
+        self._lists_wanted.set()
 
     def follow_with(self, followers: Sequence[Watcher]) -> None:
         """Tell these of each finished call from now on, in the loop's next turn."""
@@ -224,6 +235,7 @@ class Runtime:
             simulated=simulated,
             version=str(self._version),
             on=self.clock.utc().date(),
+            lists=self.lists.known,
         )
 
     def _watch(self) -> None:
@@ -258,6 +270,38 @@ class Runtime:
         while True:
             self.overload.note_memory(resident_bytes() / self.memory_most_bytes)
             await self.clock.sleep(MEMORY_CHECK_SECONDS)
+
+    async def _follow_lists(self) -> None:
+        """Ask for the lists of models at the start and every so often, and serve by them, and by the day, from then on.
+
+        In process there is no time for it: there the lists count that a server has kept.
+        """
+        due, day = -math.inf, self.clock.utc().date()
+        while not self.demo:
+            self._lists_wanted.clear()
+            hours = 0.0 if self._in_process else self.loaded.settings.models.refresh_hours
+            changed, now = False, self.clock.monotonic()
+            try:
+                if hours and now >= due:
+                    due = now + hours * 3_600.0 * (1 + REFRESH_SPREAD * (2 * self.chance.random() - 1))
+                    changed = await self.lists.refresh(self.desk.snapshot, self.upstream, self.clock)
+                if changed or day != self.clock.utc().date():
+                    day = self.clock.utc().date()
+                    self._serve_by_lists()
+            except Exception as error:  # noqa: BLE001 - whatever one look meets, calls are served and it is looked again
+                self.log.warning("the lists of models are not used", error=error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LISTS_CHECK_SECONDS):
+                    await self._lists_wanted.wait()
+                    due = -math.inf
+
+    def _serve_by_lists(self) -> None:
+        self._version += 1
+        day = self.clock.utc().date()
+        self.desk.snapshot = with_lists(
+            self._plant.rows, self.catalog, self.lists.known, self._keys, str(self._version), day
+        )
+        self._bind(self.desk.snapshot)
 
     async def _retain(self) -> None:
         while True:

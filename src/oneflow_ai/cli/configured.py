@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from oneflow_ai.app.lists import read_lists
 from oneflow_ai.app.rows import Simulated, compile_settings, has_credentials
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.cli.failures import MISUSED, Refused
@@ -53,6 +54,7 @@ def compiled(loaded: Loaded) -> Compiled:
             simulated=Simulated("", everywhere=True) if simulated else None,
             version="",
             on=datetime.now(UTC).date(),
+            lists=read_lists(loaded.home),
         )
     except SettingsError as error:
         raise Wrong(error.mistakes) from None

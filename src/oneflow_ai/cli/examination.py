@@ -17,7 +17,7 @@ from typing import Literal
 from oneflow_ai.app.keys import server_secret
 from oneflow_ai.cli.configured import Compiled, Wrong, compiled, load_settings
 from oneflow_ai.cli.pid_file import PidFile
-from oneflow_ai.core.target import Target
+from oneflow_ai.core.target import ENDING_DAYS, Target
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, configured_providers, credentials, database_path
 from oneflow_ai.settings.credentials import KEYS_FILE
@@ -30,7 +30,6 @@ from oneflow_ai.stores.sqlite import Database
 Level = Literal["ok", "warn", "fail"]
 
 PYTHON_LEAST = (3, 11)
-ENDING_DAYS = 30
 FREE_BYTES_LEAST = 200 * 1024 * 1024
 CONNECT_SECONDS = 2.0
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

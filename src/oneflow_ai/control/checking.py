@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-import orjson
 from fastapi import Depends, Request
 
 from oneflow_ai.control.ports import Running
@@ -15,21 +14,15 @@ from oneflow_ai.core.failure import (
     INVALID_VALUE,
     PROVIDER_NOT_CONFIGURED,
     RATE_LIMIT_EXCEEDED,
-    UPSTREAM_BAD_RESPONSE,
-    UPSTREAM_TOO_LARGE,
     Failure,
 )
-from oneflow_ai.core.ports import HttpAnswer
 from oneflow_ai.core.target import Snapshot, Target
+from oneflow_ai.flow.listing import ask_models
 from oneflow_ai.insight.standing import any_targets
 from oneflow_ai.policy.waits import apart
 from oneflow_ai.telemetry.fields import clean_text
 
-CHECK_SECONDS_MOST = 10.0
 CHECK_EVERY_SECONDS = 60.0
-LIST_BYTES_MOST = 8 << 20
-# Where a list of models stands in its answer: Gemini and Bedrock have names of their own for it.
-_LISTS = ("data", "models", "modelSummaries")
 
 
 class Checked(Shown):
@@ -88,53 +81,14 @@ def _targets(name: str, snapshot: Snapshot) -> Sequence[Target]:
 
 
 async def _check(target: Target, running: Running) -> Checked:
-    clock = running.clock
-    began = clock.monotonic()
-    status: int | None = None
-    models: int | None = None
-    failure: Failure | None = None
-    try:
-        request = target.adapter.models_request(target).signed(clock.utc())
-        answer = await running.upstream.send(request, began + CHECK_SECONDS_MOST)
-        status = answer.status
-        try:
-            models = _counted(target, answer, await _read(answer, began + CHECK_SECONDS_MOST))
-        finally:
-            answer.close()
-    except Failure as found:
-        failure = found
+    answer = await ask_models(target, running.upstream, running.clock)
+    failure = answer.failure
     return Checked(
         credential=target.credential.id,
         ok=failure is None,
-        status=status,
+        status=answer.status,
         code=None if failure is None else failure.kind.code,
         message=None if failure is None else clean_text(failure.message),
-        models=models,
-        seconds=round(clock.monotonic() - began, 3),
+        models=answer.count,
+        seconds=round(answer.seconds, 3),
     )
-
-
-async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while piece := await answer.read(until_seconds):
-        pieces.append(piece)
-        size += len(piece)
-        if size > LIST_BYTES_MOST:
-            raise Failure(UPSTREAM_TOO_LARGE, f"the list of models is larger than {LIST_BYTES_MOST} bytes")
-    return b"".join(pieces)
-
-
-def _counted(target: Target, answer: HttpAnswer, body: bytes) -> int:
-    """How many models the list has; raises `Failure` for an answer that is no such list."""
-    if answer.status != 200:
-        raise target.adapter.failure(answer.status, answer.headers, body)
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    # Together's list has no object around it (docs.together.ai/reference/models-1, 2026-11-24).
-    listed = next((found[name] for name in _LISTS if name in found), None) if isinstance(found, dict) else found
-    if not isinstance(listed, list):
-        raise Failure(UPSTREAM_BAD_RESPONSE, "what answered is not a list of models")
-    return len(listed)

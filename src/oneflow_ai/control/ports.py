@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from oneflow_ai.core.call import Account
+from oneflow_ai.core.listing import Listing
 from oneflow_ai.core.ports import Chance, Clock, Upstream
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.insight.standing import Observed
@@ -43,6 +44,18 @@ class Quotas(Protocol):
 
     def state(self, credential_id: str) -> QuotaState | None:
         """How a credential stands now, or None when no call ever asked for it."""
+
+
+class Lists(Protocol):
+    """The providers' own lists of models, by provider: the last ones, and why the newest could not be had."""
+
+    @property
+    def known(self) -> Mapping[str, Listing]:
+        """The last ones."""
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """Why."""
 
 
 class Backlog(Protocol):
@@ -99,6 +112,10 @@ class Running(Protocol):
     @property
     def books(self) -> Books:
         """What is remembered of providers."""
+
+    @property
+    def lists(self) -> Lists:
+        """The providers' own lists of models."""
 
     @property
     def quota(self) -> Quotas:

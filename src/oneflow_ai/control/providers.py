@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,6 +41,8 @@ _PROVIDER: dict[str, Any] = {
     "simulated": False,
     "base_url": "https://api.acme.example/v1",
     "models": 12,
+    "listed_at": "2026-11-26T06:00:00Z",
+    "listing_failure": None,
     "limits": {"requests_per_minute": 60, "tokens_per_minute": 0, "concurrency": 0},
     "breakers": [],
     "credentials": [{"credential": "acme", "set_aside": False, "quota": None}],
@@ -92,6 +95,7 @@ class CredentialShown(Shown):
 class ProviderShown(Shown):
     """How one provider is set up and how it stands; `models` is how many models can be called today.
 
+    `listed_at` is when (UTC) its own list of models was had last, `listing_failure` why it could not be had since.
     `supported` is false where this version cannot call it, with a credential or without.
     """
 
@@ -105,6 +109,8 @@ class ProviderShown(Shown):
     simulated: bool
     base_url: str | None
     models: int
+    listed_at: datetime | None
+    listing_failure: str | None
     limits: LimitsShown | None
     breakers: list[BreakerShown]
     credentials: list[CredentialShown]
@@ -285,7 +291,8 @@ def _shown(
     settings: ProviderSettings,
     breakers: Sequence[BreakerState],
 ) -> ProviderShown:
-    found = observed.snapshot.providers.get(name)
+    found, lists = observed.snapshot.providers.get(name), ports.running.lists
+    listing = lists.known.get(name)
     targets = any_targets(found) if found is not None and found.configured else ()
     limits = targets[0].limits if targets else None
     return ProviderShown(
@@ -297,6 +304,8 @@ def _shown(
         simulated=any(target.simulated for target in targets),
         base_url=_address(settings.base_url),
         models=len(found.listed) if found is not None else 0,
+        listed_at=listing.at if listing is not None and targets else None,
+        listing_failure=lists.failures.get(name),
         limits=None
         if limits is None
         else LimitsShown(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from oneflow_ai.core.call import Account, Task
@@ -11,6 +12,10 @@ from oneflow_ai.core.price import Price
 
 if TYPE_CHECKING:
     from oneflow_ai.core.ports import Adapter
+
+
+ENDING_DAYS = 30
+"""How long before a model's end those who call it are warned."""
 
 
 class Secret:
@@ -78,6 +83,7 @@ class Target:
     `place` is the model at its provider, whatever the credential: `openai/gpt-6-luna`. `way` names the pool of
     connections it uses. `headers` carry the key, so they never print. `simulated` targets are the simulator's.
     `vectors` names the model whose embeddings it gives, alike at every provider; empty where that is not known.
+    `ends` is the UTC day from which the provider refuses the model, `successor` the model to use then.
     """
 
     place: str
@@ -98,6 +104,15 @@ class Target:
     simulated: bool = False
     vectors: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    ends: date | None = None
+    successor: str | None = None
+
+    def warning(self, on: date) -> str | None:
+        """What whoever calls it on that UTC day is to know of its end; None while that is over `ENDING_DAYS` away."""
+        if self.ends is None or on < self.ends - timedelta(days=ENDING_DAYS):
+            return None
+        instead = f"use {self.provider}/{self.successor}" if self.successor else "choose another model"
+        return f"{self.place} {'ends' if on < self.ends else 'ended'} on {self.ends.isoformat()}; {instead}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ class ReplyClient:
         if head is not None:
             target = head.target
             headers += _of_target(target.provider, target.model, simulated=target.simulated)
+            if target.ends is not None:
+                headers += _warned(target.warning(call.received.date()))
             if head.dropped:
                 headers.append((b"x-oneflow-dropped", header_value(",".join(head.dropped))))
         left = self._standing(call.account)
@@ -161,6 +163,13 @@ def _rate_limits(left: RateHints) -> Headers:
 def _of_target(provider: str, model: str, *, simulated: bool) -> Headers:
     headers = [(b"x-oneflow-provider", header_value(provider)), (b"x-oneflow-model", header_value(model))]
     return [*headers, _SIMULATED] if simulated else headers
+
+
+def _warned(words: str | None) -> Headers:
+    """A warning as a header; the words hold a model's name, which a client may have made up."""
+    if words is None:
+        return []
+    return [(b"x-oneflow-warning", b" ".join(header_value(word) for word in words.split()))]
 
 
 def header_value(text: str) -> bytes:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
+from oneflow_ai.core.listing import Listed
 from oneflow_ai.core.ports import Adapter
 from oneflow_ai.core.price import Price, free
 from oneflow_ai.core.target import (
@@ -81,6 +82,10 @@ class Facts(Protocol):
         """The most tokens of an answer."""
 
     @property
+    def shutdown(self) -> date | None:
+        """The UTC day from which its provider refuses it."""
+
+    @property
     def successor(self) -> str | None:
         """The model that replaces it."""
 
@@ -114,7 +119,8 @@ class Models(Protocol):
 class ProviderRow:
     """One configured provider. No secrets and `key_required` mean that it is unconfigured.
 
-    `reasoning_seconds` is how long a model that reasons first may take to its first content.
+    `reasoning_seconds` is how long a model that reasons first may take to its first content. `models` are those that
+    the operator lists, `offered` those that the provider does.
     """
 
     name: str
@@ -127,6 +133,7 @@ class ProviderRow:
     reasoning_seconds: float = REASONING_SECONDS
     headers: _Headers = field(default=(), repr=False)
     models: frozenset[str] | None = None
+    offered: Mapping[str, Listed] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
     price: Price | None = None
@@ -198,15 +205,17 @@ class CompiledProvider:
         """The models that have ended; none of those that the operator lists."""
         if self._row.models is not None:
             return frozenset()
-        return frozenset(model for model in self._does if self._catalog.ended(self.kind, model, self._on))
+        return frozenset(model for model in self._does if self._ended(model))
 
     @cached_property
     def _does(self) -> frozenset[str]:
         """The known models for a task served here; of those that the operator lists, the unknown ones too."""
-        own = self._row.models
+        own, offered, tasks = self._row.models, self._row.offered, self._sort.tasks
+        if own is None and offered is not None:
+            ended = (model for model in self._catalog.models(self.kind) if self._ended(model))
+            return frozenset(one for one in {*offered, *ended} if not tasks.isdisjoint(self._catalog.tasks(one)))
         models = self._catalog.models(self.kind) if own is None else own
         unknown = {model for model in own or () if self._catalog.model(self.kind, model) is None}
-        tasks = self._sort.tasks
         return frozenset(one for one in models if one in unknown or not tasks.isdisjoint(self._catalog.tasks(one)))
 
     def targets(self, model: str) -> tuple[Target, ...]:
@@ -229,12 +238,19 @@ class CompiledProvider:
         models = self._catalog.models(self.kind)
         if self._row.simulated:
             return frozenset(models)
-        return frozenset(model for model in models if not self._catalog.ended(self.kind, model, self._on))
+        return frozenset(model for model in models if not self._ended(model))
+
+    def _ended(self, model: str) -> bool:
+        """Whether the provider refuses it by now; the day that its own list tells comes before the catalogue's."""
+        listed = None if self._row.offered is None else self._row.offered.get(model)
+        if listed is not None and (listed.gone or listed.ends is not None):
+            return listed.ended(self._on)
+        return self._catalog.ended(self.kind, model, self._on)
 
     def _successor(self, model: str) -> str | None:
         if self._row.simulated or self._row.models is not None:
             return None
-        if not self._catalog.ended(self.kind, model, self._on):
+        if not self._ended(model):
             return None
         facts = self._catalog.model(self.kind, model)
         return facts.successor if facts is not None else None
@@ -245,7 +261,7 @@ class CompiledProvider:
         if price is None and row.simulated:
             # The simulator answers to any name; what has no list price is simulated for nothing.
             price = free()
-        facts = self._catalog.model(self.kind, model)
+        facts, listed = self._catalog.model(self.kind, model), (row.offered or {}).get(model)
         timeouts = row.timeouts
         if self._catalog.reasons(model):
             timeouts = replace(timeouts, first_event_seconds=row.reasoning_seconds)
@@ -263,11 +279,13 @@ class CompiledProvider:
                 price=price,
                 timeouts=timeouts,
                 limits=row.limits,
-                context_window_tokens=facts.context_window_tokens if facts is not None else None,
-                output_most_tokens=facts.output_most_tokens if facts is not None else None,
+                context_window_tokens=_known(facts, "context_window_tokens") or _known(listed, "context_window_tokens"),
+                output_most_tokens=_known(facts, "output_most_tokens") or _known(listed, "output_most_tokens"),
                 simulated=row.simulated,
                 vectors=self._vectors(model, known=facts is not None),
                 options=self._options,
+                ends=_known(listed, "ends") or _known(facts, "shutdown"),
+                successor=_known(facts, "successor"),
             )
             for credential in self._credentials
         )
@@ -302,6 +320,11 @@ def compile_snapshot(rows: Rows, sorts: Mapping[str, Sort], catalog: Models) -> 
     return replace(bare, routes={row.name: _route(row, bare) for row in rows.routes})
 
 
+def _known(facts: Facts | Listed | None, name: str) -> Any:
+    """A fact of a model, where anything is known of it."""
+    return getattr(facts, name, None)
+
+
 def _merged(*groups: _Headers) -> _Headers:
     """All these headers, each once: the last one set counts."""
     return tuple({name.lower(): value for group in groups for name, value in group}.items())
@@ -328,8 +351,9 @@ def _targets(row: RouteRow, snapshot: Snapshot) -> tuple[Target, ...]:
     found: list[Target] = []
     for wanted in row.targets:
         try:
+            # What only a list of the provider's tells does not decide whether a configuration holds.
             # A model that has ended stays in its route until the provider refuses it: no server fails to start one day.
-            targets = model_targets(snapshot, wanted.name, as_it_stands=not snapshot.follow_successors)
+            targets = model_targets(snapshot, wanted.name, as_it_stands=not snapshot.follow_successors, listed=False)
         except Failure as failure:
             if failure.kind is PROVIDER_NOT_CONFIGURED:
                 continue

@@ -126,11 +126,14 @@ _STRATEGIES: Mapping[str, _Strategy] = {
 STRATEGIES = ("order", *_STRATEGIES)
 
 
-def model_targets(snapshot: Snapshot, name: str, *, as_it_stands: bool = False) -> Sequence[Target]:
+def model_targets(
+    snapshot: Snapshot, name: str, *, as_it_stands: bool = False, listed: bool = True
+) -> Sequence[Target]:
     """The targets of `provider/model`, or of a bare model id that exactly one configured provider has.
 
     Raises `Failure`, among others for a model that has ended, unless the snapshot follows successors;
-    `as_it_stands` takes it all the same. No message repeats a name that is not known.
+    `as_it_stands` takes it all the same. A bare id that only a provider's own list tells counts where `listed` says so
+    and nobody else has it. No message repeats a name that is not known.
     """
     first, slash, rest = name.partition("/")
     provider = snapshot.providers.get(first) if slash else None
@@ -139,6 +142,8 @@ def model_targets(snapshot: Snapshot, name: str, *, as_it_stands: bool = False) 
     having = [one for one in snapshot.providers.values() if one.configured and name in one.models]
     if not having:
         having = [one for one in snapshot.providers.values() if one.configured and one.successor(name) is not None]
+    if not having and listed:
+        having = [one for one in snapshot.providers.values() if one.configured and name in one.listed]
     if len(having) == 1:
         return _provided(snapshot, having[0], name, as_it_stands)
     if having:

@@ -35,7 +35,8 @@ class Row:
     `base_url` is None where the operator must give one. `environment` names the variable its key is looked for in.
     `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with,
     `key_mistake` what is wrong with a key (empty: nothing); `key_required` is False for servers that run without one.
-    `requests_per_minute` is the starting value at its own address.
+    `requests_per_minute` is the starting value at its own address. `lists` is False where the provider's list of models
+    is not of what can be called: Azure's has no deployments, Bedrock's no inference profiles.
     """
 
     adapter: Adapter
@@ -48,6 +49,7 @@ class Row:
     key_required: bool = True
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
+    lists: bool = True
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -95,6 +97,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_header="api-key",
             key_prefix="",
             tasks=_TEXT_AND_VECTORS,
+            lists=False,
             options=MappingProxyType({"api_version": "2024-10-21"}),
         ),
         "gemini": Row(
@@ -111,6 +114,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             "AWS_BEARER_TOKEN_BEDROCK",
             signs=lambda key: key_pair(key) is not None,
             key_mistake=key_mistake,
+            lists=False,
         ),
     }
 )

@@ -196,6 +196,12 @@ class ModelSettings(Table):
     follow_successors: bool = Field(
         False, description="Call the successor of a retired model instead of answering 404 with its name."
     )
+    refresh_hours: float = Field(
+        6.0,
+        ge=0,
+        le=8_760,
+        description="Hours between two looks at the providers' own lists of models; 0: none is asked for.",
+    )
 
 
 class HistorySettings(Table):

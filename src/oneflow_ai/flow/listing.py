@@ -1,0 +1,65 @@
+"""Asks a provider for its list of models, which is free: within a time, up to a size, with one credential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_TOO_LARGE, Failure
+from oneflow_ai.core.listing import Listed
+from oneflow_ai.core.ports import Clock, HttpAnswer, Upstream
+from oneflow_ai.core.target import Target
+from oneflow_ai.providers.listing import read_models
+
+ASK_SECONDS_MOST = 10.0
+LIST_BYTES_MOST = 8 << 20
+
+
+@dataclass(slots=True)
+class ModelsAnswer:
+    """What came of asking: the HTTP status if any came, the list, or why there is none.
+
+    `count` is how many the list has, `models` those of them that have a sound name.
+    """
+
+    status: int | None = None
+    count: int | None = None
+    models: Mapping[str, Listed] = field(default_factory=dict)
+    failure: Failure | None = None
+    seconds: float = 0.0
+
+
+async def ask_models(target: Target, upstream: Upstream, clock: Clock) -> ModelsAnswer:
+    """The list of the models that the target's credential may use; raises nothing for what the provider does."""
+    began = clock.monotonic()
+    found = ModelsAnswer()
+    try:
+        request = target.adapter.models_request(target).signed(clock.utc())
+        answer = await upstream.send(request, began + ASK_SECONDS_MOST)
+        found.status = answer.status
+        try:
+            body = await _read(answer, began + ASK_SECONDS_MOST)
+        finally:
+            answer.close()
+        if answer.status != 200:
+            raise target.adapter.failure(answer.status, answer.headers, body)
+        try:
+            items, found.models = read_models(body)
+        except ValueError:
+            raise Failure(UPSTREAM_BAD_RESPONSE, "what answered is not a list of models") from None
+        found.count = len(items)
+    except Failure as failure:
+        found.failure = failure
+    found.seconds = clock.monotonic() - began
+    return found
+
+
+async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await answer.read(until_seconds):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LIST_BYTES_MOST:
+            raise Failure(UPSTREAM_TOO_LARGE, f"the list of models is larger than {LIST_BYTES_MOST} bytes")
+    return b"".join(pieces)

@@ -1,0 +1,63 @@
+"""Reads a provider's list of models, whichever of the known shapes it has; the fields are told apart by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.listing import Listed
+
+MODELS_MOST = 10_000
+ID_CHARACTERS_MOST = 256
+_TOKENS_MOST = 1 << 40
+# Where the list stands in the answer: Gemini and Bedrock have names of their own for it. Together's has no object
+# around it (docs.together.ai/reference/models-1, 2026-11-24).
+_LISTS = ("data", "models", "modelSummaries")
+# Names of the same facts, the first that is there counts: the vendors' clients and API references, 2026-11-23.
+_IDS = ("id", "modelId", "name")
+_CONTEXTS = (
+    *("max_input_tokens", "inputTokenLimit", "context_length", "context_window", "max_model_len"),
+    "max_context_length",
+)
+_OUTPUTS = ("outputTokenLimit", "max_completion_tokens", "max_tokens")
+_ENDS = ("shutdown_date", "retires_at")
+_NAME_PREFIX = "models/"
+
+
+def read_models(body: bytes) -> tuple[Sequence[Any], dict[str, Listed]]:
+    """The items of the list, and the models among them by id; raises `ValueError` for what is no list of models."""
+    found = orjson.loads(body)
+    items = next((found[name] for name in _LISTS if name in found), None) if isinstance(found, dict) else found
+    if not isinstance(items, list):
+        raise ValueError("no list of models")
+    models = [_model(item) for item in items[:MODELS_MOST] if isinstance(item, dict)]
+    return items, {model.id: model for model in models if model is not None}
+
+
+def _model(item: dict[str, Any]) -> Listed | None:
+    name = next((item[key] for key in _IDS if isinstance(item.get(key), str)), "").removeprefix(_NAME_PREFIX)
+    if not 0 < len(name) <= ID_CHARACTERS_MOST or not name.isprintable():
+        return None
+    return Listed(
+        id=name,
+        context_window_tokens=_tokens(item, _CONTEXTS),
+        output_most_tokens=_tokens(item, _OUTPUTS),
+        ends=next((day for day in (_day(item.get(key)) for key in _ENDS) if day is not None), None),
+        gone=item.get("lifecycle") == "retired",
+    )
+
+
+def _tokens(item: dict[str, Any], keys: Sequence[str]) -> int | None:
+    values = (item.get(key) for key in keys)
+    return next((value for value in values if type(value) is int and 0 < value < _TOKENS_MOST), None)
+
+
+def _day(value: object) -> date | None:
+    """The day of `2026-11-30` or of `2026-11-30T00:00:00Z`."""
+    try:
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    except ValueError:
+        return None
