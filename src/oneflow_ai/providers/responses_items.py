@@ -66,6 +66,7 @@ class Items:
         item = mapping(event.get("item"))
         if item.get("type") == "reasoning":
             # A thought that begins is told even while nothing of it can be read.
+            self._heard.add((place, "thought"))
             return [Delta("reasoning", "")]
         return self._begin(place, item)
 
@@ -179,7 +180,8 @@ class Items:
         sealed = word(item.get("encrypted_content"))
         if sealed:
             seal = {"id": word(item.get("id")), "encrypted_content": sealed}
-            found = found if found or told else [Delta("reasoning", "")]
+            if not found and not told and (place, "thought") not in self._heard:
+                found.append(Delta("reasoning", ""))
             found.append(Delta("signature", orjson.dumps(seal).decode(), wire=WIRE))
         return found
 
