@@ -1,4 +1,4 @@
-"""The official OpenAI client's Responses against a running `oneflow serve`: OpenAI's models, and those of other wires."""
+"""The official OpenAI client's Responses against a running `oneflow serve`: OpenAI's models, and other wires'."""
 
 from __future__ import annotations
 
