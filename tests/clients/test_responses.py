@@ -104,7 +104,8 @@ def test_a_tool_loop_of_three_turns_with_two_calls_at_once(server: Server, model
     def ask(items: list[Any], **more: Any) -> Response:
         asked: dict[str, Any] = {"model": model, "input": items, "tools": tools, "store": False, **more}
         if not streamed:
-            return server.client.responses.create(**asked)
+            answer: Response = server.client.responses.create(**asked)
+            return answer
         with server.client.responses.stream(**asked) as stream:
             return stream.get_final_response()
 

@@ -27,11 +27,12 @@ from oneflow_ai.dialects.responses_items import ItemWriter
 class StreamEncoder:
     """Writes one stream: the provider's own bytes where it speaks this wire, else events made of the middle form."""
 
-    __slots__ = ("_first", "_frame", "_items", "_last", "_number")
+    __slots__ = ("_call", "_first", "_last", "_made", "_number", "_target")
 
     def __init__(self, call: Call, target: Target) -> None:
-        self._frame = Frame(call, target)
-        self._items = ItemWriter(self._frame.unique)
+        self._call = call
+        self._target = target
+        self._made: _Made | None = None
         self._number = 0
         self._first = self._last = b""
 
@@ -41,7 +42,10 @@ class StreamEncoder:
             self._last = event.content
             self._first = self._first or event.content
             return event.content
-        return self._start() + self._written(self._items.write(event)) if type(event) is Delta else b""
+        if type(event) is not Delta:
+            return b""
+        begun, made = self._begin()
+        return begun + self._written(made.items.write(event))
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
         """The last event: the whole response, with what it used and cost."""
@@ -51,31 +55,31 @@ class StreamEncoder:
             told = response.get("usage")
             used = told if isinstance(told, dict) and told and usage.source == "provider" else usage_object(usage)
             return _event({**end.chunk, "response": {**response, "usage": {**used, "cost": cost}}})
-        items = self._items
-        cut = incomplete(end, refused=items.refused)
-        begun = self._start() + self._written(items.close(INCOMPLETE if cut else COMPLETED))
-        response = self._frame.ended(end, items.output, usage, refused=items.refused, cost=cost)
+        begun, made = self._begin()
+        begun += self._written(made.close(end))
+        response = made.response(end, usage, cost=cost)
         return begun + self._written([{"type": f"response.{response['status']}", "response": response}])
 
     def failure(self, failure: Failure) -> bytes:
         """The two events that end a stream that broke, as the provider itself ends one."""
         if self._first:
-            response = failed(_opened(self._first), failure)
+            begun, response = b"", failed(_opened(self._first), failure)
             self._number = max((_number(event) for event in _events(self._last)), default=-1) + 1
-            begun = b""
         else:
-            begun = self._start() + self._written(self._items.close(INCOMPLETE))
-            response = self._frame.failed(failure, self._items.output)
-        told = self._written([error_event(failure, 0), {"type": "response.failed", "response": response}])
+            begun, made = self._begin()
+            begun += self._written(made.items.close(INCOMPLETE))
+            response = made.frame.failed(failure, made.items.output)
+        told = self._written([error_event(failure), {"type": "response.failed", "response": response}])
         return begun + told
 
-    def _start(self) -> bytes:
-        if self._number:
-            return b""
-        response = self._frame.begun()
-        return self._written(
-            [{"type": kind, "response": response} for kind in ("response.created", "response.in_progress")]
-        )
+    def _begin(self) -> tuple[bytes, _Made]:
+        """What the answer is made of, and the events that open it, if they have not gone out."""
+        if self._made is not None:
+            return b"", self._made
+        made = self._made = _Made(self._call, self._target)
+        response = made.frame.begun()
+        kinds = ("response.created", "response.in_progress")
+        return self._written([{"type": kind, "response": response} for kind in kinds]), made
 
     def _written(self, events: list[dict[str, Any]]) -> bytes:
         pieces = []
@@ -88,11 +92,12 @@ class StreamEncoder:
 class WholeEncoder:
     """Writes one whole answer: the provider's own bytes where it speaks this wire, else a response."""
 
-    __slots__ = ("_frame", "_items", "_raw")
+    __slots__ = ("_call", "_made", "_raw", "_target")
 
     def __init__(self, call: Call, target: Target) -> None:
-        self._frame = Frame(call, target)
-        self._items = ItemWriter(self._frame.unique)
+        self._call = call
+        self._target = target
+        self._made: _Made | None = None
         self._raw = False
 
     def feed(self, event: Event) -> bytes:
@@ -101,7 +106,7 @@ class WholeEncoder:
             self._raw = True
             return event.content
         if type(event) is Delta:
-            self._items.write(event)
+            self._begun().items.write(event)
         return b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
@@ -109,13 +114,37 @@ class WholeEncoder:
         del cost_nanos
         if self._raw:
             return b""
-        items = self._items
-        items.close(INCOMPLETE if incomplete(end, refused=items.refused) else COMPLETED)
-        return orjson.dumps(self._frame.ended(end, items.output, usage, refused=items.refused))
+        made = self._begun()
+        made.close(end)
+        return orjson.dumps(made.response(end, usage))
 
     def failure(self, failure: Failure) -> bytes:
         """The body of an error."""
         return failure_body(failure)
+
+    def _begun(self) -> _Made:
+        if self._made is None:
+            self._made = _Made(self._call, self._target)
+        return self._made
+
+
+class _Made:
+    """A response of our making: the frame that it has, and its items."""
+
+    __slots__ = ("frame", "items")
+
+    def __init__(self, call: Call, target: Target) -> None:
+        self.frame = Frame(call, target)
+        self.items = ItemWriter(self.frame.unique)
+
+    def close(self, end: End) -> list[dict[str, Any]]:
+        """Give the events that end all items."""
+        cut = incomplete(end, refused=self.items.refused)
+        return self.items.close(INCOMPLETE if cut else COMPLETED)
+
+    def response(self, end: End, usage: Usage, **more: Any) -> dict[str, Any]:
+        """The whole response; `more` is told among its usage."""
+        return self.frame.ended(end, self.items.output, usage, refused=self.items.refused, **more)
 
 
 class CountEncoder:

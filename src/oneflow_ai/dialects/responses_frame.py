@@ -111,11 +111,11 @@ def failed(response: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
     return {**response, "status": FAILED, "error": {"code": failure.code, "message": failure.message}}
 
 
-def error_event(failure: Failure, number: int) -> dict[str, Any]:
+def error_event(failure: Failure) -> dict[str, Any]:
     """The event that tells an error: its fields as specified, and once more as the provider itself sends them."""
     told = {"message": failure.message, "type": failure.kind.type, "param": failure.param, "code": failure.code}
     flat = {name: told[name] for name in ("code", "message", "param")}
-    return {"type": "error", **flat, "sequence_number": number, "error": told}
+    return {"type": "error", **flat, "error": told}
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
