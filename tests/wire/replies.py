@@ -8,7 +8,7 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.dialects.responses import parse
-from oneflow_ai.providers.responses_stream import decoder_of
+from oneflow_ai.providers.openai_responses_stream import decoder_of
 from tests.wire.decoding import gathered
 from tests.wire.requests import MODEL, envelope, target_of
 

@@ -18,8 +18,8 @@ from oneflow_ai.dialects import anthropic, openai, responses
 from oneflow_ai.providers.anthropic_stream import DELTAS_HELD_MOST, StreamDecoder
 from oneflow_ai.providers.base import numbers_of
 from oneflow_ai.providers.gemini_stream import text_decoder as gemini_text_decoder
+from oneflow_ai.providers.openai_responses_stream import StreamDecoder as ResponsesDecoder
 from oneflow_ai.providers.openai_stream import text_decoder
-from oneflow_ai.providers.responses_stream import StreamDecoder as ResponsesDecoder
 from tests.wire.messages import message_call
 from tests.wire.own_prompts import PNG, call_with
 from tests.wire.replies import response_call

@@ -13,7 +13,7 @@ from oneflow_ai.core.fold import Fold
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.dialects.responses import encoder
 from oneflow_ai.providers.openai_failure import failure_of
-from oneflow_ai.providers.responses_stream import decoder_of
+from oneflow_ai.providers.openai_responses_stream import decoder_of
 from tests.needs import require
 from tests.wire.decoding import cuts_of
 from tests.wire.replies import decoded, response_call

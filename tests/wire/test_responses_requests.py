@@ -15,7 +15,7 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.prompt import Audio, Image, Message, Prompt, Reasoning, Text, ToolCall, ToolResult
 from oneflow_ai.dialects.responses import parse
-from oneflow_ai.providers.responses_prompt import ABILITIES
+from oneflow_ai.providers.openai_responses_prompt import ABILITIES
 from tests.wire.chats import request_for
 from tests.wire.messages import foreign, message_call
 from tests.wire.prompts import ASKED, PROMPTS, WEATHER
@@ -157,68 +157,71 @@ def test_its_own_seals_come_back_where_a_call_is_written_anew() -> None:
 # ---- what is written
 
 
-def test_what_is_written_of_a_conversation() -> None:
-    seal = '{"id":"rs_1","encrypted_content":"gAAA"}'
-    prompt = Prompt(
-        (
-            Message("system", (Text("Be kind"),)),
-            ASKED,
-            Message(
-                "assistant",
-                (
-                    Reasoning("hm", seal, wire="responses"),
-                    Text("I look."),
-                    ToolCall("call_a", "weather", ""),
-                    Reasoning("lost", "EqQB", wire="anthropic"),
-                ),
+SEAL = '{"id":"rs_1","encrypted_content":"gAAA"}'
+ASKED_FOR = Prompt(
+    (
+        Message("system", (Text("Be kind"),)),
+        ASKED,
+        Message(
+            "assistant",
+            (
+                Reasoning("hm", SEAL, wire="responses"),
+                Text("I look."),
+                ToolCall("call_a", "weather", ""),
+                Reasoning("lost", "EqQB", wire="anthropic"),
             ),
-            Message("user", (ToolResult("call_a", (Text("12"),)), Text("And?"))),
         ),
-        tools=(WEATHER,),
-        parallel_tool_calls=False,
-        max_tokens=5,
-        thinking_tokens=1_024,
-        show_reasoning=True,
-        truncation=True,
-        user="u",
-        cache_key="k",
-    )
-    request = requested(foreign(prompt, dialect="anthropic"), ONLY)
+        Message("user", (ToolResult("call_a", (Text("12"),)), Text("And?"))),
+    ),
+    tools=(WEATHER,),
+    parallel_tool_calls=False,
+    max_tokens=5,
+    thinking_tokens=1_024,
+    show_reasoning=True,
+    truncation=True,
+    user="u",
+    cache_key="k",
+)
+WRITTEN: dict[str, Any] = {
+    "model": ONLY,
+    "input": [
+        {"role": "system", "content": "Be kind"},
+        {"role": "user", "content": "Hello"},
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "hm"}],
+            "encrypted_content": "gAAA",
+        },
+        {"role": "assistant", "content": "I look."},
+        {"type": "function_call", "call_id": "call_a", "name": "weather", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_a", "output": "12"},
+        {"role": "user", "content": "And?"},
+    ],
+    "store": False,
+    "tools": [
+        {
+            "type": "function",
+            "name": "weather",
+            "parameters": WEATHER.schema,
+            "strict": False,
+            "description": WEATHER.description,
+        }
+    ],
+    "parallel_tool_calls": False,
+    "user": "u",
+    "prompt_cache_key": "k",
+    "truncation": "auto",
+    "max_output_tokens": 16,
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "include": ["reasoning.encrypted_content"],
+}
+
+
+def test_what_is_written_of_a_conversation() -> None:
+    request = requested(foreign(ASKED_FOR, dialect="anthropic"), ONLY)
     assert request.dropped == ("max_tokens",)
-    assert orjson.loads(request.body) == {
-        "model": ONLY,
-        "input": [
-            {"role": "system", "content": "Be kind"},
-            {"role": "user", "content": "Hello"},
-            {
-                "type": "reasoning",
-                "id": "rs_1",
-                "summary": [{"type": "summary_text", "text": "hm"}],
-                "encrypted_content": "gAAA",
-            },
-            {"role": "assistant", "content": "I look."},
-            {"type": "function_call", "call_id": "call_a", "name": "weather", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "call_a", "output": "12"},
-            {"role": "user", "content": "And?"},
-        ],
-        "store": False,
-        "tools": [
-            {
-                "type": "function",
-                "name": "weather",
-                "parameters": WEATHER.schema,
-                "strict": False,
-                "description": WEATHER.description,
-            }
-        ],
-        "parallel_tool_calls": False,
-        "user": "u",
-        "prompt_cache_key": "k",
-        "truncation": "auto",
-        "max_output_tokens": 16,
-        "reasoning": {"effort": "low", "summary": "auto"},
-        "include": ["reasoning.encrypted_content"],
-    }
+    assert orjson.loads(request.body) == WRITTEN
 
 
 def test_a_thought_that_nothing_follows_is_left_out() -> None:

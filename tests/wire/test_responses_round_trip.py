@@ -28,7 +28,7 @@ from oneflow_ai.core.prompt import (
 )
 from oneflow_ai.dialects.responses import encoder
 from oneflow_ai.dialects.seal import unwrapped
-from oneflow_ai.providers.responses_stream import decoder_of
+from oneflow_ai.providers.openai_responses_stream import decoder_of
 from tests.wire.messages import foreign
 from tests.wire.replies import response_call, sent
 from tests.wire.requests import MODEL, target_of

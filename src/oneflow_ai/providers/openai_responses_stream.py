@@ -14,10 +14,10 @@ from oneflow_ai.core.events import End, Event, Raw, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.providers.base import WholeDecoder, bad, mapping, word
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
+from oneflow_ai.providers.openai_responses_items import Items, has_content
+from oneflow_ai.providers.openai_responses_usage import read_usage
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import COUNT_MOST
-from oneflow_ai.providers.responses_items import Items, has_content
-from oneflow_ai.providers.responses_usage import read_usage
 from oneflow_ai.providers.sse import mended
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 

@@ -15,9 +15,9 @@ from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
-from oneflow_ai.providers.responses_items import WIRE
-from oneflow_ai.providers.responses_prompt import body_of
-from oneflow_ai.providers.responses_stream import decoder_of
+from oneflow_ai.providers.openai_responses_items import WIRE
+from oneflow_ai.providers.openai_responses_prompt import body_of
+from oneflow_ai.providers.openai_responses_stream import decoder_of
 
 PATHS: Mapping[Operation, str] = {
     Operation.CHAT: "/responses",

@@ -11,8 +11,8 @@ from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.openai_idiom import ABILITIES as CHAT_ABILITIES
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import FORMAT_NAME, asked_reasoning, effort_for
-from oneflow_ai.providers.responses_items import WIRE
-from oneflow_ai.providers.responses_turns import Turns
+from oneflow_ai.providers.openai_responses_items import WIRE
+from oneflow_ai.providers.openai_responses_turns import Turns
 
 # OpenAI's Responses (its specification and client, 2026-11-23).
 ABILITIES: Abilities = MappingProxyType(
