@@ -329,3 +329,27 @@ def test_a_message_that_ends_again_and_again_is_broken() -> None:
     found = decoder.feed(b"".join(events))
     assert isinstance(found[-1], End) and found[-1].failure is not None
     assert decoder.feed(events[0]) == []
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize(
+    "event",
+    [
+        '"response.output_text.delta","delta":"word","output_index":0',
+        '"response.output_text.annotation.added","annotation":{"url":"https://a.example"}',
+        '"response.output_item.added","output_index":%d,"item":{"type":"function_call","name":"f","call_id":"c"}',
+        '"response.in_progress","response":{"id":"r"}',
+    ],
+)
+def test_a_long_stream_of_responses_is_read_in_a_time_that_grows_as_it_does(event: str, raw: bool) -> None:
+    def seconds(number: int) -> float:
+        told = [f'data: {{"type":{event.replace("%d", str(place))}}}\n\n'.encode() for place in range(number)]
+        decoder = ResponsesDecoder(raw=raw)
+        began = time.thread_time()
+        for piece in told:
+            decoder.feed(piece)
+        decoder.close()
+        return time.thread_time() - began
+
+    short, long = (min(seconds(number) for _ in range(3)) for number in (SMALL, SMALL * TIMES))
+    assert long < max(short, 0.002) * LONGER_MOST
