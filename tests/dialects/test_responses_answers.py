@@ -216,7 +216,8 @@ def test_why_it_ended_is_told(reason: str | None, refused: bool, status: str, wh
 # ---- of the same wire
 
 
-RAW = b'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_9","x":1},"sequence_number":0}\n\n'
+OPENED = {"type": "response.created", "response": {"id": "resp_9", "x": 1}, "sequence_number": 0}
+RAW = b"event: response.created\ndata: %b\n\n" % orjson.dumps(OPENED)
 CHUNK: dict[str, Any] = {
     "type": "response.completed",
     "response": {"id": "resp_9", "usage": {"input_tokens": 1, "more": 2}, "x": 1},
