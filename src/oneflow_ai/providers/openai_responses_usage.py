@@ -15,7 +15,6 @@ from oneflow_ai.providers.openai_usage import read_usage as read_chat_usage
 _NAMES = (
     ("input_tokens", "prompt_tokens"),
     ("output_tokens", "completion_tokens"),
-    ("total_tokens", "total_tokens"),
     ("input_tokens_details", "prompt_tokens_details"),
     ("output_tokens_details", "completion_tokens_details"),
     ("cost", "cost"),
@@ -24,14 +23,20 @@ _NAMES = (
 
 
 def read_usage(response: Mapping[str, Any]) -> Usage | None:
-    """The usage of a response; None when it is missing, or so odd that it is no evidence, as the chat's is read."""
+    """The usage of a response; None when it is missing, or so odd that it is no evidence, as the chat's is read.
+
+    Reasoning is part of the output on this wire, whoever speaks it (recordings of OpenAI and xAI, 2026-11-23).
+    """
     found = response.get("usage")
     if not isinstance(found, dict):
         return None
     renamed = {chat: found[own] for own, chat in _NAMES if own in found}
     usage = read_chat_usage(renamed, response.get("service_tier"))
-    searches = _searches(response)
-    return replace(usage, web_searches=searches) if usage is not None and searches else usage
+    if usage is None:
+        return None
+    searches, total = _searches(response), found.get("total_tokens")
+    odd = usage.odd or (total is not None and total != usage.input_tokens + usage.output_tokens)
+    return replace(usage, web_searches=searches, odd=odd) if searches or odd else usage
 
 
 def _searches(response: Mapping[str, Any]) -> int:
