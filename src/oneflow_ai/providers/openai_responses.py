@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ PATHS: Mapping[Operation, str] = {
 }
 # What a count of tokens is asked with (OpenAI's specification, TokenCountsBody, 2026-11-23).
 _COUNTED = ("model", "input", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation")
+MODELS_REMEMBERED = 1_024
 # Ours alone: never sent on.
 _OWN_FIELDS = ("models", "fallbacks")
 
@@ -78,13 +80,11 @@ class ResponsesAdapter(OpenAIAdapter):
 
     def _responds(self, call: Call, target: Target) -> bool:
         """Whether a call is for the server's Responses."""
-        if not target.base_url.endswith(self._ending):
-            return False
-        if call.operation is Operation.COUNT_TOKENS:
-            return self._counts
-        if call.operation is not Operation.CHAT:
-            return False
-        return call.dialect == WIRE or (self._only is not None and self._only.match(target.model) is not None)
+        if call.operation is Operation.CHAT:
+            asked = call.dialect == WIRE or (self._only is not None and _is_among(self._only, target.model))
+        else:
+            asked = self._counts and call.operation is Operation.COUNT_TOKENS
+        return asked and target.base_url.endswith(self._ending)
 
     def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         seals = frozenset({WIRE, ""} if call.dialect == WIRE else {WIRE})
@@ -95,3 +95,9 @@ class ResponsesAdapter(OpenAIAdapter):
         if call.stream:
             body["stream"] = True
         return body, dropped
+
+
+@lru_cache(MODELS_REMEMBERED)
+def _is_among(models: re.Pattern[str], model: str) -> bool:
+    """Whether a model is one of these: asked twice for every chat."""
+    return models.match(model) is not None
