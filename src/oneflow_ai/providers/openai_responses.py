@@ -11,7 +11,6 @@ import orjson
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import TOO_DEEP, Failure
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.openai import OpenAIAdapter
@@ -27,6 +26,7 @@ PATHS: Mapping[Operation, str] = {
 # What a count of tokens is asked with (OpenAI's specification, TokenCountsBody, 2026-11-23).
 _COUNTED = ("model", "input", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation")
 MODELS_REMEMBERED = 1_024
+_CHAT, _COUNT_TOKENS = Operation.CHAT, Operation.COUNT_TOKENS
 # Ours alone: never sent on.
 _OWN_FIELDS = ("models", "fallbacks")
 
@@ -48,7 +48,8 @@ class ResponsesAdapter(OpenAIAdapter):
         ending: str = "",
     ) -> None:
         super().__init__(deployments=deployments, idiom=idiom)
-        self._only = only
+        # Asked twice for every chat: once a model is enough.
+        self._is_only = lru_cache(MODELS_REMEMBERED)(lambda model: only is not None and only.match(model) is not None)
         self._counts = counts
         self._ending = ending
 
@@ -64,13 +65,8 @@ class ResponsesAdapter(OpenAIAdapter):
                 body.pop(name, None)
         else:
             body, dropped = self._asked(call, target)
-        try:
-            content = orjson.dumps(body)
-        except orjson.JSONEncodeError:
-            # What is JSON within JSON, a seal or a call's arguments, may be as deep as a request may be, not both.
-            raise Failure(TOO_DEEP, "what a message holds is nested too deep", param="messages") from None
         url = target.base_url + PATHS[call.operation]
-        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped)
+        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
 
     def decoder(self, call: Call, target: Target) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -80,10 +76,11 @@ class ResponsesAdapter(OpenAIAdapter):
 
     def _responds(self, call: Call, target: Target) -> bool:
         """Whether a call is for the server's Responses."""
-        if call.operation is Operation.CHAT:
-            asked = call.dialect == WIRE or (self._only is not None and _is_among(self._only, target.model))
+        operation = call.operation
+        if operation is _CHAT:
+            asked = call.dialect == WIRE or self._is_only(target.model)
         else:
-            asked = self._counts and call.operation is Operation.COUNT_TOKENS
+            asked = self._counts and operation is _COUNT_TOKENS
         return asked and target.base_url.endswith(self._ending)
 
     def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -95,9 +92,3 @@ class ResponsesAdapter(OpenAIAdapter):
         if call.stream:
             body["stream"] = True
         return body, dropped
-
-
-@lru_cache(MODELS_REMEMBERED)
-def _is_among(models: re.Pattern[str], model: str) -> bool:
-    """Whether a model is one of these: asked twice for every chat."""
-    return models.match(model) is not None
