@@ -158,6 +158,16 @@ def test_pieces_of_several_calls_may_be_mixed() -> None:
     assert [(event["output_index"], event["delta"]) for event in deltas] == [(0, "{"), (1, "["), (0, "}")]
 
 
+@pytest.mark.parametrize("arguments", ["", '{"city":"Par'])
+def test_a_call_that_was_cut_does_not_look_whole(arguments: str) -> None:
+    deltas = (Delta("tool_call", "f", 0, 0, "a"), Delta("tool_arguments", arguments))
+    (call,) = whole(*deltas, end=End("length"))["output"]
+    assert (call["arguments"], call["status"]) == (arguments, "incomplete")
+    writer = encoder(response_call(stream=True), TARGET)
+    (call,) = events(b"".join(map(writer.feed, deltas)) + writer.failure(BROKEN))[-1]["response"]["output"]
+    assert (call["arguments"], call["status"]) == (arguments, "incomplete")
+
+
 def test_thoughts_are_summed_up() -> None:
     found = events(
         written(Delta("reasoning", ""), Delta("reasoning", "Let "), Delta("reasoning", "me"), Delta("text", "Hi"))

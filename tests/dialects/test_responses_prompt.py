@@ -201,6 +201,29 @@ def test_what_only_this_wire_has_is_refused_by_others_and_kept_for_its_own(field
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
+        ({"include": ["message.output_text.logprobs"]}, "include"),
+        ({"top_logprobs": 2, "include": ["message.output_text.logprobs"]}, "top_logprobs"),
+        ({"text": {"format": {"type": "json_object"}}}, "text.format"),
+    ],
+)
+def test_what_a_target_cannot_do_is_told_by_the_clients_name(fields: dict[str, Any], param: str) -> None:
+    target = target_of("anthropic", model="claude-sonnet-5-5")
+    with pytest.raises(Failure) as caught:
+        target.adapter.request(response_call(**fields), target)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", param)
+
+
+def test_what_is_dropped_is_told_by_the_clients_name() -> None:
+    target = target_of("anthropic", model="claude-sonnet-5-5")
+    asked = {"temperature": 0.5, "text": {"verbosity": "low"}, "metadata": {"a": "b"}, "truncation": "auto"}
+    call = response_call(**asked, prompt_cache_key="k")
+    dropped = target.adapter.request(call, target).dropped
+    assert set(dropped) == {"temperature", "text.verbosity", "metadata", "truncation", "prompt_cache_key"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
         ({"reasoning": {"effort": "huge"}}, "reasoning.effort"),
         ({"tool_choice": "always"}, "tool_choice"),
         ({"tools": [{"type": "function"}]}, "tools[0].name"),

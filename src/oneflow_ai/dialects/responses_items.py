@@ -72,10 +72,10 @@ class ItemWriter:
         return [] if write is None else write(delta)
 
     def close(self, status: str = COMPLETED) -> list[Event]:
-        """Give the events that end all that is open; a message that was cut has this status."""
+        """Give the events that end all that is open; what was cut, or may have been, has this status."""
         found = self._close_item(status)
         for called in self._calls.values():
-            found += self._close_call(called)
+            found += self._close_call(called, status)
         for called in self._calls.values():
             for seal in called.seals:
                 found += self._whole_thought(seal)
@@ -221,13 +221,13 @@ class ItemWriter:
             called.seals.append(wrapped(delta.wire, CALL_MARK + named))
         return []
 
-    def _close_call(self, called: _Called) -> list[Event]:
+    def _close_call(self, called: _Called, status: str) -> list[Event]:
         found: list[Event] = []
-        if not called.pieces:
+        if not called.pieces and status == COMPLETED:
             called.pieces.append(_NO_ARGUMENTS)
             found.append(_argument(called, _NO_ARGUMENTS))
         item, text = called.item, "".join(called.pieces)
-        item["arguments"], item["status"] = text, COMPLETED
+        item["arguments"], item["status"] = text, status
         at = {"item_id": item["id"], "output_index": called.place, "name": item["name"], "arguments": text}
         found.append({"type": "response.function_call_arguments.done", **at})
         return [*found, {"type": "response.output_item.done", "output_index": called.place, "item": item}]

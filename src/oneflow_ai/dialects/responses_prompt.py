@@ -34,7 +34,7 @@ _PARAMS = MappingProxyType(
         "verbosity": "text.verbosity",
         "effort": "reasoning.effort",
         "show_reasoning": "reasoning.summary",
-        "logprobs": "top_logprobs",
+        "logprobs": "include",
         "cache_key": "prompt_cache_key",
         "cache_control": "prompt_cache_breakpoint",
     }
@@ -76,8 +76,18 @@ def read(body: Mapping[str, Any]) -> Prompt:
         cache_key=body.get("prompt_cache_key") or "",
         truncation=body.get("truncation") == "auto",
         further=(*further, *talk.further),
-        params=_PARAMS if user or not safety else {**_PARAMS, "user": "safety_identifier"},
+        params=_params(body),
     )
+
+
+def _params(body: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the client calls the fields that this wire has two names for."""
+    found = {}
+    if body.get("safety_identifier") and not body.get("user"):
+        found["user"] = "safety_identifier"
+    if body.get("top_logprobs"):
+        found["logprobs"] = "top_logprobs"
+    return {**_PARAMS, **found} if found else _PARAMS
 
 
 def _reasoning(found: Mapping[str, Any], further: list[str]) -> dict[str, Any]:
