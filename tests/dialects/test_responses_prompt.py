@@ -268,7 +268,6 @@ def test_seals_of_another_wire_are_that_wires_own_again() -> None:
             {**OUTPUT, "call_id": "call_b"},
         ]
     )
-    assert call.wire == ""
     assert call.prompt().messages[1].parts == (
         Reasoning("hm", "EqQB", wire="anthropic"),
         Reasoning(sealed="dark", wire="anthropic"),

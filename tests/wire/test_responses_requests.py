@@ -138,20 +138,16 @@ def test_the_key_is_in_its_header_alone() -> None:
     assert KEY.encode() not in request.body
 
 
-def test_what_another_wire_sealed_never_reaches_its_providers() -> None:
+def test_what_another_wire_sealed_never_reaches_its_providers_and_all_else_does() -> None:
     thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "of:anthropic:EqQB"}
-    call = response_call(input=[USER, thought, {"role": "assistant", "content": "Hi"}, USER], user="u")
-    assert call.wire == ""
-    body = sent(call)
-    assert body["input"] == [USER, {"role": "assistant", "content": "Hi"}, USER]
+    own = {**thought, "encrypted_content": "gAAA"}
+    said = {"role": "assistant", "content": "Hi", "phase": "commentary"}
+    more = {"tools": [{"type": "web_search"}], "store": True, "unheard_of": 1}
+    call = response_call(input=[USER, own, thought, said, USER], **more)
+    assert sent(call) == {"model": "gpt-6-luna", "input": [USER, own, said, USER], **more}
     assert b"EqQB" not in requested(call).body
-
-
-def test_its_own_seals_come_back_where_a_call_is_written_anew() -> None:
-    own = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
-    other = {**own, "encrypted_content": "of:gemini:x"}
-    said = {"role": "assistant", "content": "Hi"}
-    assert sent(response_call(input=[USER, own, other, said, USER]))["input"] == [USER, own, said, USER]
+    # Its own wire's server of another kind is written to anew, and is not shown it either.
+    assert "EqQB" not in str(sent(response_call(input=[USER, thought, said, USER]), kind="groq"))
 
 
 # ---- what is written

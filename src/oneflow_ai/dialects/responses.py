@@ -20,7 +20,7 @@ from oneflow_ai.dialects import checks, openai
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai import failure_body
-from oneflow_ai.dialects.responses_conversation import holds_wrapped_seals
+from oneflow_ai.dialects.responses_conversation import without_wrapped_seals
 from oneflow_ai.dialects.responses_encoder import CountEncoder, StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.responses_input import check_input
 from oneflow_ai.dialects.responses_prompt import KEPT_BY_THE_PROVIDER, read
@@ -102,13 +102,16 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
     media = _check(found, chats=chats)
+    given = found.get("input")
+    # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read; all else they get.
+    kept = without_wrapped_seals(given)
     return Call(
         id=envelope.id,
         account=envelope.account,
         dialect=DIALECT,
         operation=envelope.operation,
         model=found["model"],
-        body=found,
+        body=found if kept is given else {**found, "input": kept},
         stream=chats and found.get("stream") is True,
         include_usage=True,
         received=envelope.received,
@@ -118,11 +121,10 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         user=(found.get("safety_identifier") or found.get("user") or "")[:USER_CHARACTERS_MOST],
         tags=envelope.tags,
         client_id=envelope.client_id,
-        # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
-        wire="" if holds_wrapped_seals(found.get("input")) else DIALECT,
+        wire=DIALECT,
         output_most_tokens=found.get("max_output_tokens") if chats else None,
         media=media,
-        read=read,
+        read=read if kept is given else lambda body: read({**body, "input": given}),
     )
 
 

@@ -131,9 +131,11 @@ class Conversation:
         return found
 
 
-def holds_wrapped_seals(given: Any) -> bool:
-    """Whether a checked input gives back what another wire sealed."""
-    return isinstance(given, list) and any(is_wrapped(item.get("encrypted_content")) for item in given)
+def without_wrapped_seals(given: Any) -> Any:
+    """A checked input without the thoughts that another wire sealed; the same one where there are none."""
+    if not isinstance(given, list) or not any(is_wrapped(item.get("encrypted_content")) for item in given):
+        return given
+    return [item for item in given if not is_wrapped(item.get("encrypted_content"))]
 
 
 def _call_seal(item: Mapping[str, Any]) -> tuple[str, str] | None:

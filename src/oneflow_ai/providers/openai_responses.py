@@ -26,6 +26,7 @@ PATHS: Mapping[Operation, str] = {
 # What a count of tokens is asked with (OpenAI's specification, TokenCountsBody, 2026-11-23).
 _COUNTED = ("model", "input", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation")
 MODELS_REMEMBERED = 1_024
+_OWN_SEALS = frozenset({WIRE})
 _CHAT, _COUNT_TOKENS = Operation.CHAT, Operation.COUNT_TOKENS
 # Ours alone: never sent on.
 _OWN_FIELDS = ("models", "fallbacks")
@@ -84,8 +85,7 @@ class ResponsesAdapter(OpenAIAdapter):
         return asked and target.base_url.endswith(self._ending)
 
     def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
-        seals = frozenset({WIRE, ""} if call.dialect == WIRE else {WIRE})
-        body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
+        body, dropped = body_of(call.prompt(), self.idiom, target.model, _OWN_SEALS)
         body = {"model": target.model, **body}
         if call.operation is Operation.COUNT_TOKENS:
             return {name: value for name, value in body.items() if name in _COUNTED}, dropped
