@@ -53,6 +53,7 @@ USES = {
     "service_tier": (Prompt((), service_tier="flex"), "service_tier"),
     "user": (Prompt((), user="u"), "user"),
     "metadata": (Prompt((), metadata={"a": "b"}), "metadata"),
+    "truncation": (Prompt((), truncation=True), "truncation"),
 }
 
 

@@ -251,7 +251,7 @@ def test_what_has_no_place_is_refused(prompt: Prompt, param: str) -> None:
 
 
 def test_what_this_wire_has_no_address_for_is_refused_and_may_be_done_elsewhere() -> None:
-    target = target_of("openai")
+    target = target_of("groq")
     with pytest.raises(Failure) as caught:
         target.adapter.request(message_call(Operation.COUNT_TOKENS), target)
     assert (caught.value.kind, caught.value.kind.other) == (UNSUPPORTED_OPERATION, True)

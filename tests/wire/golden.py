@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from oneflow_ai.core.events import Delta, Usage
 from oneflow_ai.core.failure import Failure
 
 HERE = Path(__file__).parent
@@ -36,3 +37,21 @@ def assert_failure(
     failure = failure_of(answer["status"], answer["headers"], body_of(file) if body is None else body)
     shown = {name: getattr(failure, name) for name in file["expected"] if name != "kind"}
     assert {"kind": failure.kind.code, **shown} == file["expected"]
+
+
+def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
+    """The events that a file of a wire with named events expects, of the raw or of the middle form."""
+    expected = file["expected"]
+    end = expected["end"]
+    return {
+        "raw": "".join(expected["raw"]).encode() if raw else b"",
+        "content_events": expected["content_events"] if raw else 0,
+        "deltas": [] if raw else [Delta(*delta) for delta in expected["deltas"]],
+        "vectors": [],
+        "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
+        "end": {
+            **end,
+            "reason": end["reason"]["raw" if raw else "middle"],
+            "chunk": end["chunk"] if raw else None,
+        },
+    }

@@ -5,32 +5,13 @@ from typing import Any
 import pytest
 
 from oneflow_ai.core.call import Operation
-from oneflow_ai.core.events import Delta, Usage
 from oneflow_ai.providers.anthropic_failure import failure_of
 from tests.wire.decoding import pieces, single_bytes
-from tests.wire.golden import assert_failure, body_of, files, golden
+from tests.wire.golden import assert_failure, body_of, files, golden, wanted
 from tests.wire.messages import decoded
 
 WIRE = "anthropic"
 KINDS = ("stream", "whole", "count", "failure")
-
-
-def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
-    """The events that the file expects, of the raw or of the middle form."""
-    expected = file["expected"]
-    end = expected["end"]
-    return {
-        "raw": "".join(expected["raw"]).encode() if raw else b"",
-        "content_events": expected["content_events"] if raw else 0,
-        "deltas": [] if raw else [Delta(*delta) for delta in expected["deltas"]],
-        "vectors": [],
-        "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
-        "end": {
-            **end,
-            "reason": end["reason"]["raw" if raw else "middle"],
-            "chunk": end["chunk"] if raw else None,
-        },
-    }
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "middle"])

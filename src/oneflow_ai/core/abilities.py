@@ -95,6 +95,7 @@ FEATURES: Mapping[str, tuple[str, Callable[[Prompt], bool]]] = MappingProxyType(
         "service_tier": ("service_tier", lambda prompt: bool(prompt.service_tier)),
         "user": ("user", lambda prompt: bool(prompt.user)),
         "metadata": ("metadata", lambda prompt: bool(prompt.metadata)),
+        "truncation": ("truncation", lambda prompt: prompt.truncation),
     }
 )
 

@@ -132,9 +132,10 @@ class Prompt:
     """A text request that knows no wire. None, empty or False: the client did not say.
 
     `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens` is
-    the budget of tokens for reasoning, 0 for none. `further` are fields with a meaning that no other wire has, `minor`
-    those that an answer is nearly the same without, both by the client's own names. `params` maps a name used here to
-    the client's own name of it, where the two differ.
+    the budget of tokens for reasoning, 0 for none. `truncation` lets the provider forget the oldest turns of a
+    conversation that is too long. `further` are fields with a meaning that no other wire has, `minor` those that an
+    answer is nearly the same without, both by the client's own names. `params` maps a name used here to the client's
+    own name of it, where the two differ.
     """
 
     messages: tuple[Message, ...]
@@ -163,6 +164,7 @@ class Prompt:
     user: str = ""
     metadata: Mapping[str, Any] | None = None
     cache_key: str = ""
+    truncation: bool = False
     further: tuple[str, ...] = ()
     minor: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)

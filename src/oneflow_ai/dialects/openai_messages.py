@@ -130,10 +130,15 @@ def _check_file(file: Any, param: str) -> bool:
     content = file.get("file_data") if isinstance(file, dict) else None
     if not isinstance(content, str) or not content[:8].lower().startswith(("http://", "https://")):
         return not isinstance(content, str)
-    host = _host(content)
-    if host is None or _is_private(host):
-        raise Failure(INVALID_MESSAGES, "a file's address is public", param=f"{param}.file_data")
+    check_address(content, f"{param}.file_data")
     return True
+
+
+def check_address(url: Any, param: str) -> None:
+    """Raise `Failure` for what is no public http(s) address of a file."""
+    host = _host(url) if isinstance(url, str) else None
+    if host is None or _is_private(host):
+        raise Failure(INVALID_MESSAGES, "a file's address is public", param=param)
 
 
 def check_image(url: Any, param: str) -> None:

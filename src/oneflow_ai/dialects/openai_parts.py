@@ -50,8 +50,12 @@ def _text(part: Mapping[str, Any], param: str) -> Part:
 def _image(part: Mapping[str, Any], param: str) -> Part:
     image = part.get("image_url")
     found = image if isinstance(image, dict) else {"url": image}
-    url, detail, cache = _word(found.get("url"), f"{param}.image_url"), found.get("detail"), cache_of(part, param)
-    detail = detail if isinstance(detail, str) else ""
+    url, detail = _word(found.get("url"), f"{param}.image_url"), found.get("detail")
+    return picture_of(url, detail if isinstance(detail, str) else "", cache_of(part, param))
+
+
+def picture_of(url: str, detail: str, cache: str) -> Image:
+    """A picture by its address, which may be a `data:` URL."""
     if url[:5].lower() != "data:":
         return Image(url=url, detail=detail, cache=cache)
     media_type, data = split_data(url)
@@ -75,6 +79,11 @@ def _file(part: Mapping[str, Any], param: str) -> Part | str:
     name, cache = name if isinstance(name, str) else "", cache_of(part, param)
     if content[:8].lower().startswith(("https://", "http://")):
         return Document(url=content, name=name, cache=cache)
+    return document_of(content, name, cache)
+
+
+def document_of(content: str, name: str, cache: str) -> Document:
+    """A file by its content: base64, or a `data:` URL of it."""
     media_type, data = split_data(content) if content[:5].lower() == "data:" else ("", content)
     media_type = media_type or _ENDINGS.get(name.rpartition(".")[2].lower(), "application/pdf")
     return Document(data=data, media_type=media_type, name=name, cache=cache)

@@ -10,7 +10,7 @@ from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, openai
+from oneflow_ai.dialects import anthropic, openai, responses
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -42,13 +42,15 @@ class Lister(Dialect, Protocol):
         """The list of models, or one of them; `models` maps each id to its owner, `created` is seconds of Unix time."""
 
 
-_ALL: tuple[Dialect, ...] = (openai, anthropic)
+_ALL: tuple[Dialect, ...] = (openai, responses, anthropic)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
     {
         b"/v1/chat/completions": (openai, Operation.CHAT),
         b"/v1/completions": (openai, Operation.COMPLETION),
+        b"/v1/responses": (responses, Operation.CHAT),
+        b"/v1/responses/input_tokens": (responses, Operation.COUNT_TOKENS),
         b"/v1/embeddings": (openai, Operation.EMBEDDING),
         b"/v1/moderations": (openai, Operation.MODERATION),
         b"/v1/messages": (anthropic, Operation.CHAT),

@@ -61,6 +61,7 @@ ABILITIES: Abilities = MappingProxyType(
         "service_tier": SENT,
         "user": SENT,
         "metadata": DROPPED,
+        "truncation": DROPPED,
     }
 )
 _SAMPLING = MappingProxyType(dict.fromkeys(("temperature", "top_p", "top_k"), SENT))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -23,11 +22,10 @@ from oneflow_ai.providers.anthropic_usage import COUNT_MOST, merged, read_usage
 from oneflow_ai.providers.base import WholeDecoder, mapping, word
 from oneflow_ai.providers.openai_failure import error_in, error_of
 from oneflow_ai.providers.sse import mended
-from oneflow_ai.providers.sse_decoder import EventStreamDecoder
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
 # One is what a message has; each costs what all before it hold.
 DELTAS_HELD_MOST = 64
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Why an answer ended, in the words of the middle form; a word that is newer than this table is an end like any other.
 _REASONS = {
     "end_turn": "stop",
@@ -40,7 +38,7 @@ _REASONS = {
 }
 
 
-class StreamDecoder(EventStreamDecoder["_Batch"]):
+class StreamDecoder(EventStreamDecoder[NamedBatch]):
     """Decodes one stream of named events; unknown ones are passed on, and mean nothing in the middle form.
 
     With `raw` it gives the events' bytes (each as its name and its data, whatever the line ends were), but for
@@ -60,10 +58,10 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         self._quiet = False
         self._deltas_held = 0
 
-    def _batch(self) -> _Batch:
-        return _Batch()
+    def _batch(self) -> NamedBatch:
+        return NamedBatch()
 
-    def _take(self, data: bytes, out: _Batch) -> Failure | bool | None:
+    def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -182,31 +180,6 @@ def _counted(raw: bool, body: bytes, found: Any) -> list[Event]:
         return [End(failure=failure)]
     events: list[Event] = [Raw(body, 1)] if raw else []
     return [*events, Usage(input_tokens=found["input_tokens"]), End()]
-
-
-class _Batch:
-    """What one read gave: one `Raw`, or the middle form's deltas."""
-
-    __slots__ = ("_content_events", "_parts", "found")
-
-    def __init__(self) -> None:
-        self.found: list[Delta] = []
-        self._parts: list[bytes] = []
-        self._content_events = 0
-
-    def add(self, kind: Any, data: bytes, content: bool) -> None:
-        """One event as it is, and whether it carries content."""
-        if type(kind) is str and _NAME.fullmatch(kind):
-            self._parts.append(b"event: " + kind.encode() + b"\n")
-        # A newline inside the data came from several data lines, and must again be several.
-        self._parts.append(b"data: " + (data.replace(b"\n", b"\ndata: ") if 10 in data else data) + b"\n\n")
-        self._content_events += content
-
-    def events(self) -> list[Event]:
-        """What the read gave."""
-        if self._parts:
-            return [Raw(b"".join(self._parts), self._content_events)]
-        return [*self.found]
 
 
 # Blocks that grow before one's eyes.

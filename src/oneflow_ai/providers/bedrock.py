@@ -84,6 +84,7 @@ ABILITIES: Abilities = {
     "service_tier": SENT,
     "user": DROPPED,
     "metadata": DROPPED,
+    "truncation": DROPPED,
 }
 _FREE_TOOLS: Abilities = {"tool choice required": REFUSED, "tool choice by name": REFUSED}
 

@@ -62,6 +62,7 @@ ABILITIES: Abilities = {
     "service_tier": SENT,
     "user": DROPPED,
     "metadata": DROPPED,
+    "truncation": DROPPED,
 }
 
 

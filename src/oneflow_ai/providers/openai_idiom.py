@@ -54,6 +54,7 @@ ABILITIES: Abilities = MappingProxyType(
         # Taken only of requests that are to be stored there ("only allowed when 'store' is enabled", 400:
         # github.com/tmc/langchaingo/issues/1484, 2026-11-26). It is recorded here all the same.
         "metadata": DROPPED,
+        "truncation": DROPPED,
     }
 )
 # What other servers of this wire do not know: the wire's newest fields, and files and sound.

@@ -7,19 +7,32 @@ from types import MappingProxyType
 
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import ABILITIES, Idiom, plain
+from oneflow_ai.providers.openai_responses import ResponsesAdapter
 
 # Models that reason: the o series, and all from GPT-5 on but those made for chat (OpenAI's client, 3.54.0).
 _OPENAI_REASONING = re.compile(r"o[1-9]|gpt-[5-9](?!.*-chat)|gpt-oss")
 # Models whose cache is told where to end: from GPT-5.6 on (OpenAI's specification, prompt_cache_options, 2026-11-23).
 # Others keep what they have seen without being told.
 _OPENAI_MARKING = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
+# Models that Responses alone has (OpenAI's specification, ResponsesOnlyModel, and its client 3.54.0, 2026-11-23).
+_OPENAI_RESPONSES_ONLY = re.compile(
+    r"o[13]-pro|o[34](?:-mini)?-deep-research|computer-use-|gpt-5(?:\.5)?-pro|gpt-5-codex|gpt-5\.1-codex-max"
+    r"|gpt-daybreak-|gpt-[56](?:\.6)?-cyber|gpt-rosalind-|gpt-6-rosalind|gpt-6\.2-astra-law"
+)
 _MAX_TOKENS = "max_tokens"
 _NO_TIERS: frozenset[str] = frozenset()
 
-OPENAI = OpenAIAdapter(idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING))
+OPENAI = ResponsesAdapter(
+    idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING),
+    only=_OPENAI_RESPONSES_ONLY,
+    counts=True,
+)
 
-# A deployment has any name: it does not tell whether its model takes marks.
-AZURE = OpenAIAdapter(deployments=True, idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES)))
+# A deployment has any name: it does not tell whether its model takes marks. Responses are at the newer addresses
+# (learn.microsoft.com, Azure OpenAI v1 API).
+AZURE = ResponsesAdapter(
+    deployments=True, idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES)), ending="/openai/v1"
+)
 
 # console.groq.com/docs/openai: these are answered with 400.
 GROQ = OpenAIAdapter(
@@ -65,7 +78,8 @@ DEEPSEEK = OpenAIAdapter(
     )
 )  # fmt: skip
 
-XAI = OpenAIAdapter(idiom=Idiom(plain(), tiers=_NO_TIERS))
+# Its Responses are recorded (2026-11-23); it counts tokens in a way of its own.
+XAI = ResponsesAdapter(idiom=Idiom(plain(), tiers=_NO_TIERS))
 
 # openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters.
 OPENROUTER = OpenAIAdapter(

@@ -56,7 +56,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     if idiom.takes_effort(model):
         body |= _effort(prompt, idiom)
     else:
-        dropped.update(dict.fromkeys(_asked(prompt)))
+        dropped.update(dict.fromkeys(asked_reasoning(prompt)))
     if prompt.service_tier in idiom.tiers:
         body["service_tier"] = prompt.service_tier
     elif prompt.service_tier:
@@ -120,7 +120,7 @@ def _effort(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
     if effort is None and tokens is not None:
         if tokens and idiom.effort_object:
             return {"reasoning": {"max_tokens": tokens}}
-        effort = next((effort for most, effort in _BUDGETS if tokens <= most), "high")
+        effort = effort_for(tokens)
     if effort is None or idiom.abilities["reasoning effort"] is not SENT:
         return {}
     word = idiom.efforts.get(effort, effort)
@@ -133,7 +133,12 @@ def _effort(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
     return {"thinking": {"type": "enabled"}, "reasoning_effort": word}
 
 
-def _asked(prompt: Prompt) -> list[str]:
+def effort_for(tokens: int) -> Effort:
+    """The effort that comes nearest to a budget of tokens."""
+    return next((effort for most, effort in _BUDGETS if tokens <= most), "high")
+
+
+def asked_reasoning(prompt: Prompt) -> list[str]:
     """The client's names of the reasoning that it asks for; not to reason is what such a model does anyway."""
     found = []
     if prompt.effort not in (None, "none"):

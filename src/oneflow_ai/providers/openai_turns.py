@@ -136,13 +136,18 @@ class Turns:
         """The id of a call as this server takes it: the same one always becomes the same."""
         exactly = self._idiom.tool_id_characters
         if not exactly:
-            return call_id if len(call_id) <= TOOL_ID_CHARACTERS_MOST else f"call_{_letters(call_id, 24)}"
+            return short_id(call_id, TOOL_ID_CHARACTERS_MOST)
         if len(call_id) == exactly and call_id.isascii() and call_id.isalnum():
             return call_id
         return _letters(call_id, exactly)
 
     def _named(self, message: Message, written: _Fields) -> _Fields:
         return written | {"name": message.name} if message.name else written
+
+
+def short_id(call_id: str, characters_most: int) -> str:
+    """The id of a call within a wire's bound: the same one always becomes the same."""
+    return call_id if len(call_id) <= characters_most else f"call_{_letters(call_id, 24)}"
 
 
 def cache_mark(cache: str, idiom: Idiom) -> _Fields:

@@ -19,12 +19,13 @@ class EventSplitter:
     """Collects bytes and gives the `data` of each event once it is whole.
 
     Lines may end in LF, CR or CRLF; comments, ids and event names are dropped; several data lines are joined by LF.
-    `overflow` is True once an event was larger than `EVENT_BYTES_MOST`: nothing is given after it.
+    `overflow` is True once an event was larger than `bytes_most`: nothing is given after it.
     """
 
-    __slots__ = ("_after_return", "_started", "_waiting", "_waiting_bytes", "overflow")
+    __slots__ = ("_after_return", "_started", "_waiting", "_waiting_bytes", "bytes_most", "overflow")
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_most: int = EVENT_BYTES_MOST) -> None:
+        self.bytes_most = bytes_most
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._after_return = False
@@ -48,7 +49,7 @@ class EventSplitter:
         self._wait(blocks.pop())
         found = []
         for block in blocks:
-            if len(block) > EVENT_BYTES_MOST:
+            if len(block) > self.bytes_most:
                 self.overflow = True
                 break
             if (data := _data(block)) is not None:
@@ -84,7 +85,7 @@ class EventSplitter:
             self._waiting.append(rest)
             self._waiting_bytes += len(rest)
             # One more, for the line end that a whole event of the largest size still has before its blank line.
-            if self._waiting_bytes > EVENT_BYTES_MOST + 1:
+            if self._waiting_bytes > self.bytes_most + 1:
                 self.overflow = True
 
 

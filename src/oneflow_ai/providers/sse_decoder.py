@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from oneflow_ai.core.events import Event
+from oneflow_ai.core.events import Delta, Event, Raw
 from oneflow_ai.core.failure import UPSTREAM_TOO_LARGE, Failure
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json
 
 _PREFACE_BYTES_MOST = 1 << 16
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Batch(Protocol):
@@ -17,6 +19,31 @@ class Batch(Protocol):
 
     def events(self) -> list[Event]:
         """Its events, in their order."""
+
+
+class NamedBatch:
+    """What one read of a stream of named events brings: one `Raw`, or the middle form's deltas in `found`."""
+
+    __slots__ = ("_content_events", "_parts", "found")
+
+    def __init__(self) -> None:
+        self.found: list[Delta] = []
+        self._parts: list[bytes] = []
+        self._content_events = 0
+
+    def add(self, kind: Any, data: bytes, content: bool) -> None:
+        """One event as it is, and whether it carries content."""
+        if type(kind) is str and _NAME.fullmatch(kind):
+            self._parts.append(b"event: " + kind.encode() + b"\n")
+        # A newline inside the data came from several data lines, and must again be several.
+        self._parts.append(b"data: " + (data.replace(b"\n", b"\ndata: ") if 10 in data else data) + b"\n\n")
+        self._content_events += content
+
+    def events(self) -> list[Event]:
+        """What the read gave."""
+        if self._parts:
+            return [Raw(b"".join(self._parts), self._content_events)]
+        return [*self.found]
 
 
 B = TypeVar("B", bound=Batch)
@@ -31,8 +58,8 @@ class EventStreamDecoder(ABC, Generic[B]):
 
     __slots__ = ("_ended", "_events", "_preface", "_seen")
 
-    def __init__(self) -> None:
-        self._events = EventSplitter()
+    def __init__(self, event_bytes_most: int = EVENT_BYTES_MOST) -> None:
+        self._events = EventSplitter(event_bytes_most)
         self._preface = bytearray()
         self._ended = self._seen = False
 
@@ -46,7 +73,7 @@ class EventStreamDecoder(ABC, Generic[B]):
             if ended is not None:
                 return self._ending(out, ended)
         if self._events.overflow:
-            words = f"the provider sent an event of more than {EVENT_BYTES_MOST} bytes"
+            words = f"the provider sent an event of more than {self._events.bytes_most} bytes"
             return self._ending(out, Failure(UPSTREAM_TOO_LARGE, words))
         if not self._seen and len(self._preface) < _PREFACE_BYTES_MOST:
             self._preface += chunk[:_PREFACE_BYTES_MOST]

@@ -1,0 +1,94 @@
+"""Servers of OpenAI's chat wire that have Responses too: for its clients, counts, and models that know no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.events import Decoder
+from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.target import Target
+from oneflow_ai.providers.openai import OpenAIAdapter
+from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_responses_items import WIRE
+from oneflow_ai.providers.openai_responses_prompt import body_of
+from oneflow_ai.providers.openai_responses_stream import decoder_of
+
+PATHS: Mapping[Operation, str] = {
+    Operation.CHAT: "/responses",
+    Operation.COUNT_TOKENS: "/responses/input_tokens",
+}
+# What a count of tokens is asked with (OpenAI's specification, TokenCountsBody, 2026-11-23).
+_COUNTED = ("model", "input", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation")
+MODELS_REMEMBERED = 1_024
+_OWN_SEALS = frozenset({WIRE})
+_CHAT, _COUNT_TOKENS = Operation.CHAT, Operation.COUNT_TOKENS
+# Ours alone: never sent on.
+_OWN_FIELDS = ("models", "fallbacks")
+
+
+class ResponsesAdapter(OpenAIAdapter):
+    """Requests and answers of such a server; whatever is not for its Responses is for its chat.
+
+    `only` tells by their names the models that its chat does not have. `counts` says that it counts tokens. Where
+    `ending` is given, the server speaks Responses at addresses that end so.
+    """
+
+    def __init__(
+        self,
+        *,
+        deployments: bool = False,
+        idiom: Idiom | None = None,
+        only: re.Pattern[str] | None = None,
+        counts: bool = False,
+        ending: str = "",
+    ) -> None:
+        super().__init__(deployments=deployments, idiom=idiom)
+        # Asked twice for every chat: once a model is enough.
+        self._is_only = lru_cache(MODELS_REMEMBERED)(lambda model: only is not None and only.match(model) is not None)
+        self._counts = counts
+        self._ending = ending
+
+    def request(self, call: Call, target: Target) -> HttpRequest:
+        """The call's own body where it is of this wire, else one made from its middle form; raises `Failure`."""
+        if not self._responds(call, target):
+            return super().request(call, target)
+        dropped: tuple[str, ...] = ()
+        body: dict[str, Any]
+        if call.wire == WIRE:
+            body = {**call.body, "model": target.model}
+            for name in _OWN_FIELDS:
+                body.pop(name, None)
+        else:
+            body, dropped = self._asked(call, target)
+        url = target.base_url + PATHS[call.operation]
+        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
+
+    def decoder(self, call: Call, target: Target) -> Decoder:
+        """Raw bytes for a client of the same wire, the middle form for any other."""
+        if not self._responds(call, target):
+            return super().decoder(call, target)
+        return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE)
+
+    def _responds(self, call: Call, target: Target) -> bool:
+        """Whether a call is for the server's Responses."""
+        operation = call.operation
+        if operation is _CHAT:
+            asked = call.dialect == WIRE or self._is_only(target.model)
+        else:
+            asked = self._counts and operation is _COUNT_TOKENS
+        return asked and target.base_url.endswith(self._ending)
+
+    def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+        body, dropped = body_of(call.prompt(), self.idiom, target.model, _OWN_SEALS)
+        body = {"model": target.model, **body}
+        if call.operation is Operation.COUNT_TOKENS:
+            return {name: value for name, value in body.items() if name in _COUNTED}, dropped
+        if call.stream:
+            body["stream"] = True
+        return body, dropped

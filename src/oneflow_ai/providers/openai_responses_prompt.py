@@ -1,0 +1,148 @@
+"""From the middle form of a request to the body of one to OpenAI's Responses: for clients of other wires."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
+from oneflow_ai.core.prompt import Format, Prompt, Tool
+from oneflow_ai.providers.openai_idiom import ABILITIES as CHAT_ABILITIES
+from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_prompt import FORMAT_NAME, asked_reasoning, effort_for
+from oneflow_ai.providers.openai_responses_items import WIRE
+from oneflow_ai.providers.openai_responses_turns import Turns
+
+# OpenAI's Responses (its specification and client, 2026-11-23).
+ABILITIES: Abilities = MappingProxyType(
+    {
+        **CHAT_ABILITIES,
+        "document by address": SENT,
+        "audio": REFUSED,
+        "reasoning given back": SENT,
+        "reasoning shown": SENT,
+        "stop": REFUSED,
+        "seed": DROPPED,
+        "n": REFUSED,
+        "presence_penalty": DROPPED,
+        "frequency_penalty": DROPPED,
+        "logit_bias": REFUSED,
+        "truncation": SENT,
+    }
+)
+# An answer is never bounded to less here (400 integer_below_min_value; recordings, 2026-11-26).
+OUTPUT_TOKENS_LEAST = 16
+_SEALED = "reasoning.encrypted_content"
+_LOGPROBS = "message.output_text.logprobs"
+# What is sent as it is: the field of the prompt, and the wire's name of it.
+_FIELDS = (
+    ("temperature", "temperature"),
+    ("top_p", "top_p"),
+    ("parallel_tool_calls", "parallel_tool_calls"),
+    ("user", "user"),
+    ("cache_key", "prompt_cache_key"),
+)
+
+
+def abilities_of(idiom: Idiom, model: str) -> Abilities:
+    """What a model can be asked for here; cache marks are taken as the server's chat takes them."""
+    marks = idiom.at(model).abilities["prompt cache marks"]
+    return MappingProxyType({**ABILITIES, "prompt cache marks": marks})
+
+
+def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body, but for the model's name, and the client's own names of what was left out of it.
+
+    Nothing of it is stored there. `seals` are the names of wires whose sealed reasoning is the server's own. Raises
+    `Failure` (400) that names what the server cannot be asked for.
+    """
+    abilities = abilities_of(idiom, model)
+    dropped = dict.fromkeys(fit(prompt, abilities, WIRE))
+    marks = abilities["prompt cache marks"] is SENT
+    body: dict[str, Any] = {"input": Turns(seals, marks=marks).of(prompt.messages), "store": False}
+    body |= _tools(prompt)
+    for field, name in _FIELDS:
+        value = getattr(prompt, field)
+        if value not in (None, "") and (name != "parallel_tool_calls" or prompt.tools):
+            body[name] = value
+    if prompt.truncation:
+        body["truncation"] = "auto"
+    body |= _text(prompt)
+    body |= _bounds(prompt, idiom, dropped)
+    include = []
+    if prompt.logprobs:
+        include.append(_LOGPROBS)
+        body |= {} if prompt.top_logprobs is None else {"top_logprobs": prompt.top_logprobs}
+    if idiom.takes_effort(model):
+        body |= _reasoning(prompt)
+        include.append(_SEALED)
+    else:
+        dropped.update(dict.fromkeys(asked_reasoning(prompt)))
+    if include:
+        body["include"] = include
+    return body, tuple(dropped)
+
+
+def _bounds(prompt: Prompt, idiom: Idiom, dropped: dict[str, None]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if prompt.max_tokens is not None:
+        found["max_output_tokens"] = max(prompt.max_tokens, OUTPUT_TOKENS_LEAST)
+        if prompt.max_tokens < OUTPUT_TOKENS_LEAST:
+            dropped[prompt.param("max_tokens")] = None
+    if prompt.service_tier in idiom.tiers:
+        found["service_tier"] = prompt.service_tier
+    elif prompt.service_tier:
+        dropped[prompt.param("service_tier")] = None
+    return found
+
+
+def _tools(prompt: Prompt) -> dict[str, Any]:
+    if not prompt.tools:
+        return {}
+    found: dict[str, Any] = {"tools": [_tool(tool) for tool in prompt.tools]}
+    if prompt.tool_choice == "tool":
+        found["tool_choice"] = {"type": "function", "name": prompt.tool_name}
+    elif prompt.tool_choice:
+        found["tool_choice"] = prompt.tool_choice
+    return found
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    # What is not said to be strict is, here: a schema of another wire need not be fit for it.
+    schema = None if tool.schema is None else dict(tool.schema)
+    found: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": schema, "strict": tool.strict is True}
+    return found | ({"description": tool.description} if tool.description else {})
+
+
+def _text(prompt: Prompt) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if prompt.format is not None:
+        found["format"] = _format(prompt.format)
+    if prompt.verbosity:
+        found["verbosity"] = prompt.verbosity
+    return {"text": found} if found else {}
+
+
+def _format(wanted: Format) -> Mapping[str, Any]:
+    if wanted.schema is None:
+        return {"type": "json_object"}
+    found: dict[str, Any] = {
+        "type": "json_schema",
+        "name": wanted.name or FORMAT_NAME,
+        "schema": wanted.schema,
+        "strict": wanted.strict is True,
+    }
+    return found | ({"description": wanted.description} if wanted.description else {})
+
+
+def _reasoning(prompt: Prompt) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    effort = prompt.effort
+    if effort is None and prompt.thinking_tokens is not None:
+        effort = effort_for(prompt.thinking_tokens)
+    if effort is not None:
+        found["effort"] = effort
+    if prompt.show_reasoning:
+        found["summary"] = "auto"
+    return {"reasoning": found} if found else {}
