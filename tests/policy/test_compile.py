@@ -1,59 +1,21 @@
 """Rows become a checked snapshot: credentials, headers, prices and routes as configured, the catalogue filling in."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
-from functools import cache
+from datetime import date
 from time import process_time
 
 import pytest
 
-from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import Failure
-from oneflow_ai.core.listing import Listed
 from oneflow_ai.core.price import Price, flat_price, free
-from oneflow_ai.core.target import Provider, RetryPolicy, Secret, Snapshot, Target, Timeouts
-from oneflow_ai.policy.compile import TARGETS_MOST, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.core.target import RetryPolicy, Timeouts
+from oneflow_ai.policy.compile import TARGETS_MOST, ProviderRow, RouteTarget, Rows, compile_snapshot
 from oneflow_ai.policy.route import model_targets
-from oneflow_ai.providers.table import TABLE, Row
+from oneflow_ai.providers.table import TABLE
+from tests.policy.compiled import DAY_BEFORE_THE_END, DAY_OF_THE_END, TODAY, catalog, compiled, route, routed, row, the
 
-TODAY = date(2026, 11, 24)
-DAY_BEFORE_THE_END = date(2026, 12, 10)
-DAY_OF_THE_END = date(2026, 12, 11)  # of gpt-5, in favour of gpt-6.1-sol
-COMPILE_SECONDS_MOST = 0.030
-
-
-@cache
-def catalog() -> Catalog:
-    return load_catalog()
-
-
-def row(name: str, kind: str = "", keys: str = "key", **changes: object) -> ProviderRow:
-    kind = kind or name
-    made = ProviderRow(name, kind, f"http://{name}.example/v1", name, tuple(Secret(key) for key in keys.split()))
-    return replace(made, **changes)  # type: ignore[arg-type]  # the fields of a row, whatever they are
-
-
-def route(wanted: str | RouteTarget = "", task: Task = Task.TEXT, name: str = "text") -> RouteRow:
-    """A route to these targets, a space between their names."""
-    targets = map(RouteTarget, wanted.split()) if isinstance(wanted, str) else [wanted]
-    return RouteRow(name, task, tuple(targets))
-
-
-def compiled(*providers: ProviderRow, sorts: Mapping[str, Row] = TABLE, **changes: object) -> Snapshot:
-    """The snapshot of these providers; `changes` are fields of `Rows`."""
-    rows = Rows(providers, [], {}, RetryPolicy(), {}, follow_successors=False, version="1", on=TODAY)
-    return compile_snapshot(replace(rows, **changes), sorts, catalog())  # type: ignore[arg-type]  # as above
-
-
-def the(snapshot: Snapshot, name: str) -> Target:
-    [found] = model_targets(snapshot, name)
-    return found
-
-
-def routed(snapshot: Snapshot, name: str = "text") -> list[str]:
-    return [target.place for target in snapshot.routes[name].targets]
+COMPILE_SECONDS_MOST = 0.100
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
@@ -376,43 +338,3 @@ def test_a_model_that_reasons_has_longer_until_its_first_word(model: str, second
 def test_the_operator_s_own_limit_holds_for_every_model() -> None:
     own = row("mine", "openai", timeouts=Timeouts(first_event_seconds=7.0), reasoning_seconds=7.0)
     assert the(compiled(own), "mine/gpt-6-luna").timeouts.first_event_seconds == 7.0
-
-
-OFFERED = {
-    "gpt-9-new": Listed("gpt-9-new", 32_000, 4_000),
-    "gpt-6-luna": Listed("gpt-6-luna"),
-    "gpt-6.1-sol": Listed("gpt-6.1-sol", ends=TODAY + timedelta(days=1)),
-    "sora-tts": Listed("sora-tts"),
-}
-
-
-def test_what_the_provider_lists_is_what_it_has_for_the_tasks_served_here() -> None:
-    [provider] = compiled(row("openai", offered=OFFERED)).providers.values()
-    assert provider.listed == {"gpt-9-new", "gpt-6-luna", "gpt-6.1-sol"}
-    assert "gpt-4-32k" in provider.retired
-
-
-def test_a_model_that_only_the_list_knows_has_no_price_and_the_lists_limits() -> None:
-    target = the(compiled(row("openai", offered=OFFERED)), "gpt-9-new")
-    assert (target.price, target.context_window_tokens, target.output_most_tokens) == (None, 32_000, 4_000)
-
-
-def test_the_day_that_the_list_tells_comes_before_the_catalogues() -> None:
-    def provider(on: date) -> Provider:
-        return compiled(row("openai", offered=OFFERED), on=on).providers["openai"]
-
-    assert the(compiled(row("openai", offered=OFFERED)), "gpt-6.1-sol").ends == TODAY + timedelta(days=1)
-    assert "gpt-6.1-sol" in provider(TODAY).listed
-    assert "gpt-6.1-sol" in provider(TODAY + timedelta(days=1)).retired
-
-
-def test_the_operators_own_list_comes_before_the_providers() -> None:
-    [provider] = compiled(row("openai", offered=OFFERED, models=frozenset({"mine"}))).providers.values()
-    assert provider.listed == {"mine"}
-
-
-def test_what_only_a_list_tells_makes_no_name_ambiguous_and_decides_about_no_configuration() -> None:
-    both = (row("openai", offered=OFFERED), row("mine", "vllm", offered={"gpt-6-luna": Listed("gpt-6-luna")}))
-    assert the(compiled(*both), "gpt-6-luna").provider == "openai"
-    with pytest.raises(ValueError, match="no configured provider, has this model"):
-        compiled(*both, routes=[route("gpt-9-new")])
