@@ -249,11 +249,14 @@ class Gcra:
         steps = excess // (self.rate_per_minute * _WAIT_STEP_NANOS) + 1
         return steps * _WAIT_STEP_NANOS / 1e9
 
-    def room(self, now_seconds: float, cost: int = 1) -> bool:
-        """Whether so much may be taken now."""
+    def take_if_there(self, now_seconds: float, cost: int = 1) -> bool:
+        """Take so much if it is there; gives whether it was. A refund at the same moment leaves no trace of it."""
         now = int(now_seconds * 1e9) * self.rate_per_minute
-        owed = self._full - now
-        return (max(0, owed)) <= (self.burst - cost) * _MINUTE_NANOS
+        full = max(self._full, now)
+        if full - now > (self.burst - cost) * _MINUTE_NANOS:
+            return False
+        self._full = full + cost * _MINUTE_NANOS
+        return True
 
     def take(self, now_seconds: float, cost: int = 1) -> None:
         """Take so much, whether there or not: what is not there is owed."""
@@ -264,23 +267,20 @@ class Gcra:
         """So much of what was taken was not used."""
         self._full -= cost * _MINUTE_NANOS
 
-    def remaining(self, now_seconds: float) -> int:
-        """How much may be taken now."""
-        return max(self.burst - -(-self._owed(now_seconds) // _MINUTE_NANOS), 0)
-
-    def reset_seconds(self, now_seconds: float) -> float:
-        """How long until the whole burst may be taken; 0.0 when nothing is missing."""
-        return self._owed(now_seconds) / self.rate_per_minute / 1e9
+    def standing(self, now_seconds: float) -> tuple[int, int, float]:
+        """The rate, how much may be taken now, and how long until the burst is whole: 0.0 when nothing is missing."""
+        owed = self._full - int(now_seconds * 1e9) * self.rate_per_minute
+        if owed <= 0:
+            return self.rate_per_minute, self.burst, 0.0
+        there = self.burst - -(-owed // _MINUTE_NANOS)
+        return self.rate_per_minute, max(there, 0), owed / self.rate_per_minute / 1e9
 
     def resize(self, now_seconds: float, rate_per_minute: int, burst: int) -> None:
         """Another limit from now on; what was taken and is not yet made up stays taken."""
-        owed = self._owed(now_seconds)
+        owed = max(self._full - self._scaled(now_seconds), 0)
         self.rate_per_minute = rate_per_minute
         self.burst = burst
         self._full = self._scaled(now_seconds) + owed
-
-    def _owed(self, now_seconds: float) -> int:
-        return max(self._full - self._scaled(now_seconds), 0)
 
     def _scaled(self, now_seconds: float) -> int:
         return int(now_seconds * 1e9) * self.rate_per_minute
