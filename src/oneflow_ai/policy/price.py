@@ -104,8 +104,7 @@ def most_of(bounds: Iterable[Top], input_tokens: int, output_tokens: int) -> int
     most = 0
     for top in bounds:
         if input_tokens > top.above_tokens:
-            product = input_tokens * top.input + output_tokens * top.output + top.requests
-            most = max(most, product)
+            most = max(most, input_tokens * top.input + output_tokens * top.output + top.requests)
     return -(-most // PER_MILLION)
 
 
