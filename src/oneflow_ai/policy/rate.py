@@ -38,7 +38,8 @@ class SlidingLog:
     """
 
     __slots__ = (
-        "_coarse", "_grain_seconds", "_others_until_seconds", "_slots", "limit", "others", "used", "window_seconds",
+        "_coarse", "_grain_seconds", "_others_until_seconds", "_slots", "_unchanged_until_seconds", "limit", "others",
+        "used", "window_seconds",
     )  # fmt: skip
 
     def __init__(self, limit: int, window_seconds: float = WINDOW_SECONDS, *, coarse: bool = False) -> None:
@@ -47,6 +48,8 @@ class SlidingLog:
         self.others = 0
         self._others_until_seconds = 0.0
         self._slots: deque[Slot] = deque()
+        # Nothing leaves the window before.
+        self._unchanged_until_seconds = math.inf
         self._coarse = coarse
         self.resize(limit)
 
@@ -61,6 +64,8 @@ class SlidingLog:
 
     def expire(self, now_seconds: float) -> None:
         """Drop what has left the window."""
+        if now_seconds < self._unchanged_until_seconds:
+            return
         slots = self._slots
         while slots and slots[0].last_seconds + self.window_seconds <= now_seconds:
             slot = slots.popleft()
@@ -68,10 +73,15 @@ class SlidingLog:
             self.used -= slot.amount
         if self.others and self._others_until_seconds <= now_seconds:
             self.others = 0
+        self._unchanged_until_seconds = min(
+            slots[0].last_seconds + self.window_seconds if slots else math.inf,
+            self._others_until_seconds if self.others else math.inf,
+        )
 
     def room(self, now_seconds: float, amount: int = 1) -> bool:
         """Whether so much may be sent now."""
-        self.expire(now_seconds)
+        if now_seconds >= self._unchanged_until_seconds:
+            self.expire(now_seconds)
         return not self.limit or self.used + self.others + amount <= self.limit
 
     def take(self, now_seconds: float, amount: int = 1) -> Slot:
@@ -87,9 +97,12 @@ class SlidingLog:
                 slot.last_seconds = max(slot.last_seconds, now_seconds)
                 slot.amount += amount
                 return slot
-            self.expire(now_seconds)
+            if now_seconds >= self._unchanged_until_seconds:
+                self.expire(now_seconds)
             if len(slots) > _SLOTS_STALE:
                 self._slots = slots = deque(slot for slot in slots if slot.amount)
+        if not slots:
+            self._unchanged_until_seconds = min(self._unchanged_until_seconds, now_seconds + self.window_seconds)
         slot = Slot(now_seconds, amount)
         slots.append(slot)
         return slot
@@ -105,6 +118,7 @@ class SlidingLog:
         self.expire(now_seconds)
         self.others = max(used - self.used, 0)
         self._others_until_seconds = until_seconds
+        self._unchanged_until_seconds = min(self._unchanged_until_seconds, until_seconds)
 
     def next_free_seconds(self, now_seconds: float, amount: int = 1) -> float:
         """When so much may be sent, if nothing else is; infinity for more than the limit."""
@@ -177,7 +191,10 @@ class TokenReservations(SlidingLog):
 
     def room(self, now_seconds: float, amount: int = 1) -> bool:
         """Whether a call of so many tokens may be sent now."""
-        return super().room(now_seconds, amount) or (amount > self.limit and not self.used)
+        if now_seconds >= self._unchanged_until_seconds:
+            self.expire(now_seconds)
+        limit = self.limit
+        return not limit or self.used + self.others + amount <= limit or (amount > limit and not self.used)
 
     def next_free_seconds(self, now_seconds: float, amount: int = 1) -> float:
         """When a call of so many tokens may be sent, if nothing else is."""
@@ -188,10 +205,11 @@ class TokenReservations(SlidingLog):
 
     def correct(self, slot: Slot, now_seconds: float, reserved_tokens: int, used_tokens: int) -> None:
         """The call used this many: what is too much falls free, what was missing is counted from now."""
-        if used_tokens <= reserved_tokens:
-            self.give_back(slot, reserved_tokens - used_tokens)
-        else:
+        if used_tokens > reserved_tokens:
             self.take(now_seconds, used_tokens - reserved_tokens)
+        elif slot.live:
+            slot.amount -= reserved_tokens - used_tokens
+            self.used -= reserved_tokens - used_tokens
 
 
 class Concurrency:
