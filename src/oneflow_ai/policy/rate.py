@@ -80,8 +80,7 @@ class SlidingLog:
 
     def room(self, now_seconds: float, amount: int = 1) -> bool:
         """Whether so much may be sent now."""
-        if now_seconds >= self._unchanged_until_seconds:
-            self.expire(now_seconds)
+        self.expire(now_seconds)
         return not self.limit or self.used + self.others + amount <= self.limit
 
     def take(self, now_seconds: float, amount: int = 1) -> Slot:
@@ -93,8 +92,10 @@ class SlidingLog:
         self.used += amount
         if slots:
             slot = slots[-1]
-            if now_seconds - slot.first_seconds <= self._grain_seconds or now_seconds <= slot.last_seconds:
-                slot.last_seconds = max(slot.last_seconds, now_seconds)
+            late = now_seconds <= slot.last_seconds
+            if late or now_seconds - slot.first_seconds <= self._grain_seconds:
+                if not late:
+                    slot.last_seconds = now_seconds
                 slot.amount += amount
                 return slot
             if now_seconds >= self._unchanged_until_seconds:
@@ -191,10 +192,7 @@ class TokenReservations(SlidingLog):
 
     def room(self, now_seconds: float, amount: int = 1) -> bool:
         """Whether a call of so many tokens may be sent now."""
-        if now_seconds >= self._unchanged_until_seconds:
-            self.expire(now_seconds)
-        limit = self.limit
-        return not limit or self.used + self.others + amount <= limit or (amount > limit and not self.used)
+        return super().room(now_seconds, amount) or (amount > self.limit and not self.used)
 
     def next_free_seconds(self, now_seconds: float, amount: int = 1) -> float:
         """When a call of so many tokens may be sent, if nothing else is."""
