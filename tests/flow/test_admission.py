@@ -8,7 +8,7 @@ import pytest
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Usage
-from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
+from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, MODEL_NOT_PRICED, Failure
 from oneflow_ai.core.media import Media
 from oneflow_ai.core.price import UNITS, flat_price, free
 from oneflow_ai.core.target import Target
@@ -79,3 +79,12 @@ async def test_what_stands_elsewhere_is_bound_by_what_the_model_takes_and_sound_
     assert sound.tokens == text.tokens + 1_000
     pictures = await admission.hold(replace(call(), media=Media(pictures=2)), [place])
     assert pictures.tokens == text.tokens + 2 * IMAGE_INPUT_TOKENS_MOST
+
+
+async def test_only_targets_that_have_a_price_are_admitted_and_all_of_them_as_they_are() -> None:
+    priced, unpriced = TARGETS[0], replace(target("other/model"), price=None)
+    assert (await Admission([]).hold(call(), [unpriced, priced, unpriced])).targets == [priced]
+    assert (await Admission([]).hold(call(), TARGETS)).targets == TARGETS
+    with pytest.raises(Failure) as caught:
+        await Admission([]).hold(call(), [unpriced])
+    assert caught.value.kind is MODEL_NOT_PRICED

@@ -277,6 +277,21 @@ class GcraMachine(RuleBasedStateMachine):
         if self.bucket.wait_seconds(self.now_seconds, cost) == 0.0:
             self._take(cost)
 
+    @rule(cost=st.integers(1, GCRA_BURST + 2), kept=st.booleans())
+    def take_if_there(self, cost: int, kept: bool) -> None:
+        before = self.bucket.standing(self.now_seconds)
+        wait_seconds = self.bucket.wait_seconds(self.now_seconds, cost)
+        there = self.bucket.take_if_there(self.now_seconds, cost)
+        assert there is (wait_seconds == 0.0)
+        if there and kept:
+            self.flows.append((self.microseconds, cost))
+            self.taken = cost
+        elif there:
+            self.bucket.refund(cost)
+        if not (there and kept):
+            assert self.bucket.standing(self.now_seconds) == before
+            assert self.bucket.wait_seconds(self.now_seconds, cost) == wait_seconds
+
     @rule(cost=st.integers(1, GCRA_BURST))
     def wait_as_told_and_take(self, cost: int) -> None:
         wait_seconds = self.bucket.wait_seconds(self.now_seconds, cost)
@@ -303,7 +318,7 @@ class GcraMachine(RuleBasedStateMachine):
 
     @invariant()
     def tells_what_is_left(self) -> None:
-        left = self.bucket.remaining(self.now_seconds)
+        left = self.bucket.standing(self.now_seconds)[1]
         assert 0 <= left <= GCRA_BURST
         assert self.bucket.wait_seconds(self.now_seconds, max(left, 1)) == 0.0 or left == 0
 
@@ -347,9 +362,9 @@ def test_more_than_the_burst_is_never_there() -> None:
 def test_what_is_owed_is_made_up_before_more_is_given() -> None:
     bucket = Gcra(60, 10)
     bucket.take(0.0, 30)
-    assert bucket.remaining(0.0) == 0
+    assert bucket.standing(0.0)[1] == 0
     assert bucket.wait_seconds(0.0) == pytest.approx(21.0, abs=1e-4)
-    assert bucket.reset_seconds(0.0) == pytest.approx(30.0)
+    assert bucket.standing(0.0)[2] == pytest.approx(30.0)
 
 
 def test_a_refund_never_fills_above_the_burst() -> None:
@@ -357,15 +372,15 @@ def test_a_refund_never_fills_above_the_burst() -> None:
     bucket.take(0.0, 4)
     bucket.refund(9)
     bucket.take(0.0, 10)
-    assert bucket.remaining(0.0) == 0
+    assert bucket.standing(0.0)[1] == 0
 
 
 def test_another_limit_keeps_what_was_taken() -> None:
     bucket = Gcra(60, 10)
     bucket.take(0.0, 10)
     bucket.resize(0.0, 600, 20)
-    assert bucket.remaining(0.0) == 10
-    assert bucket.remaining(1.0) == 20
+    assert bucket.standing(0.0)[1] == 10
+    assert bucket.standing(1.0)[1] == 20
 
 
 def test_more_than_the_limit_never_fits_a_log() -> None:

@@ -141,11 +141,12 @@ class Price:
 
     def bands(self, at: datetime, service_tier: str | None) -> tuple[Band, ...]:
         """The bands of a moment and of the service tier that ran; an unknown tier has the standard price."""
+        standard = self.periods
         if service_tier is not None:
             for name, periods in self.tiers:
                 if name == service_tier:
                     return bands_at(periods, at)
-        return bands_at(self.periods, at)
+        return standard[0].bands if len(standard) == 1 else bands_at(standard, at)
 
 
 def price_of(

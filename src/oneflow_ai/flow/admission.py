@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from oneflow_ai.core.call import Call, Operation
@@ -51,70 +51,80 @@ class Admission:
         """Hold the dearest of the targets; raises `Failure` naming the scope that has not enough."""
         admitted = self._bound(call, targets)
         tokens, nanos = admitted.tokens, admitted.nanos
-        held: list[Meter] = []
+        held = 0
         try:
             for meter in self._meters:
                 await meter.hold(call, tokens, nanos)
-                held.append(meter)
+                held += 1
         except BaseException:
-            for meter in held:
+            for meter in self._meters[:held]:
                 with contextlib.suppress(Exception):
                     await meter.void(call)
             raise
         return admitted
 
-    async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
-        """The call used something: turn its holds into that."""
-        await self._each(lambda meter: meter.settle(call, usage, nanos))
+    async def settle(self, call: Call, usage: Usage | None, nanos: int) -> None:
+        """The call used something: turn its holds into that. None: nothing that its owner pays for.
 
-    async def void(self, call: Call) -> None:
-        """The call used nothing that its owner pays for."""
-        await self._each(lambda meter: meter.void(call))
-
-    async def _each(self, let_go: Callable[[Meter], Awaitable[None]]) -> None:
-        """Every meter lets go, whatever became of the one before; then the first fault is raised."""
+        Every meter lets go, whatever became of the one before; then the first fault is raised.
+        """
         fault: Exception | None = None
         for meter in self._meters:
             try:
-                await let_go(meter)
+                if usage is None:
+                    await meter.void(call)
+                else:
+                    await meter.settle(call, usage, nanos)
             except Exception as error:  # noqa: BLE001 - a fault of one meter must not keep the others' holds
                 fault = fault or error
         if fault is not None:
             raise fault
 
+    async def void(self, call: Call) -> None:
+        """The call used nothing that its owner pays for."""
+        await self.settle(call, None, 0)
+
     def _bound(self, call: Call, targets: Sequence[Target]) -> Admitted:
         """The targets that have a price, and the most that the dearest of them takes and costs."""
         if call.operation.free:
             return Admitted(targets, 0, 0)
-        asked, answers = call.output_most_tokens, call.answers
-        embeds = call.operation is Operation.EMBEDDING
-        media = call.media
-        other_tokens = media.sound_bytes // SOUND_BYTES_PER_TOKEN + media.files * FILE_TOKENS
-        input_tokens = input_tokens_bound(call.prompt_bytes, images=media.pictures, other_tokens=other_tokens)
-        priced: list[Target] = []
-        tokens = nanos = 0
-        for target in targets:
-            if target.price is not None:
-                priced.append(target)
-                output_tokens = 0 if embeds else (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
-                tokens = max(tokens, input_tokens + output_tokens)
-                # Nobody knows what a file holds that stands elsewhere, but that the model takes no more than it can.
-                window_tokens = (target.context_window_tokens or CONTEXT_UNKNOWN) if media.files else 0
-                dearest = max(input_tokens, window_tokens)
-                nanos = max(nanos, most_of(self._tops_of(target.price, call), dearest, output_tokens))
-        if not priced:
-            name = targets[0].place
-            words = f'{name} has no price; set [prices."{name}"] in the configuration (zero is a price)'
-            raise Failure(MODEL_NOT_PRICED, words, param="model")
-        return Admitted(priced, tokens, nanos)
-
-    def _tops_of(self, price: Price, call: Call) -> tuple[Top, ...]:
-        """What bounds the cost at this price; worked out once for a while, for now and for the end of the while."""
-        if call.started_seconds >= self._tops_until_seconds or len(self._tops) >= PRICES_REMEMBERED:
+        if call.started_seconds >= self._tops_until_seconds:
             self._tops.clear()
             self._tops_until_seconds = call.started_seconds + PRICE_SECONDS
-        found = self._tops.get(price.version)
-        if found is None:
-            later = call.received + timedelta(seconds=PRICE_SECONDS)
-            found = self._tops[price.version] = tops(price, (call.received, later))
+        asked, answers, media = call.output_most_tokens, call.answers, call.media
+        embeds = call.operation is Operation.EMBEDDING
+        other_tokens = media.sound_bytes // SOUND_BYTES_PER_TOKEN + media.files * FILE_TOKENS
+        input_tokens = input_tokens_bound(call.prompt_bytes, images=media.pictures, other_tokens=other_tokens)
+        tokens = nanos = 0
+        unpriced = False
+        for target in targets:
+            price = target.price
+            if price is None:
+                unpriced = True
+                continue
+            output_tokens = 0 if embeds else (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
+            tokens = max(tokens, input_tokens + output_tokens)
+            dearest = input_tokens
+            if media.files:
+                # Nobody knows what a file holds that stands elsewhere, but that the model takes no more than it can.
+                dearest = max(input_tokens, target.context_window_tokens or CONTEXT_UNKNOWN)
+            found = self._tops.get(price.version) or self._tops_of(price, call)
+            nanos = max(nanos, most_of(found, dearest, output_tokens))
+        return Admitted(_priced(targets) if unpriced else targets, tokens, nanos)
+
+    def _tops_of(self, price: Price, call: Call) -> tuple[Top, ...]:
+        """What bounds the cost at this price, for now and for the end of a while: for so long it is remembered."""
+        if len(self._tops) >= PRICES_REMEMBERED:
+            self._tops.clear()
+        later = call.received + timedelta(seconds=PRICE_SECONDS)
+        found = self._tops[price.version] = tops(price, (call.received, later))
         return found
+
+
+def _priced(targets: Sequence[Target]) -> list[Target]:
+    priced = [target for target in targets if target.price is not None]
+    if not priced:
+        name = targets[0].place
+        words = f'{name} has no price; set [prices."{name}"] in the configuration (zero is a price)'
+        raise Failure(MODEL_NOT_PRICED, words, param="model")
+    return priced

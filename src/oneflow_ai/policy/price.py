@@ -60,12 +60,12 @@ def used(price: Price, usage: Usage, at: datetime) -> int:
         if usage.input_tokens > band.above_tokens:
             rates = band.rates
     if usage.input_tokens or usage.output_tokens:
-        product = _input(rates, usage) + _output(rates, usage)
+        product = _tokens(rates, usage)
     else:
         product = _instead(rates, usage.characters, usage.images, usage.audio_milliseconds)
     product += usage.characters * rates.characters + usage.images * rates.images
     product += rates.requests + usage.web_searches * rates.web_searches
-    return _nanos(product, _billed(price, usage.audio_milliseconds) * rates.audio_hours)
+    return _nanos(product, price, rates, usage.audio_milliseconds)
 
 
 def quote(price: Price, bound: Bound, at: datetime) -> int:
@@ -104,8 +104,7 @@ def most_of(bounds: Iterable[Top], input_tokens: int, output_tokens: int) -> int
     most = 0
     for top in bounds:
         if input_tokens > top.above_tokens:
-            product = input_tokens * top.input + output_tokens * top.output + top.requests
-            most = max(most, product)
+            most = max(most, input_tokens * top.input + output_tokens * top.output + top.requests)
     return -(-most // PER_MILLION)
 
 
@@ -125,14 +124,23 @@ def unpriced(price: Price, usage: Usage) -> tuple[str, ...]:
     return tuple(kind for kind, count in found.items() if count and kind not in kinds)
 
 
-def _nanos(product: int, audio_product: int) -> int:
-    if not audio_product:
+def _nanos(product: int, price: Price, rates: Rates, milliseconds: int) -> int:
+    if not milliseconds:
         return -(-product // PER_MILLION)
+    audio_product = max(milliseconds, price.audio_least_milliseconds) * rates.audio_hours
     return -(-(product * MILLISECONDS_PER_HOUR + audio_product) // (PER_MILLION * MILLISECONDS_PER_HOUR))
 
 
-def _billed(price: Price, milliseconds: int) -> int:
-    return max(milliseconds, price.audio_least_milliseconds) if milliseconds else 0
+def _tokens(rates: Rates, usage: Usage) -> int:
+    """What the tokens of an answer cost: text here, where there is nothing else and none of it went into a cache."""
+    cached, reasoning = usage.cached_tokens, usage.reasoning_tokens
+    inputs, outputs = usage.input_tokens - cached, usage.output_tokens - reasoning
+    heard = usage.input_audio_tokens or usage.output_audio_tokens
+    seen = usage.input_image_tokens or usage.output_image_tokens
+    written = usage.cache_write_tokens or usage.cache_write_1h_tokens
+    if heard or seen or written or inputs < 0 or outputs < 0:
+        return _input(rates, usage) + _output(rates, usage)
+    return inputs * rates.input + cached * rates.cached + outputs * rates.output + reasoning * rates.reasoning
 
 
 def _input(rates: Rates, usage: Usage) -> int:
@@ -188,4 +196,4 @@ def _most(price: Price, rates: Rates, bound: Bound) -> int:
         product = max(product, _instead(rates, bound.characters, images, bound.audio_milliseconds))
         product += bound.characters * rates.characters + images * rates.images
     product += rates.requests + bound.web_searches * rates.web_searches
-    return _nanos(product, _billed(price, bound.audio_milliseconds) * rates.audio_hours)
+    return _nanos(product, price, rates, bound.audio_milliseconds)

@@ -38,7 +38,8 @@ class SlidingLog:
     """
 
     __slots__ = (
-        "_coarse", "_grain_seconds", "_others_until_seconds", "_slots", "limit", "others", "used", "window_seconds",
+        "_coarse", "_grain_seconds", "_others_until_seconds", "_slots", "_unchanged_until_seconds", "limit", "others",
+        "used", "window_seconds",
     )  # fmt: skip
 
     def __init__(self, limit: int, window_seconds: float = WINDOW_SECONDS, *, coarse: bool = False) -> None:
@@ -47,6 +48,8 @@ class SlidingLog:
         self.others = 0
         self._others_until_seconds = 0.0
         self._slots: deque[Slot] = deque()
+        # Nothing leaves the window before.
+        self._unchanged_until_seconds = math.inf
         self._coarse = coarse
         self.resize(limit)
 
@@ -61,6 +64,8 @@ class SlidingLog:
 
     def expire(self, now_seconds: float) -> None:
         """Drop what has left the window."""
+        if now_seconds < self._unchanged_until_seconds:
+            return
         slots = self._slots
         while slots and slots[0].last_seconds + self.window_seconds <= now_seconds:
             slot = slots.popleft()
@@ -68,6 +73,10 @@ class SlidingLog:
             self.used -= slot.amount
         if self.others and self._others_until_seconds <= now_seconds:
             self.others = 0
+        self._unchanged_until_seconds = min(
+            slots[0].last_seconds + self.window_seconds if slots else math.inf,
+            self._others_until_seconds if self.others else math.inf,
+        )
 
     def room(self, now_seconds: float, amount: int = 1) -> bool:
         """Whether so much may be sent now."""
@@ -83,13 +92,18 @@ class SlidingLog:
         self.used += amount
         if slots:
             slot = slots[-1]
-            if now_seconds - slot.first_seconds <= self._grain_seconds or now_seconds <= slot.last_seconds:
-                slot.last_seconds = max(slot.last_seconds, now_seconds)
+            late = now_seconds <= slot.last_seconds
+            if late or now_seconds - slot.first_seconds <= self._grain_seconds:
+                if not late:
+                    slot.last_seconds = now_seconds
                 slot.amount += amount
                 return slot
-            self.expire(now_seconds)
+            if now_seconds >= self._unchanged_until_seconds:
+                self.expire(now_seconds)
             if len(slots) > _SLOTS_STALE:
                 self._slots = slots = deque(slot for slot in slots if slot.amount)
+        if not slots:
+            self._unchanged_until_seconds = min(self._unchanged_until_seconds, now_seconds + self.window_seconds)
         slot = Slot(now_seconds, amount)
         slots.append(slot)
         return slot
@@ -105,6 +119,7 @@ class SlidingLog:
         self.expire(now_seconds)
         self.others = max(used - self.used, 0)
         self._others_until_seconds = until_seconds
+        self._unchanged_until_seconds = min(self._unchanged_until_seconds, until_seconds)
 
     def next_free_seconds(self, now_seconds: float, amount: int = 1) -> float:
         """When so much may be sent, if nothing else is; infinity for more than the limit."""
@@ -188,10 +203,11 @@ class TokenReservations(SlidingLog):
 
     def correct(self, slot: Slot, now_seconds: float, reserved_tokens: int, used_tokens: int) -> None:
         """The call used this many: what is too much falls free, what was missing is counted from now."""
-        if used_tokens <= reserved_tokens:
-            self.give_back(slot, reserved_tokens - used_tokens)
-        else:
+        if used_tokens > reserved_tokens:
             self.take(now_seconds, used_tokens - reserved_tokens)
+        elif slot.live:
+            slot.amount -= reserved_tokens - used_tokens
+            self.used -= reserved_tokens - used_tokens
 
 
 class Concurrency:
@@ -249,11 +265,14 @@ class Gcra:
         steps = excess // (self.rate_per_minute * _WAIT_STEP_NANOS) + 1
         return steps * _WAIT_STEP_NANOS / 1e9
 
-    def room(self, now_seconds: float, cost: int = 1) -> bool:
-        """Whether so much may be taken now."""
+    def take_if_there(self, now_seconds: float, cost: int = 1) -> bool:
+        """Take so much if it is there; gives whether it was. A refund at the same moment leaves no trace of it."""
         now = int(now_seconds * 1e9) * self.rate_per_minute
-        owed = self._full - now
-        return (max(0, owed)) <= (self.burst - cost) * _MINUTE_NANOS
+        full = max(self._full, now)
+        if full - now > (self.burst - cost) * _MINUTE_NANOS:
+            return False
+        self._full = full + cost * _MINUTE_NANOS
+        return True
 
     def take(self, now_seconds: float, cost: int = 1) -> None:
         """Take so much, whether there or not: what is not there is owed."""
@@ -264,23 +283,20 @@ class Gcra:
         """So much of what was taken was not used."""
         self._full -= cost * _MINUTE_NANOS
 
-    def remaining(self, now_seconds: float) -> int:
-        """How much may be taken now."""
-        return max(self.burst - -(-self._owed(now_seconds) // _MINUTE_NANOS), 0)
-
-    def reset_seconds(self, now_seconds: float) -> float:
-        """How long until the whole burst may be taken; 0.0 when nothing is missing."""
-        return self._owed(now_seconds) / self.rate_per_minute / 1e9
+    def standing(self, now_seconds: float) -> tuple[int, int, float]:
+        """The rate, how much may be taken now, and how long until the burst is whole: 0.0 when nothing is missing."""
+        owed = self._full - int(now_seconds * 1e9) * self.rate_per_minute
+        if owed <= 0:
+            return self.rate_per_minute, self.burst, 0.0
+        there = self.burst - -(-owed // _MINUTE_NANOS)
+        return self.rate_per_minute, max(there, 0), owed / self.rate_per_minute / 1e9
 
     def resize(self, now_seconds: float, rate_per_minute: int, burst: int) -> None:
         """Another limit from now on; what was taken and is not yet made up stays taken."""
-        owed = self._owed(now_seconds)
+        owed = max(self._full - self._scaled(now_seconds), 0)
         self.rate_per_minute = rate_per_minute
         self.burst = burst
         self._full = self._scaled(now_seconds) + owed
-
-    def _owed(self, now_seconds: float) -> int:
-        return max(self._full - self._scaled(now_seconds), 0)
 
     def _scaled(self, now_seconds: float) -> int:
         return int(now_seconds * 1e9) * self.rate_per_minute

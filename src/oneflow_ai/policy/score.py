@@ -19,20 +19,12 @@ PLACES_MOST = 4_096
 
 @dataclass(slots=True)
 class Tally:
-    """Calls, successes and seconds of one place, each worth half after `HALF_LIFE_SECONDS`."""
+    """Calls, successes and their seconds of one place, each worth half after `HALF_LIFE_SECONDS`."""
 
     calls: float = 0.0
     successes: float = 0.0
     seconds: float = 0.0
     at_seconds: float = 0.0
-
-    def add(self, succeeded: bool, seconds: float, now_seconds: float) -> None:
-        """Take one call; only a success says how fast the place is."""
-        self.fade(now_seconds)
-        self.calls += 1
-        if succeeded:
-            self.successes += 1
-            self.seconds += seconds
 
     def fade(self, now_seconds: float) -> None:
         """Let what is old count for less."""
@@ -55,7 +47,7 @@ class ScoreBook:
         self._tallies: OrderedDict[str, Tally] = OrderedDict()
 
     def add(self, place: str, succeeded: bool, seconds: float, now_seconds: float) -> None:
-        """Take one attempt's outcome."""
+        """Take one attempt's outcome; only a success says how fast the place is."""
         tally = self._tallies.get(place)
         if tally is None:
             tally = self._tallies[place] = Tally(at_seconds=now_seconds)
@@ -63,7 +55,11 @@ class ScoreBook:
                 self._tallies.popitem(last=False)
         else:
             self._tallies.move_to_end(place)
-        tally.add(succeeded, seconds, now_seconds)
+        tally.fade(now_seconds)
+        tally.calls += 1
+        if succeeded:
+            tally.successes += 1
+            tally.seconds += seconds
 
     def scores(self, places: Sequence[str], now_seconds: float) -> list[float]:
         """0.7·(s + 4.5)/(n + 5) + 0.3·(fastest/own) of each place: s of n calls succeeded; higher is better."""

@@ -81,19 +81,20 @@ class Throttle:
             return None
         if self._factor < 1.0:
             self._recover(now_seconds)
-        requests, concurrency = self.requests, self.concurrency
-        if requests.limit and not requests.room(now_seconds):
+        requests, reserved, concurrency = self.requests, self.tokens, self.concurrency
+        # What is counted only falls as time passes: where it leaves room, a log need not be looked through.
+        if requests.used + requests.others >= requests.limit > 0 and not requests.room(now_seconds):
             return None
-        if concurrency.limit and concurrency.in_flight >= concurrency.limit:
+        if concurrency.in_flight >= concurrency.limit > 0:
             return None
-        reserved = None
-        if self.tokens.limit:
-            if not self.tokens.room(now_seconds, tokens):
+        slot = None
+        if reserved.limit:
+            if reserved.used + reserved.others + tokens > reserved.limit and not reserved.room(now_seconds, tokens):
                 return None
-            reserved = self.tokens.take(now_seconds, tokens)
+            slot = reserved.take(now_seconds, tokens)
             self._unsettled_tokens += tokens
         concurrency.in_flight += 1
-        return Hold(requests.take(now_seconds), reserved, tokens, now_seconds)
+        return Hold(requests.take(now_seconds), slot, tokens, now_seconds)
 
     def restart(self, hold: Hold, sent_seconds: float) -> None:
         """The request went out only then: its minute begins then. Small differences are the network's and let be."""

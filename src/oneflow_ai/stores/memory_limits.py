@@ -19,6 +19,8 @@ FULL_SECONDS = 60.0
 SWEPT_EACH_TIME = 4
 SWEPT_WHEN_FULL = 256
 
+# What one call took since when, and of which buckets of requests and tokens: the key's may be others by the time it ends.
+_Held: TypeAlias = "tuple[_Key, Gcra | None, Gcra | None, int, float]"
 _Standing: TypeAlias = tuple[int | None, int | None, float | None]
 
 
@@ -45,49 +47,52 @@ class MemoryLimits:
         if call.id in self._holds:
             return
         now = self._monotonic()
-        key = self._key(account, now)
-        if not key.calls.room():
+        key = self._keys.get(account.key_id)
+        if key is None or key.account is not account:
+            key = self._fitted(account, now)
+        self._keys.move_to_end(account.key_id)
+        if account.concurrency and key.calls.in_flight >= account.concurrency:
             words = f"this key may run {account.concurrency} calls at once; wait for one to end"
             # Unknown before any has ended.
             wait = (key.calls.served_seconds(1, now) - now) or None
             raise Failure(CONCURRENCY_LIMIT_EXCEEDED, words, param="key", retry_after_seconds=wait)
         of_requests, of_tokens = key.requests, key.tokens
-        if of_requests is not None and not of_requests.room(now):
+        if of_requests is not None and not of_requests.take_if_there(now):
             raise _refusal(of_requests, now, 1, "requests")
-        if of_tokens is not None and not of_tokens.room(now, tokens):
+        if of_tokens is not None and not of_tokens.take_if_there(now, tokens):
+            if of_requests is not None:
+                of_requests.refund(1)
             raise _refusal(of_tokens, now, tokens, "tokens")
-        if of_requests is not None:
-            of_requests.take(now)
-        if of_tokens is not None:
-            of_tokens.take(now, tokens)
         key.calls.in_flight += 1
-        self._holds[call.id] = _Held(key, tokens, now)
+        self._holds[call.id] = key, of_requests, of_tokens, tokens, now
 
     async def settle(self, call: Call, usage: Usage, nanos: int) -> None:
         """The call used this: the tokens it did not need are the key's again."""
         held = self._holds.pop(call.id, None)
         if held is None:
             return
+        key, _, of_tokens, tokens, since_seconds = held
         now = self._monotonic()
-        held.key.calls.end(now - held.since_seconds)
-        if held.of_tokens is None:
+        key.calls.end(now - since_seconds)
+        if of_tokens is None:
             return
         used = usage.input_tokens + usage.output_tokens
-        if used <= held.tokens:
-            held.of_tokens.refund(held.tokens - used)
+        if used <= tokens:
+            of_tokens.refund(tokens - used)
         else:
-            held.of_tokens.take(now, used - held.tokens)
+            of_tokens.take(now, used - tokens)
 
     async def void(self, call: Call) -> None:
         """The call never ran: all it took is the key's again."""
         held = self._holds.pop(call.id, None)
         if held is None:
             return
-        held.key.calls.in_flight -= 1
-        if held.of_requests is not None:
-            held.of_requests.refund(1)
-        if held.of_tokens is not None:
-            held.of_tokens.refund(held.tokens)
+        key, of_requests, of_tokens, tokens, _ = held
+        key.calls.in_flight -= 1
+        if of_requests is not None:
+            of_requests.refund(1)
+        if of_tokens is not None:
+            of_tokens.refund(tokens)
 
     def standing(self, account: Account) -> RateHints | None:
         """What `x-ratelimit-*` tells the client: limits, what is left, seconds until all is; None without a limit.
@@ -101,9 +106,14 @@ class MemoryLimits:
         key = self._keys.get(account.key_id)
         if key is None:
             return RateHints(*_untouched(requests), *_untouched(tokens))
-        return RateHints(*_standing(key.requests, now, requests), *_standing(key.tokens, now, tokens))
+        of_requests, of_tokens = key.requests, key.tokens
+        return RateHints(
+            *(of_requests.standing(now) if requests and of_requests is not None else _untouched(requests)),
+            *(of_tokens.standing(now) if tokens and of_tokens is not None else _untouched(tokens)),
+        )
 
-    def _key(self, account: Account, now_seconds: float) -> _Key:
+    def _fitted(self, account: Account, now_seconds: float) -> _Key:
+        """The key of an account, remembered from now on if it was not, with the account's limits."""
         key = self._keys.get(account.key_id)
         if key is None:
             self._sweep(now_seconds)
@@ -111,10 +121,7 @@ class MemoryLimits:
                 words = "too many API keys are in use at once; ask again in a minute"
                 raise Failure(OVERLOADED, words, retry_after_seconds=FULL_SECONDS)
             key = self._keys[account.key_id] = _Key()
-        else:
-            self._keys.move_to_end(account.key_id)
-        if key.account is not account:
-            key.fit(now_seconds, account)
+        key.fit(now_seconds, account)
         return key
 
     def _sweep(self, now_seconds: float) -> None:
@@ -152,22 +159,7 @@ class _Key:
     def idle(self, now_seconds: float) -> bool:
         """Whether nothing would be gained by forgetting it."""
         buckets = (self.requests, self.tokens)
-        return not self.calls.in_flight and all(
-            not bucket or not bucket.reset_seconds(now_seconds) for bucket in buckets
-        )
-
-
-class _Held:
-    """What one call took, and of which buckets: the key's may be others by the time it ends."""
-
-    __slots__ = ("key", "of_requests", "of_tokens", "since_seconds", "tokens")
-
-    def __init__(self, key: _Key, tokens: int, since_seconds: float) -> None:
-        self.key = key
-        self.of_requests = key.requests
-        self.of_tokens = key.tokens
-        self.tokens = tokens
-        self.since_seconds = since_seconds
+        return not self.calls.in_flight and all(not bucket or not bucket.standing(now_seconds)[2] for bucket in buckets)
 
 
 def _fit(bucket: Gcra | None, now_seconds: float, rate_per_minute: int) -> Gcra | None:
@@ -191,9 +183,3 @@ def _refusal(bucket: Gcra, now_seconds: float, cost: int, unit: str) -> Failure:
 
 def _untouched(rate_per_minute: int) -> _Standing:
     return (rate_per_minute, rate_per_minute, 0.0) if rate_per_minute else (None, None, None)
-
-
-def _standing(bucket: Gcra | None, now_seconds: float, rate_per_minute: int) -> _Standing:
-    if bucket is None or not rate_per_minute:
-        return _untouched(rate_per_minute)
-    return bucket.rate_per_minute, bucket.remaining(now_seconds), bucket.reset_seconds(now_seconds)
