@@ -29,6 +29,10 @@ _INTEGER_CHARACTERS_MOST = 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ESCAPED_NUL = b"\\u0000"
+_ESCAPED_QUOTE = b"\\u0022"
+# An integer of no more than 18 digits fits in 64 bits.
+_DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+_LONG_NUMBER = b"0" * 19
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _FIELD = re.compile(r"[A-Za-z0-9_]{1,64}")
 
@@ -50,12 +54,22 @@ def read_object(body: bytes) -> dict[str, Any]:
     # No value takes less than two bytes, and nothing is nested deeper than it has brackets.
     if len(body) > 2 * ITEMS_MOST or body.count(b"[") + body.count(b"{") > DEPTH_MOST:
         _bound(found)
-    if orjson.dumps(found) != body:
-        # Not the shortest form: spaces, escapes, a rounded integer or a key that came twice. A slower look tells.
+    shortest = orjson.dumps(found)
+    if shortest != body and _may_have_lost(body, shortest):
         json.loads(body, object_pairs_hook=_pairs, parse_int=_integer)
     if _ESCAPED_NUL in body and _has_nul(found):
         raise Failure(INVALID_UNICODE, "the body holds a NUL character")
     return found
+
+
+def _may_have_lost(body: bytes, shortest: bytes) -> bool:
+    """Whether a key may have come twice or an integer been rounded; False where a body has but spaces and escapes.
+
+    A quote within a text is one more quote in the shortest form too, and a key that was dropped takes two with it. An
+    escape that is none, as in a path of Windows, makes the sums differ, and a slower look tells.
+    """
+    quotes = body.count(b'"') + body.count(_ESCAPED_QUOTE)
+    return quotes != shortest.count(b'"') or _LONG_NUMBER in body.translate(_DIGITS)
 
 
 def _bound(found: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from oneflow_ai.core.failure import (
     TOO_MANY_ITEMS,
     Failure,
 )
-from oneflow_ai.core.media import Media
+from oneflow_ai.core.media import NO_MEDIA, Media
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks, openai_embeddings, openai_moderations
@@ -115,6 +115,8 @@ _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.EMBEDDING: ({**_ALWAYS, **openai_embeddings.CHECKS}, _INPUT),
     Operation.MODERATION: ({**_ALWAYS, **openai_moderations.CHECKS}, _INPUT),
 }
+# Without these fields a request is answered once.
+_SEVERAL = frozenset({"n", "best_of", "prompt"})
 _CHAT, _COMPLETION_OPERATION, _MODERATION = Operation.CHAT, Operation.COMPLETION, Operation.MODERATION
 
 
@@ -140,21 +142,16 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         received=envelope.received,
         started_seconds=envelope.started_seconds,
         deadline_seconds=envelope.deadline_seconds,
-        prompt_bytes=len(body) - media.carried_bytes,
-        user=user_of(found),
+        prompt_bytes=len(body) if media is NO_MEDIA else len(body) - media.carried_bytes,
+        user=user_of(found) if "user" in found else "",
         tags=envelope.tags,
         client_id=envelope.client_id,
-        wire=wire_of(found["messages"]) if chat else DIALECT,
+        wire="" if chat and holds_wrapped_seals(found["messages"]) else DIALECT,
         output_most_tokens=(found.get("max_completion_tokens") or found.get("max_tokens")) if text else None,
-        answers=answers_of(found) if text else 1,
+        answers=1 if not text or _SEVERAL.isdisjoint(found) else answers_of(found),
         media=media,
         read=read if chat else None,
     )
-
-
-def wire_of(messages: list[dict[str, Any]]) -> str:
-    """The wire that a chat may be sent on as it is: none where it gives back what another wire sealed."""
-    return "" if holds_wrapped_seals(messages) else DIALECT
 
 
 def check(body: Mapping[str, Any], operation: Operation) -> Media:
@@ -168,7 +165,7 @@ def check(body: Mapping[str, Any], operation: Operation) -> Media:
         raise Failure(INVALID_VALUE, f"{operation.value}s are not streamed", param="stream")
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
-    media = check_messages(body["messages"]) if subject == "messages" else Media()
+    media = check_messages(body["messages"]) if subject == "messages" else NO_MEDIA
     if body.get("max_tokens") is not None and body.get("max_completion_tokens") is not None:
         raise Failure(INVALID_VALUE, "give max_tokens or max_completion_tokens, not both", param="max_tokens")
     return media

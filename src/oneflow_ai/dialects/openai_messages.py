@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_MESSAGES, TOO_MANY_ITEMS, Failure
-from oneflow_ai.core.media import Media
+from oneflow_ai.core.media import NO_MEDIA, Media
 
 MESSAGES_MOST = 20_000
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+# Whose message needs no closer look where it is a text and calls nothing.
+_PLAIN_ROLES = ("user", "assistant", "system", "developer")
 _ASSISTANT_INSTEAD = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning")
 _CONTENT_PROBLEM = "a message's content is a text or a list of parts"
 IMAGE_PIXELS_MOST = 1 << 28
@@ -35,6 +37,17 @@ def check_messages(messages: Any) -> Media:
         raise Failure(INVALID_MESSAGES, "messages is empty", param="messages")
     if len(messages) > MESSAGES_MOST:
         raise Failure(TOO_MANY_ITEMS, f"messages holds at most {MESSAGES_MOST}", param="messages")
+    for message in messages:
+        if type(message) is not dict or type(message.get("content")) is not str or "tool_calls" in message:
+            break
+        if message.get("role") not in _PLAIN_ROLES:
+            break
+    else:
+        return NO_MEDIA
+    return _check_each(messages)
+
+
+def _check_each(messages: list[Any]) -> Media:
     calls, media = _Calls(), Media()
     for place, message in enumerate(messages):
         problem = _problem(message, place, calls)

@@ -12,6 +12,7 @@ from oneflow_ai.core.failure import INVALID_TYPE, MISSING_REQUIRED_PARAMETER, UN
 from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
+from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
 from oneflow_ai.dialects.openai_prompt import read
 
 DIALECT = "plain"
@@ -56,7 +57,7 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         media=media,
         user=openai.user_of(body),
         tags=envelope.tags,
-        wire=openai.wire_of(body["messages"]),
+        wire="" if holds_wrapped_seals(body["messages"]) else openai.DIALECT,
         output_most_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         answers=body.get("n") or 1,
         read=read,

@@ -167,8 +167,13 @@ def text_decoder(*, stream: bool, raw: bool, include_usage: bool) -> StreamDecod
 
 
 def _passed_on(body: bytes, found: Any) -> list[Event]:
-    failure = whole_failure(found, "choices")
-    return [End(failure=failure)] if failure is not None else [Raw(body, 1), *_ending(found)]
+    if type(found) is not dict or found.get("error") or type(found.get("choices")) is not list:
+        failure = whole_failure(found, "choices")
+        if failure is not None:
+            return [End(failure=failure)]
+    events = _ending(found)
+    events.insert(0, Raw(body, 1))
+    return events
 
 
 def _translated(body: bytes, found: Any) -> list[Event]:
@@ -177,7 +182,9 @@ def _translated(body: bytes, found: Any) -> list[Event]:
     if failure is not None:
         return [End(failure=failure)]
     deltas = Deltas()
-    events: list[Event] = [delta for choice in _choices(found) for delta in deltas.of(choice, whole=True)]
+    events: list[Event] = [
+        delta for choice in found["choices"] if type(choice) is dict for delta in deltas.of(choice, whole=True)
+    ]
     *usage, end = _ending(found)
     assert isinstance(end, End)
     end = deltas.ended(end)
@@ -187,14 +194,18 @@ def _translated(body: bytes, found: Any) -> list[Event]:
 
 def _ending(found: dict[str, Any]) -> list[Event]:
     """The usage, where it is told, and the end."""
-    reasons = [choice["finish_reason"] for choice in _choices(found) if type(choice.get("finish_reason")) is str]
-    end = End(reasons[-1] if reasons else None, model=word(found.get("model")) or None, answer_id=word(found.get("id")))
+    reason = None
+    for choice in found["choices"]:
+        if type(choice) is dict and type(given := choice.get("finish_reason")) is str:
+            reason = given
+    model, answer_id = found.get("model"), found.get("id")
+    end = End(
+        reason,
+        model=model if model and type(model) is str else None,
+        answer_id=answer_id if type(answer_id) is str else "",
+    )
     usage = read_usage(found.get("usage"), found.get("service_tier"))
     return [end] if usage is None else [usage, end]
-
-
-def _choices(found: dict[str, Any]) -> list[dict[str, Any]]:
-    return [choice for choice in found["choices"] if type(choice) is dict]
 
 
 class _Batch:
@@ -214,7 +225,8 @@ class _Batch:
         if self._deltas is not None:
             self._found += self._deltas.of(choice)
         elif not self._content:
-            self._content = has_content(delta_of(choice))
+            delta = choice.get("delta")
+            self._content = (type(delta) is dict and bool(delta.get("content"))) or has_content(delta_of(choice))
 
     def add(self, data: bytes) -> None:
         """The event is whole."""

@@ -25,11 +25,13 @@ def read_usage(found: Any, service_tier: Any = None) -> Usage | None:
     """
     if not isinstance(found, dict):
         return None
-    inputs, outputs = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
-    if inputs is None or outputs is None:
+    inputs, outputs, total = found.get("prompt_tokens"), found.get("completion_tokens"), found.get("total_tokens")
+    if type(inputs) is not int or type(outputs) is not int:
+        return None
+    if not (0 <= inputs <= COUNT_MOST and 0 <= outputs <= COUNT_MOST):
         return None
     tier = service_tier if isinstance(service_tier, str) else None
-    if _count(found.get("total_tokens")) == inputs + outputs and _nothing_else(found):
+    if type(total) is int and total == inputs + outputs <= COUNT_MOST and _nothing_else(found):
         return Usage(inputs, outputs, service_tier=tier)
     return _read_parts(found, inputs, outputs, tier)
 
