@@ -10,6 +10,7 @@ from typing import Protocol
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers, Message, Scope
 from oneflow_ai.edge.head import RequestHead
+from oneflow_ai.edge.scope import scope_of
 
 BODY_WAITING_BYTES_MOST = 256 << 10
 BODY_SKIPPED_BYTES_MOST = 256 << 10
@@ -22,9 +23,14 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 
 
 class Line(Protocol):
-    """The connection of a turn, as far as the turn needs it. `slow`: the client reads more slowly than we write."""
+    """The connection of a turn, as far as the turn needs it: between which addresses it is.
+
+    `slow`: the client reads more slowly than we write.
+    """
 
     slow: bool
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
 
     def write(self, content: bytes) -> None:
         """Write."""
@@ -53,7 +59,7 @@ class Turn:
 
     __slots__ = (
         "_chunked", "_delivered", "_events", "_line", "_pieces", "_waiter", "begun", "cancels", "complete", "expects",
-        "failure", "gone", "head", "headers", "keep", "scope", "until_seconds", "waiting_bytes", "whole",
+        "failure", "gone", "head", "headers", "keep", "until_seconds", "waiting_bytes", "whole",
     )  # fmt: skip
 
     def __init__(self, line: Line, head: RequestHead) -> None:
@@ -64,7 +70,6 @@ class Turn:
         self._chunked = self._events = False
         self.head = head
         self.headers = head.headers
-        self.scope: Scope = {}
         self.keep = head.keep
         self.expects = b"expect" in head.headers
         self.failure: Failure | None = head.failure
@@ -80,6 +85,12 @@ class Turn:
             self._pieces.append(piece)
             self.waiting_bytes += len(piece)
             self._wake()
+
+    def take_whole(self, body: bytes) -> None:
+        """The body is there, before anybody could wait for it."""
+        self._pieces.append(body)
+        self.waiting_bytes = len(body)
+        self.whole = True
 
     def take_end(self) -> None:
         """The body is complete."""
@@ -100,6 +111,10 @@ class Turn:
             self._line.write(_COMMENT)
 
     # ---- the request
+
+    def scope(self) -> Scope:
+        """What an ASGI application is told of it."""
+        return scope_of(self.head, self._line.client, self._line.server)
 
     def watched(self, until_seconds: float) -> None:
         """From now on the task that serves it ends with the client, and the answer's writes by then."""
