@@ -193,9 +193,9 @@ class ReplyClients:
     def answer(self, call: Call) -> None:
         """Everything that a client is told of one call."""
         client = client_of(call)
-        at_once(client.begin(self._head))
+        client.begin(self._head)
         for event in self._events:
-            at_once(client.send(event))
+            client.send(event)
         at_once(client.finish(self._end, self._exchange_of(call)))
 
     def turn(self) -> Turn:

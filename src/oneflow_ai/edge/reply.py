@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from oneflow_ai.edge.asgi import Headers, Send
+from oneflow_ai.edge.asgi import Headers, Message, Send
 
 
 class Reply(Protocol):
-    """The answer to one request. Awaiting a method is the back-pressure of the client.
+    """The answer to one request. Pieces are taken at once; who finds it `slow` afterwards waits until it has `drained`.
 
     Header names are lower case, values checked; lengths, dates and framing are the server's.
     """
 
+    @property
+    def slow(self) -> bool:
+        """Whether the client has yet to be sent what was given."""
+
+    async def drained(self) -> None:
+        """Wait until it has been sent."""
+
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces."""
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         """Give a piece of it."""
 
     async def end(self, piece: bytes) -> None:
@@ -30,28 +37,41 @@ class Reply(Protocol):
 
 
 class AsgiReply:
-    """Implements `Reply` on the `send` of any ASGI server."""
+    """Implements `Reply` on the `send` of any ASGI server, which takes nothing without being waited for."""
 
-    __slots__ = ("_send",)
+    __slots__ = ("_send", "_waiting")
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._waiting: list[Message] = []
+
+    @property
+    def slow(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._waiting)
+
+    async def drained(self) -> None:
+        """Send what waits."""
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            await self._send(message)
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
-        await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
+        self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.end(body)
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces."""
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._waiting.append({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         """Give a piece of it."""
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._waiting.append({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes) -> None:
         """Give its last piece."""
+        await self.drained()
         await self._send({"type": "http.response.body", "body": piece})
 
     async def cut(self, piece: bytes) -> None:

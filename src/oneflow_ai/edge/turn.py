@@ -155,6 +155,15 @@ class Turn:
 
     # ---- the answer, whole or in pieces
 
+    @property
+    def slow(self) -> bool:
+        """Whether the client reads more slowly than we write."""
+        return self._line.slow
+
+    async def drained(self) -> None:
+        """Wait while it does."""
+        await self._line.drained()
+
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
         if self._line.slow:
@@ -172,10 +181,8 @@ class Turn:
         self._line.write(b"".join(lines))
         self._finish()
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces: chunked, unless its headers give its length."""
-        if self._line.slow:
-            await self._line.drained()
         if self.gone or self.complete:
             return
         lines = self._head(status, headers)
@@ -186,16 +193,16 @@ class Turn:
         lines.append(b"\r\n" if sized else b"transfer-encoding: chunked\r\n\r\n")
         self._line.write(b"".join(lines))
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         """Give a piece of it."""
-        if self._line.slow:
-            await self._line.drained()
         if piece and not self.gone and self.head.method != b"HEAD":
             self._line.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def cut(self, piece: bytes) -> None:
         """Give a last piece, and close without the mark of an end: the answer is not whole, and must not look so."""
-        await self.write(piece)
+        if self._line.slow:
+            await self._line.drained()
+        self.write(piece)
         self.keep = False
         if not self.gone and not self.complete:
             self._finish()
@@ -219,9 +226,13 @@ class Turn:
             headers = [(name.lower(), value) for name, value in message.get("headers", ())]
             if any(_UNSOUND.search(name) or _UNSOUND.search(value) for name, value in headers):
                 raise ValueError("a header holds a control character")
-            await self.begin(message["status"], headers)
+            if self._line.slow:
+                await self._line.drained()
+            self.begin(message["status"], headers)
         elif message.get("more_body"):
-            await self.write(message.get("body", b""))
+            if self._line.slow:
+                await self._line.drained()
+            self.write(message.get("body", b""))
         else:
             await self.end(message.get("body", b""))
 
