@@ -203,21 +203,22 @@ class Edge:
                     caller.tags, caller.client_id, caller.forwarded,
                 ),
             )  # fmt: skip
-            await self._serve(call, turn, receive, ReplyClient(call, reply, self._standing))
+            client = ReplyClient(call, reply, self._standing)
+            try:
+                if turn is None:
+                    await _watched(self._engine.serve(call, client), receive)
+                else:
+                    turn.watched(deadline)
+                    await self._engine.serve(call, client)
+            except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
+                await self._faulted(error, call, client)
         finally:
             self._bodies_bytes -= size
             places.leave(key_id)
 
-    async def _serve(self, call: Call, turn: Turn | None, receive: Receive, client: ReplyClient) -> None:
-        try:
-            if turn is None:
-                await _watched(self._engine.serve(call, client), receive)
-            else:
-                turn.watched(call.deadline_seconds)
-                await self._engine.serve(call, client)
-        except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
-            self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
-            await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
+    async def _faulted(self, error: Exception, call: Call, client: ReplyClient) -> None:
+        self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
+        await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
     def _turned_away(self, kind: kinds.Kind, words: str) -> Failure:
         return turned_away(kind, words, self._chance.random())

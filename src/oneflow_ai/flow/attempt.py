@@ -68,33 +68,41 @@ class Attempt:
         self.usage: Usage | None = None
         self.end: End | None = None
 
-    async def run(self) -> None:
-        """Push the whole answer but for its end, which waits for the accounts; raises `Failure`."""
+    async def run(self) -> Failure | None:
+        """Push the whole answer but for its end, which waits for the accounts; gives why it failed, if it did."""
         call, target = self._call, self.target
-        # First what may be refused at once, for what it asks.
-        request = target.adapter.request(call, target)
-        self._dropped = request.dropped
-        await self._quota.hold(call, target, self._tokens)
         try:
-            self.started_seconds = self._clock.monotonic()
-            self._latest_seconds = min(call.deadline_seconds, self.started_seconds + target.timeouts.total_seconds)
-            until = self._latest_seconds
-            if call.stream:
-                until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
+            # First what may be refused at once, for what it asks.
+            request = target.adapter.request(call, target)
+            self._dropped = request.dropped
+            await self._quota.hold(call, target, self._tokens)
+            self._begin()
             if request.sign is not None:
                 # Only now, for the turn may have been long in coming.
                 request = request.signed(self._clock.utc())
-            answer = await self._upstream.send(request, until, self)
+            answer = await self._upstream.send(request, self._until_seconds, self)
             try:
-                await self._read(answer, until)
+                self._opened(answer)
+                if answer.status != 200:
+                    raise await self._refusal(answer)
+                await self._relay(answer)
                 answer.release()
             finally:
                 answer.close()
         except Failure as failure:
             self.failed = True
-            raise self._as_deadline(failure) from None
+            # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
+            return self._as_deadline(failure).with_traceback(None)
         finally:
             self._let_go()
+        return None
+
+    def _begin(self) -> None:
+        """The turn has come: time runs from here."""
+        timeouts = self.target.timeouts
+        started = self.started_seconds = self._clock.monotonic()
+        latest = self._latest_seconds = min(self._call.deadline_seconds, started + timeouts.total_seconds)
+        self._until_seconds = min(latest, started + timeouts.first_event_seconds) if self._call.stream else latest
 
     def _as_deadline(self, failure: Failure) -> Failure:
         """A wait that the caller's own deadline cut says nothing of the provider: nobody is blamed for it."""
@@ -114,7 +122,8 @@ class Attempt:
         used = self._tokens if usage is None or free else usage.input_tokens + usage.output_tokens
         self._quota.settle(self._call, self.target, used)
 
-    async def _read(self, answer: HttpAnswer, until_seconds: float) -> None:
+    def _opened(self, answer: HttpAnswer) -> None:
+        """The head is there: what it tells of the provider's limits counts from now on."""
         target = self.target
         self.status = answer.status
         if answer.sent_seconds is not None:
@@ -122,13 +131,10 @@ class Attempt:
         hints = target.adapter.hints(answer.headers)
         if hints is not None:
             self._quota.learn(target, hints)
-        if answer.status != 200:
-            raise await self._refusal(answer, until_seconds)
-        await self._relay(answer, until_seconds)
 
-    async def _refusal(self, answer: HttpAnswer, until_seconds: float) -> Failure:
+    async def _refusal(self, answer: HttpAnswer) -> Failure:
         """What an error answer means: by its status, and by what comes of its body in a moment."""
-        until_seconds = min(until_seconds, self._clock.monotonic() + ERROR_SECONDS_MOST)
+        until_seconds = min(self._until_seconds, self._clock.monotonic() + ERROR_SECONDS_MOST)
         body = b""
         try:
             while len(body) < ERROR_BYTES_MOST and (chunk := await answer.read(until_seconds)):
@@ -142,12 +148,18 @@ class Attempt:
             self._quota.refused(self.target, failure.retry_after_seconds)
         return failure
 
-    async def _relay(self, answer: HttpAnswer, until_seconds: float) -> None:
+    async def _relay(self, answer: HttpAnswer) -> None:
+        stream = self._call.stream
         decoder = self._decoder = self.target.adapter.decoder(self._call, self.target)
-        self._until_seconds = until_seconds
         try:
             while self.end is None:
-                await self._pour(answer, decoder)
+                try:
+                    await answer.pour(self._take, self._until_seconds)
+                except Failure as failure:
+                    if not stream:
+                        raise
+                    # A stream that said it was finished is finished, whatever became of its connection.
+                    self._push_all(decoder.close(), failure)
                 if self._failure is not None:
                     raise self._failure
                 if self._client.slow:
@@ -156,20 +168,11 @@ class Attempt:
                     self._progressed()
         finally:
             self._decoder = None
-            if self.end is None and self.usage is None and self._call.stream:
+            if self.end is None and self.usage is None and stream:
                 # Cut in the middle: what the provider had told by then of its usage counts. A fault of the decoder must
                 # not hide why it was cut.
                 with contextlib.suppress(Exception):
                     self.usage = next((event for event in decoder.close() if isinstance(event, Usage)), None)
-
-    async def _pour(self, answer: HttpAnswer, decoder: Decoder) -> None:
-        try:
-            await answer.pour(self._take, self._until_seconds)
-        except Failure as failure:
-            if not self._call.stream:
-                raise
-            # A stream that said it was finished is finished, whatever became of its connection.
-            self._push_all(decoder.close(), failure)
 
     def _take(self, chunk: bytes) -> float | None:
         """What arrived, nothing at the end; gives by when more must come, None when no more is wanted for now."""

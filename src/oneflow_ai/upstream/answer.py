@@ -148,15 +148,13 @@ class Answer:
         self._buffered_bytes = 0
         return chunk
 
-    async def _wait(self, until_seconds: float) -> None:
+    def _wait(self, until_seconds: float) -> asyncio.Future[None]:
+        """Done when something has come, or is overdue."""
         if until_seconds < self.until_seconds or self.begun:
             self.until_seconds = until_seconds
         self._line.by(until_seconds)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     # ---- the connection's side
 
@@ -229,8 +227,9 @@ class Answer:
         return math.inf
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _leave(self) -> None:
         if self._buffered_bytes > BUFFERED_BYTES_MOST:
