@@ -172,7 +172,7 @@ def _steps(at: Bench, shape: Shape) -> Mapping[str, Step]:
         "access line": lambda call: at.access(exchange_of(call)),
         "history row": lambda call: runtime.history.row(exchange_of(call)),
         "engine, all it does": lambda call: at_once(at.engine.serve(call, client_of(call))),
-        "edge and engine, all they do": lambda call: at_once(at.edge(served.scope(), served.receive, nowhere)),
+        "edge and engine, all they do": lambda call: at_once(at.edge.answer(served.turn())),
     }
 
 
@@ -187,30 +187,22 @@ class ReplyClients:
         self._head = Head(at.target, 1)
         self._exchange_of = _exchanges(at)
         self._body = at.body
-        self._headers = at.headers
+        self._request_head = RequestHead(b"POST", b"/v1/chat/completions", b"", at.headers, dict(at.headers))
         self._line = NullLine()
 
     def answer(self, call: Call) -> None:
         """Everything that a client is told of one call."""
         client = client_of(call)
-        at_once(client.begin(self._head))
+        client.begin(self._head)
         for event in self._events:
-            at_once(client.send(event))
+            client.send(event)
         at_once(client.finish(self._end, self._exchange_of(call)))
 
-    def scope(self) -> Scope:
-        """The scope of one request, as the server makes it, its body there already."""
-        head = RequestHead(b"POST", b"/v1/chat/completions", b"", self._headers, dict(self._headers))
-        turn = Turn(self._line, head)
-        scope = turn.scope = {"type": "http", "method": "POST", "raw_path": head.path, "query_string": b""}
-        scope.update({"headers": self._headers, "oneflow.turn": turn})
-        turn.take(self._body)
-        turn.take_end()
-        return scope
-
-    async def receive(self) -> Message:
-        """The whole body."""
-        return {"type": "http.request", "body": self._body, "more_body": False}
+    def turn(self) -> Turn:
+        """One request as a connection takes it: with the head of the one before, and its body at once."""
+        turn = Turn(self._line, self._request_head)
+        turn.take_whole(self._body)
+        return turn
 
 
 class Counted:

@@ -9,13 +9,18 @@ from oneflow_ai.edge.turn import Turn
 class NullReply:
     """An answer to nobody."""
 
+    slow = False
+
+    async def drained(self) -> None:
+        """Wait for nothing."""
+
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces."""
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         """Give a piece of it."""
 
     async def end(self, piece: bytes) -> None:
@@ -29,6 +34,8 @@ class NullLine:
     """A connection whose client takes everything."""
 
     slow = False
+    client: tuple[str, int] | None = None
+    server: tuple[str, int] | None = None
 
     @property
     def date(self) -> Headers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oneflow_ai.core.ports import HttpRequest, Mark
+from oneflow_ai.core.ports import HttpRequest, Mark, Pouring
 
 
 class NullUpstream:
@@ -24,7 +24,7 @@ class NullUpstream:
         """Nothing is open."""
 
 
-class NullAnswer:
+class NullAnswer(Pouring):
     """An answer that is there already."""
 
     __slots__ = ("_pieces", "_place", "headers", "sent_seconds", "status")

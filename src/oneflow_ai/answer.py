@@ -80,11 +80,19 @@ class Collector:
         self.end: End | None = None
         self.exchange: Exchange | None = None
 
-    async def begin(self, head: Head) -> None:
+    @property
+    def slow(self) -> bool:
+        """Never: what it gathers is bounded by the answer."""
+        return False
+
+    async def drained(self) -> None:
+        """It has nothing to wait for."""
+
+    def begin(self, head: Head) -> None:
         """The answer commits to a target."""
         self.head = head
 
-    async def send(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         """One event of the answer."""
         if isinstance(event, Delta):
             self.deltas.append(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from pathlib import Path
 from types import TracebackType
@@ -180,9 +181,9 @@ class _Told(Collector):
         super().__init__()
         self._on_piece = on_piece
 
-    async def send(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         """One event of the answer."""
-        await super().send(event)
+        super().send(event)
         if isinstance(event, Delta) and event.kind == "text" and event.index == 0:
             self._on_piece(event.text)
 
@@ -192,32 +193,49 @@ class _Pieces(Collector):
 
     def __init__(self) -> None:
         super().__init__()
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(PIECES_WAITING_MOST)
+        self._pieces: deque[str] = deque()
+        self._change = asyncio.Event()
         self._fault: BaseException | None = None
         self._over = False
 
-    async def send(self, event: Event) -> None:
+    @property
+    def slow(self) -> bool:
+        """Whether enough pieces wait to be read."""
+        return len(self._pieces) >= PIECES_WAITING_MOST
+
+    async def drained(self) -> None:
+        """Wait for the reader."""
+        while self.slow:
+            await self._changed()
+
+    def send(self, event: Event) -> None:
         """One event: text of the first choice goes to the reader."""
         if isinstance(event, Delta) and event.kind == "text" and event.index == 0:
-            await self._queue.put(event.text)
+            self._pieces.append(event.text)
+            self._change.set()
 
     def ended(self, task: asyncio.Future[None]) -> None:
         """The engine is done with the call."""
         if not task.cancelled():
             self._fault = task.exception()
-        with contextlib.suppress(asyncio.QueueFull):
-            self._queue.put_nowait(None)
         self._over = True
+        self._change.set()
 
     async def read(self) -> AsyncIterator[str]:
         """The pieces until the end."""
-        while not (self._over and self._queue.empty()):
-            piece = await self._queue.get()
-            if piece is None:
-                break
+        while self._pieces or not self._over:
+            if not self._pieces:
+                await self._changed()
+                continue
+            piece = self._pieces.popleft()
+            self._change.set()
             yield piece
         if self._fault is not None:
             raise self._fault
+
+    async def _changed(self) -> None:
+        self._change.clear()
+        await self._change.wait()
 
 
 def _call(runtime: Runtime, prompt: plain.Prompt, model: str, options: dict[str, Any], *, stream: bool) -> Call:

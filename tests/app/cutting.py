@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.events import Raw, Usage
-from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark
+from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark, Take
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.upstream import Way, Ways
 from tests.app.gateway import KEY, MESSAGES, Gateway, running
@@ -48,7 +48,7 @@ class Stage:
 
 
 class _Answer:
-    """An answer that tells when all that was played has been read, and worked on: then more is asked for."""
+    """An answer that tells when all that was played has been read, and worked on."""
 
     def __init__(self, answer: HttpAnswer, stage: Stage) -> None:
         self._answer = answer
@@ -61,6 +61,20 @@ class _Answer:
         piece = await self._answer.read(until_seconds)
         self._stage.read_bytes += len(piece)
         return piece
+
+    async def pour(self, take: Take, until_seconds: float) -> None:
+        stage = self._stage
+
+        def watched(piece: bytes) -> float | None:
+            stage.read_bytes += len(piece)
+            further = take(piece)
+            if stage.read_bytes >= len(stage.content):
+                stage.taken.set()
+            return further
+
+        if not stage.content:
+            stage.taken.set()
+        await self._answer.pour(watched, until_seconds)
 
     def release(self) -> None:
         self._stage.taken.set()

@@ -123,8 +123,9 @@ async def _read(answer: aiohttp.ClientResponse) -> Reply:
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    del receive, send
-    await scope["oneflow.turn"].respond(404, [], b"")
+    del scope, receive
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @asynccontextmanager

@@ -63,14 +63,14 @@ class _Reply:
 async def test_the_day_is_that_of_the_call_in_utc(received: datetime, warned: bool) -> None:
     reply = _Reply()
     client = ReplyClient(replace(call, stream=True, received=received), reply, lambda account: None)  # type: ignore[arg-type]  # all that a head needs
-    await client.begin(Head(_ending(), 1))
+    client.begin(Head(_ending(), 1))
     assert (b"x-oneflow-warning" in reply.headers) is warned
 
 
 async def test_a_name_that_the_client_made_up_cannot_break_the_header() -> None:
     reply = _Reply()
     client = ReplyClient(replace(call, stream=True, received=datetime(2026, 11, 1, tzinfo=UTC)), reply, lambda _: None)  # type: ignore[arg-type]  # as above
-    await client.begin(Head(_ending(place="acme/o\r\nx: y é"), 1))
+    client.begin(Head(_ending(place="acme/o\r\nx: y é"), 1))
     assert reply.headers[b"x-oneflow-warning"] == b"acme/o x: y ? ends on 2026-11-30; use acme/new"
 
 

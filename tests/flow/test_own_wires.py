@@ -45,7 +45,9 @@ def attempted(call: Call, target: Target, *steps: bytes, status: int = 200) -> t
         upstream = ScriptedUpstream([Scripted(status, steps=steps)], clock)
         client, ways = ListeningClient(), Ways(clock, MemoryQuota(clock, chance), upstream)
         attempt = Attempt(call, target, client, ways, number=1, tokens=10)
-        await attempt.run()
+        failure = await attempt.run()
+        if failure is not None:
+            raise failure
         found.extend((attempt, tuple(client.events)))
 
     run_virtual(run)

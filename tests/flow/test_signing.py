@@ -60,7 +60,7 @@ def test_the_signature_is_of_the_moment_the_request_goes_out() -> None:
             Attempt(call(deadline_seconds=2_000.0), place, ListeningClient(), ways, number=1, tokens=1)
             for _ in range(2)
         ]
-        await asyncio.gather(*(attempt.run() for attempt in attempts))
+        assert await asyncio.gather(*(attempt.run() for attempt in attempts)) == [None, None]
         told = [dict(request.headers) for request in upstream.requests]
         signed = [datetime.fromisoformat(headers["x-signed"]) for headers in told]
         assert [headers["x-plain"] for headers in told] == ["1", "1"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, End, Event, Usage
@@ -71,6 +71,26 @@ class RateHints:
     reset_tokens_seconds: float | None = None
 
 
+Take: TypeAlias = Callable[[bytes], float | None]
+"""Takes what arrived, nothing at the end; gives by when more must come (monotonic), or None: no more for now."""
+
+
+class Pouring:
+    """Pours an answer that can only be read."""
+
+    __slots__ = ()
+
+    async def read(self, until_seconds: float) -> bytes:
+        """As in `HttpAnswer`."""
+        raise NotImplementedError
+
+    async def pour(self, take: Take, until_seconds: float) -> None:
+        """As in `HttpAnswer`."""
+        further: float | None = until_seconds
+        while further is not None:
+            further = take(await self.read(further))
+
+
 class HttpAnswer(Protocol):
     """A provider's answer as it arrives. Header names are lower case.
 
@@ -94,6 +114,12 @@ class HttpAnswer(Protocol):
 
         Raises `Failure` (`upstream_timeout` when nothing came by `until_seconds`, monotonic; `upstream_closed`,
         `upstream_bad_response` or `upstream_stream_interrupted` when the connection broke or spoke no HTTP).
+        """
+
+    async def pour(self, take: Take, until_seconds: float) -> None:
+        """Give `take` the bytes as they arrive, as `read` gives them, until it says that it has enough.
+
+        Raises what `read` raises, and what `take` raises.
         """
 
     def release(self) -> None:
@@ -151,12 +177,22 @@ class Head:
 
 
 class Client(Protocol):
-    """Where events go: the push side of a call. Awaiting a method is the back-pressure."""
+    """Where events go: the push side of a call.
 
-    async def begin(self, head: Head) -> None:
+    It takes what it is given at once. Whoever finds it `slow` afterwards gives it no more before it has `drained`.
+    """
+
+    @property
+    def slow(self) -> bool:
+        """Whether enough waits to be read already."""
+
+    async def drained(self) -> None:
+        """Wait while it is slow."""
+
+    def begin(self, head: Head) -> None:
         """The answer commits to this target; nothing else may be tried after it."""
 
-    async def send(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         """One event of the answer."""
 
     async def finish(self, end: End, exchange: Exchange) -> None:

@@ -45,21 +45,30 @@ class ReplyClient:
         self._parts: list[bytes] = []
         self.begun = False
 
-    async def begin(self, head: Head) -> None:
+    @property
+    def slow(self) -> bool:
+        """Whether the client has yet to be sent what was given."""
+        return self._reply.slow
+
+    async def drained(self) -> None:
+        """Wait until it has been sent."""
+        await self._reply.drained()
+
+    def begin(self, head: Head) -> None:
         """Commit to this target."""
         self._head = head
         self._encoder = self._dialect.encoder(self._call, head.target)
         if self._call.stream:
             self.begun = True
-            await self._reply.begin(200, [_EVENTS, _NO_STORE, *self._told(head, head.attempts)])
+            self._reply.begin(200, [_EVENTS, _NO_STORE, *self._told(head, head.attempts)])
 
-    async def send(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         """Pass one event on."""
         assert self._encoder is not None
         piece = self._encoder.feed(event)
         if piece:
             if self.begun:
-                await self._reply.write(piece)
+                self._reply.write(piece)
             else:
                 self._parts.append(piece)
 

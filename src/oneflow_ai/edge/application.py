@@ -1,27 +1,28 @@
-"""The data plane as one raw ASGI callable: path to operation, key to account, body to call, call to engine.
+"""The data plane: path to operation, key to account, body to call, call to engine.
 
-A request comes with its turn, the `Request` in `scope["oneflow.turn"]`: that of a connection of our own or of a guest.
+A request is that of a connection of our own, or of a guest, which any ASGI server brings.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.call import Account, Call, Operation
+from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import anthropic, openai
-from oneflow_ai.dialects.envelope import TAGS_MOST, Envelope
-from oneflow_ai.dialects.table import PATHS, Dialect, Lister
+from oneflow_ai.dialects.envelope import Envelope
+from oneflow_ai.dialects.table import PATHS, Lister
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
-from oneflow_ai.edge.asgi import Application, Headers, Receive, Scope, Send
+from oneflow_ai.edge.asgi import Application, Headers, Scope
+from oneflow_ai.edge.caller import Caller, client_id
 from oneflow_ai.edge.door import Door
+from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.flow.places import KEY_SHARE, Bodies
@@ -29,10 +30,6 @@ from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
-TAG_CHARACTERS_MOST = 64
-FORWARDED_CHARACTERS_MOST = 1_024
-_CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_FORWARDED = re.compile(rb"[\x20-\x7e]*")
 _MODELS = b"/v1/models"
 _DATA_PLANE = b"/v1/"
 _PROBES = (b"/health/live", b"/health/ready")
@@ -81,7 +78,7 @@ class EdgePorts:
 
 
 class Edge:
-    """The ASGI application of the data plane."""
+    """Serves the data plane, and hands the rest to the control plane."""
 
     def __init__(self, ports: EdgePorts) -> None:
         self._desk = ports.desk
@@ -105,27 +102,28 @@ class Edge:
         """Serve by these bounds and through this door from the next request on."""
         self._limits, self._door = limits, door
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            return
-        path: bytes = scope["raw_path"]
-        turn: Request = scope["oneflow.turn"]
+    async def answer(self, request: Request) -> None:
+        """Serve one request, of which `busy` was asked before it was read on."""
+        head = request.head
         try:
-            if not turn.whole:
-                self._check_length(dict(scope["headers"]))
-            spoken = PATHS.get(path)
-            if spoken is not None:
-                await self._call(*spoken, scope, receive, turn)
-            elif path in _PROBES:
-                await self._probe(path, scope, turn)
-            elif path.startswith(_DATA_PLANE):
-                await self._list(path, scope, turn)
+            if not request.whole:
+                self._check_length(head.headers)
+            if head.path in PATHS:
+                await self._call(head, request)
             else:
-                self._door.check_host(dict(scope["headers"]))
-                await self._control(scope, receive, send)
+                await self._elsewhere(request.scope(), request)
         except Failure as failure:
-            await turn.respond(*self.refusal(failure, dict(scope["headers"]), path))
+            await request.respond(*self.refusal(failure, head.headers, head.path))
+
+    async def _elsewhere(self, scope: Scope, request: Request) -> None:
+        path: bytes = scope["raw_path"]
+        if path in _PROBES:
+            await self._probe(path, scope, request)
+        elif path.startswith(_DATA_PLANE):
+            await self._list(path, scope, request)
+        else:
+            self._door.check_host(dict(scope["headers"]))
+            await self._control(scope, request.receive, request.send)
 
     def busy(self, path: bytes) -> Failure | None:
         """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
@@ -159,82 +157,55 @@ class Edge:
         """A fault of the gateway outside of any call."""
         self._log.error("a request failed by a fault of the gateway", error=error)
 
-    async def _call(
-        self,
-        dialect: Dialect,
-        operation: Operation,
-        scope: Scope,
-        receive: Receive,
-        turn: Request,
-    ) -> None:
+    async def _call(self, head: RequestHead, request: Request) -> None:
         started = self._clock.monotonic()
-        headers = turn.headers
-        if scope["method"] != "POST":
-            raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
-        account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
+        caller = head.known
+        if type(caller) is not Caller or not caller.holds(self._door, self._desk.snapshot):
+            caller = head.known = Caller(head, self._door, self._desk.snapshot)
         # Others may have come since this one was let in.
         if self._engine.calls_open + self._arriving >= self._limits.calls_most:
             raise self._turned_away(kinds.OVERLOADED, _TOO_MANY)
-        places, size = self._engine.key_places, 0
-        if not places.enter(account.key_id):
+        places, key_id, size = self._engine.key_places, caller.account.key_id, 0
+        if not places.enter(key_id):
             raise self._turned_away(kinds.OVERLOADED, _KEY_FULL)
         try:
-            _check_content(headers)
-            body = await self._body(receive, turn, account.key_id)
+            body = request.body()
             if body is None:
-                return
-            self._hold_body(account.key_id, len(body))
+                body = await self._received(request, key_id)
+                if body is None:
+                    return
+            if len(body) > self._limits.body_bytes_most:
+                raise self._too_large()
+            self._hold_body(key_id, len(body))
             size = len(body)
-            forwarded = _forwarded(dialect.FORWARDED, scope["headers"]) if dialect.FORWARDED else ()
-            call = dialect.parse(body, self._envelope(operation, account, headers, started, forwarded))
-            await self._serve(call, turn, ReplyClient(call, turn, self._standing))
+            received = self._clock.utc()
+            deadline = started + min(self._limits.deadline_seconds, caller.seconds)
+            call = caller.dialect.parse(
+                body,
+                Envelope(
+                    self._id(received), caller.account, caller.operation, received, started, deadline,
+                    caller.tags, caller.client_id, caller.forwarded,
+                ),
+            )  # fmt: skip
+            client = ReplyClient(call, request, self._standing)
+            try:
+                request.watched(deadline)
+                await self._engine.serve(call, client)
+            except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
+                await self._faulted(error, call, client)
         finally:
-            self._bodies.drop(account.key_id, size)
-            places.leave(account.key_id)
+            self._bodies.drop(key_id, size)
+            places.leave(key_id)
 
-    def _envelope(
-        self,
-        operation: Operation,
-        account: Account,
-        headers: Mapping[bytes, bytes],
-        started: float,
-        forwarded: tuple[tuple[str, str], ...],
-    ) -> Envelope:
-        received = self._clock.utc()
-        return Envelope(
-            id=self._id(received),
-            account=account,
-            operation=operation,
-            received=received,
-            started_seconds=started,
-            deadline_seconds=started + self._seconds(headers),
-            tags=_tags(headers),
-            client_id=(client_id(headers) or b"").decode(),
-            headers=forwarded,
-        )
-
-    async def _serve(self, call: Call, turn: Request, client: ReplyClient) -> None:
-        try:
-            turn.watched(call.deadline_seconds)
-            await self._engine.serve(call, client)
-        except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
-            self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
-            await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
+    async def _faulted(self, error: Exception, call: Call, client: ReplyClient) -> None:
+        self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
+        await client.fault(Failure(kinds.INTERNAL_ERROR, "the gateway failed; the fault is in its log"))
 
     def _turned_away(self, kind: kinds.Kind, words: str) -> Failure:
         return turned_away(kind, words, self._chance.random())
 
     def _too_large(self) -> Failure:
         return Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {self._limits.body_bytes_most} bytes")
-
-    async def _body(self, receive: Receive, turn: Request, key_id: str) -> bytes | None:
-        """The request's body; None when the client went away meanwhile."""
-        body = turn.body()
-        if body is None:
-            return await self._received(receive, key_id)
-        if len(body) > self._limits.body_bytes_most:
-            raise self._too_large()
-        return body
 
     def _hold_body(self, key_id: str, size_bytes: int) -> None:
         """Count so much more of a body; raises `Failure` when this key, one of several, holds too much by itself."""
@@ -247,12 +218,12 @@ class Edge:
         if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
             raise self._too_large()
 
-    async def _received(self, receive: Receive, key_id: str) -> bytes | None:
+    async def _received(self, request: Request, key_id: str) -> bytes | None:
         pieces: list[bytes] = []
         size = 0
         self._arriving += 1
         try:
-            message = await receive()
+            message = await request.receive()
             while message["type"] == "http.request":
                 piece = message.get("body", b"")
                 self._hold_body(key_id, len(piece))
@@ -264,20 +235,11 @@ class Edge:
                     raise self._turned_away(kinds.OVERLOADED, "the bodies of calls in flight are too large; try again")
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                message = await receive()
+                message = await request.receive()
             return None
         finally:
             self._bodies.drop(key_id, size)
             self._arriving -= 1
-
-    def _seconds(self, headers: Mapping[bytes, bytes]) -> float:
-        seconds = self._limits.deadline_seconds
-        for name, unit in ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0)):
-            text = headers.get(name)
-            if text is not None and len(text) <= 12 and text.replace(b".", b"", 1).isdigit():
-                asked = float(text) * unit
-                seconds = min(seconds, asked) if asked > 0 else seconds
-        return seconds
 
     async def _probe(self, path: bytes, scope: Scope, reply: Reply) -> None:
         _check_read(scope)
@@ -327,41 +289,6 @@ def _check_read(scope: Scope) -> None:
         raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
 
 
-def _check_content(headers: Mapping[bytes, bytes]) -> None:
-    kind = headers.get(b"content-type", b"")
-    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
-        raise Failure(kinds.UNSUPPORTED_MEDIA_TYPE, "send the body as application/json")
-    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-        raise Failure(kinds.UNSUPPORTED_ENCODING, "send the body without a Content-Encoding")
-
-
-def client_id(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The id that the client gave its request, where it is a sound one."""
-    text = headers.get(b"x-request-id")
-    return text if text is not None and _CLIENT_ID.fullmatch(text) else None
-
-
 def _lists(headers: Mapping[bytes, bytes]) -> Lister:
     """The dialect in which a request that names none by its address is answered."""
     return anthropic if b"anthropic-version" in headers else openai
-
-
-def _forwarded(names: tuple[bytes, ...], headers: Headers) -> tuple[tuple[str, str], ...]:
-    """What a client says to the provider behind us; a header that it repeats is one list, as HTTP has it."""
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in names:
-            found[name] = found[name] + b"," + value if name in found else value
-    for name, value in found.items():
-        if len(value) > FORWARDED_CHARACTERS_MOST or not _FORWARDED.fullmatch(value):
-            words = f"the header {name.decode()} has at most {FORWARDED_CHARACTERS_MOST} characters, all of them ASCII"
-            raise Failure(kinds.INVALID_VALUE, words)
-    return tuple((name.decode(), value.decode()) for name, value in found.items())
-
-
-def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    text = headers.get(b"x-oneflow-tags")
-    if text is None:
-        return ()
-    found = [tag.strip()[:TAG_CHARACTERS_MOST] for tag in text.decode("ascii", "replace").split(",")]
-    return tuple(tag for tag in found if tag)[:TAGS_MOST]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
-from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
+from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.head import NO_HEAD, RequestHead
 from oneflow_ai.edge.outflow import Outflow, is_broken
 from oneflow_ai.edge.reader import SLICE_BYTES, Reader
-from oneflow_ai.edge.scope import address_of, scope_of
+from oneflow_ai.edge.scope import address_of
+from oneflow_ai.edge.served import Served, State
 from oneflow_ai.edge.turn import BODY_WAITING_BYTES_MOST, Turn
 
 BODY_BYTES_PER_SECOND_LEAST = 256 << 10
@@ -40,32 +40,8 @@ class ConnectionLimits:
     keep_alive_seconds: float = 75.0
 
 
-class Served(Protocol):
-    """What connections bring requests to."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-
-    def busy(self, path: bytes) -> Failure | None:
-        """Why a request with this path is not even read; None to let it in."""
-
-    def refusal(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
-        """The answer to what came, with these headers, and is no request: status, headers, body."""
-
-    def failed(self, error: Exception) -> None:
-        """Take note of a fault of our own."""
-
-
-class State(Protocol):
-    """What uvicorn keeps of its connections: those that are open, their tasks, the headers that every answer has."""
-
-    connections: set[Any]
-    tasks: set[asyncio.Task[None]]
-    default_headers: Headers
-
-
 class Connection(asyncio.Protocol):
-    """Takes requests in turn. `scope["oneflow.turn"]` is the turn, so that the edge can answer without detours."""
+    """Takes requests in turn."""
 
     def __init__(self, served: Served, limits: ConnectionLimits, state: State, loop: asyncio.AbstractEventLoop) -> None:
         self._served = served
@@ -74,8 +50,8 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._reader = Reader(self)
         self._transport: Any = None
-        self._client: tuple[str, int] | None = None
-        self._server: tuple[str, int] | None = None
+        self.client: tuple[str, int] | None = None
+        self.server: tuple[str, int] | None = None
         self._turns: deque[Turn] = deque()
         self._task: asyncio.Task[None] | None = None
         self._unread = b""
@@ -91,8 +67,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._outflow = Outflow(transport, self._loop, self._limits.write_seconds)
         self._state.connections.add(self)
-        self._client = address_of(transport.get_extra_info("peername"))
-        self._server = address_of(transport.get_extra_info("sockname"))
+        self.client = address_of(transport.get_extra_info("peername"))
+        self.server = address_of(transport.get_extra_info("sockname"))
         self._since_seconds = self._heard_seconds = self._loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -111,6 +87,9 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         self._heard_seconds = self._loop.time()
+        if not self._turns and not self._unread and (again := self._reader.again(data)) is not None:
+            self._take_again(*again)
+            return
         if self._idle:
             self._idle, self._since_seconds = False, self._heard_seconds
         self._read(data)
@@ -296,10 +275,16 @@ class Connection(asyncio.Protocol):
         turn = Turn(self, head)
         if turn.failure is None:
             turn.failure = self._served.busy(head.path)
-        scope = turn.scope = scope_of(head, self._client, self._server)
-        scope["oneflow.turn"] = turn
         self._turns.append(turn)
         self._since_seconds, self._idle = self._heard_seconds, False
+
+    def _take_again(self, head: RequestHead, body: bytes) -> None:
+        """A whole request at once."""
+        self.take_head(head)
+        self._turns[0].take_whole(body)
+        if self._holds_enough():
+            self._stop_listening()
+        self._advance()
 
     def take_body(self, piece: bytes) -> None:
         """A piece of the body arrived."""
@@ -356,7 +341,7 @@ class Connection(asyncio.Protocol):
 
     async def _serve(self, turn: Turn) -> None:
         try:
-            await self._served(turn.scope, turn.receive, turn.send)
+            await self._served.answer(turn)
         except asyncio.CancelledError:
             # The client is gone, or the server's drain is over.
             turn.leave()
@@ -364,8 +349,6 @@ class Connection(asyncio.Protocol):
             self._served.failed(error)
         task, self._task = self._task, None
         self._state.tasks.discard(task)
-        # Neither knows the other any more: nothing is left for the garbage collector.
-        turn.scope = {}
         try:
             self._after(turn)
         except Exception as error:  # noqa: BLE001 - a fault in our own words must not leave the client waiting

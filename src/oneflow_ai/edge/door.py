@@ -39,23 +39,31 @@ class Door:
         self._known: set[bytes] = set()
 
     def account(self, headers: Mapping[bytes, bytes], snapshot: Snapshot, query: bytes = b"") -> Account:
-        """The account whose key the request carries; raises `Failure` (401, or 400 for two keys that differ).
+        """The account whose key the request carries; raises `Failure` as `entry` does."""
+        return self.entry(headers, snapshot, query)[1]
 
-        A key in the `query` or in a cookie is not taken: addresses end up in logs, and browsers send cookies unasked.
+    def entry(
+        self, headers: Mapping[bytes, bytes], snapshot: Snapshot, query: bytes = b""
+    ) -> tuple[bytes | None, Account]:
+        """What the snapshot knows the request's key by, None where none is needed, and its account.
+
+        Raises `Failure` (401, or 400 for two keys that differ). A key in the `query` or in a cookie is not taken:
+        addresses end up in logs, and browsers send cookies unasked.
         """
         self.check_host(headers)
         if not self._keys_needed:
             self._check_local(headers)
-            return ANONYMOUS
+            return None, ANONYMOUS
         key = _key(headers)
         if key is None:
             if _KEY_VALUE in query or _KEY_VALUE in headers.get(b"cookie", b""):
                 raise Failure(INVALID_API_KEY, "send the API key as Authorization: Bearer KEY, nowhere else")
             raise Failure(MISSING_API_KEY, "no API key: send Authorization: Bearer KEY")
-        account = snapshot.keys.get(self._digest(key)) if len(key) <= KEY_BYTES_MOST else None
+        digest = self._digest(key) if len(key) <= KEY_BYTES_MOST else b""
+        account = snapshot.keys.get(digest)
         if account is None:
             raise Failure(INVALID_API_KEY, "the API key is not valid")
-        return account
+        return digest, account
 
     def check_host(self, headers: Mapping[bytes, bytes]) -> None:
         """Refuse a request for a host that is not ours: a web page that points its own name at this machine."""

@@ -9,10 +9,11 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge import head
 from oneflow_ai.edge.asgi import Headers, Message, Receive, Scope, Send
-from oneflow_ai.edge.connection import BODY_BYTES_PER_SECOND_LEAST, ConnectionLimits, Served
+from oneflow_ai.edge.connection import BODY_BYTES_PER_SECOND_LEAST, ConnectionLimits
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import relay
 from oneflow_ai.edge.scope import address_of, scope_of
+from oneflow_ai.edge.served import Served
 
 _DISCONNECT: Message = {"type": "http.disconnect"}
 
@@ -59,14 +60,12 @@ class Guests:
             failure = found.failure or self._served.busy(found.path)
         except Failure as refused:
             found, failure = head.NO_HEAD, refused
-        guest = Guest(found, receive, send, self._limits, self._refusal)
+        guest = Guest(found, scope, receive, send, self._limits, self._refusal)
         if failure is not None:
             await guest.refuse(failure)
             return
-        ours = scope_of(found, _address(scope.get("client")), _address(scope.get("server")))
-        ours["oneflow.turn"] = guest
         try:
-            await self._served(ours, guest.receive, guest.send)
+            await self._served.answer(guest)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one request
             self._served.failed(error)
         finally:
@@ -89,19 +88,22 @@ class Guest:
     """
 
     __slots__ = (
-        "_complete", "_head", "_limits", "_loop", "_over", "_receive", "_refusal", "_send", "_since_seconds", "_task",
-        "_watch", "_writing", "begun", "gone", "headers", "whole",
+        "_complete", "_limits", "_loop", "_over", "_receive", "_refusal", "_scope", "_send", "_since_seconds", "_task",
+        "_waiting", "_watch", "_writing", "begun", "gone", "head", "whole",
     )  # fmt: skip
 
     def __init__(
         self,
         found: RequestHead,
+        scope: Scope,
         receive: Receive,
         send: Send,
         limits: ConnectionLimits,
         refusal: Callable[[Failure, RequestHead], tuple[int, Headers, bytes]],
     ) -> None:
-        self._head = found
+        self.head = found
+        self._scope = scope
+        self._waiting: list[Message] = []
         self._receive = receive
         self._send = send
         self._limits = limits
@@ -111,11 +113,14 @@ class Guest:
         self._task = asyncio.current_task()
         self._watch: asyncio.Task[None] | None = None
         self._over: asyncio.TimerHandle | None = None
-        self.headers = found.headers
         self._complete = self._writing = False
         self.begun = self.gone = self.whole = False
 
     # ---- the request
+
+    def scope(self) -> Scope:
+        """What an ASGI application is told of it: what our own connections tell."""
+        return scope_of(self.head, _address(self._scope.get("client")), _address(self._scope.get("server")))
 
     def body(self) -> bytes | None:
         """None: it must be received."""
@@ -150,47 +155,62 @@ class Guest:
 
     def _body_seconds(self) -> float:
         limits = self._limits
-        allowed = limits.body_seconds_least + self._head.length_bytes / BODY_BYTES_PER_SECOND_LEAST
+        allowed = limits.body_seconds_least + self.head.length_bytes / BODY_BYTES_PER_SECOND_LEAST
         return min(limits.body_idle_seconds, self._since_seconds + allowed - self._loop.time())
 
     # ---- the answer
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
-        await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
+        self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.end(body)
 
     async def refuse(self, failure: Failure) -> None:
         """Give the answer to what is no request that can be served."""
         if not self.begun:
-            await self.respond(*self._refusal(failure, self._head))
+            await self.respond(*self._refusal(failure, self.head))
         self._complete = True
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    @property
+    def slow(self) -> bool:
+        """Whether something waits to be sent: the server takes nothing without being waited for."""
+        return bool(self._waiting)
+
+    async def drained(self) -> None:
+        """Send what waits."""
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            if not self.gone:
+                await self._write(message)
+
+    def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces."""
         if not (self._complete or self.gone):
             self.begun = True
-            await self._write({"type": "http.response.start", "status": status, "headers": headers})
+            self._waiting.append({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         """Give a piece of it."""
         if piece and not (self._complete or self.gone):
-            await self._write({"type": "http.response.body", "body": piece, "more_body": True})
+            self._waiting.append({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes) -> None:
         """Give its last piece."""
         if not (self._complete or self.gone):
             self._complete = True
-            await self._write({"type": "http.response.body", "body": piece, "more_body": False})
+            self._waiting.append({"type": "http.response.body", "body": piece, "more_body": False})
+            await self.drained()
 
     async def cut(self, piece: bytes) -> None:
         """Give a last piece and no end: a server closes the connection of an answer that it was not given whole."""
-        await self.write(piece)
+        self.write(piece)
+        await self.drained()
         self._complete = True
 
     async def send(self, message: Message) -> None:
         """The same as ASGI messages, from an application whose headers are not checked."""
         await relay(message, self)
+        await self.drained()
 
     async def _write(self, message: Message) -> None:
         self._writing = True

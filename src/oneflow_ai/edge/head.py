@@ -52,10 +52,11 @@ class RequestHead:
     """A request's head: method, path and query as they were sent, all headers in order, and each of them once.
 
     `length_bytes` is its body's length, 0 where none is told; `keep` says that the connection may carry another.
-    `failure` is what refuses the request without a doubt about where the next one begins.
+    `failure` is what refuses the request without a doubt about where the next one begins. `known` is for whoever serves
+    the request, to keep what the head says: the next request on this connection may have the same head.
     """
 
-    __slots__ = ("all_headers", "failure", "headers", "keep", "length_bytes", "method", "path", "query")
+    __slots__ = ("all_headers", "failure", "headers", "keep", "known", "length_bytes", "method", "path", "query")
 
     def __init__(
         self, method: bytes, path: bytes, query: bytes, all_headers: Headers, headers: dict[bytes, bytes]
@@ -68,6 +69,7 @@ class RequestHead:
         self.length_bytes = int(headers.get(b"content-length") or 0)
         self.keep = True
         self.failure: Failure | None = None
+        self.known: object = None
 
 
 NO_HEAD = RequestHead(b"", b"", b"", [], {})

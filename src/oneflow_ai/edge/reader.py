@@ -11,12 +11,15 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge import head
 from oneflow_ai.edge.asgi import Headers
+from oneflow_ai.edge.repeat import Repeat, repeat_of
 
 # So much is parsed at a time while heads are read: what comes beyond the requests that may wait is left unparsed.
 SLICE_BYTES = 4 << 10
 # What a body may cost beside itself: sizes, extensions and trailers of its chunks.
 FRAMING_BYTES_MOST = 16 << 10
 FRAMING_BYTES_EACH = 16
+# Heads that were kept for nothing, one after another, until no more are kept.
+KEPT_IN_VAIN_MOST = 4
 _REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.1\r\n")
 
 
@@ -37,8 +40,8 @@ class Reader:
     """Gives the requests in the bytes that it is fed. `due` is what must come next: `head`, `body` or `nothing`."""
 
     __slots__ = (
-        "_bare_bytes", "_body_bytes", "_failure", "_head_bytes", "_headers", "_left_bytes", "_messages", "_parser",
-        "_raw_bytes", "_taker", "_url", "due",
+        "_bare_bytes", "_body_bytes", "_failure", "_head", "_head_bytes", "_headers", "_in_vain", "_left_bytes",
+        "_messages", "_parser", "_raw_bytes", "_repeat", "_taker", "_url", "due",
     )  # fmt: skip
 
     def __init__(self, taker: Taker) -> None:
@@ -49,7 +52,23 @@ class Reader:
         self._head_bytes = self._raw_bytes = self._body_bytes = self._messages = 0
         self._left_bytes = self._bare_bytes = 0
         self._failure: Failure | None = None
+        self._head: head.RequestHead | None = None
+        self._repeat: Repeat | None = None
+        self._in_vain = 0
         self.due = "nothing"
+
+    def again(self, data: bytes) -> tuple[head.RequestHead, bytes] | None:
+        """The head and the body of a whole request whose head differs from the last one's in its length alone.
+
+        None for any other, which is to be fed. llhttp has read all the rest of these very bytes already.
+        """
+        if self._repeat is None or self.due != "nothing":
+            return None
+        body = self._repeat.body(data)
+        if body is None:
+            return None
+        self._in_vain = 0
+        return self._repeat.head, body
 
     def size_bytes(self, waiting_bytes: int) -> int:
         """How much of what waits is to be fed next."""
@@ -61,6 +80,7 @@ class Reader:
             data = self._feed_bare(data)
         self._messages = 0
         self._raw_bytes += len(data)
+        fresh = self.due == "nothing"
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -69,6 +89,14 @@ class Reader:
             raise self._failure or self._meaning(error, data) from None
         else:
             self._bound()
+            if fresh and self.due == "nothing" and self._messages == 1 and self._in_vain < KEPT_IN_VAIN_MOST:
+                self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        """Remember the head of a request that came in one piece."""
+        assert self._head is not None
+        self._in_vain += 1
+        self._repeat = repeat_of(self._head, data, self._body_bytes)
 
     def _bound(self) -> None:
         if self.due == "head" and self._raw_bytes > head.HEAD_BYTES_MOST:
@@ -145,6 +173,7 @@ class Reader:
         found.keep = parser.should_keep_alive()
         if parser.should_upgrade() and b"transfer-encoding" in found.headers:
             self._refuse(Failure(kinds.MALFORMED_REQUEST, "an upgrade is offered with a body in chunks"))
+        self._head = found
         self._taker.take_head(found)
 
     def on_body(self, piece: bytes) -> None:

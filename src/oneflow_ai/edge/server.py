@@ -15,7 +15,8 @@ from typing import Any
 
 import uvicorn
 
-from oneflow_ai.edge.connection import Connection, ConnectionLimits, Served
+from oneflow_ai.edge.connection import Connection, ConnectionLimits
+from oneflow_ai.edge.served import Served
 
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
@@ -155,7 +156,7 @@ async def serve(
         return Connection(served, limits, server_state, _loop or asyncio.get_running_loop())
 
     config = uvicorn.Config(
-        served,
+        served,  # type: ignore[arg-type] # it is never called: our connections bring it their requests themselves
         http=connect,  # type: ignore[arg-type] # any callable that makes a protocol
         ws="none",
         lifespan="off",

@@ -10,6 +10,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers, Message, Scope
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import relay
+from oneflow_ai.edge.scope import scope_of
 
 BODY_WAITING_BYTES_MOST = 256 << 10
 BODY_SKIPPED_BYTES_MOST = 256 << 10
@@ -21,9 +22,14 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 
 
 class Line(Protocol):
-    """The connection of a turn, as far as the turn needs it. `slow`: the client reads more slowly than we write."""
+    """The connection of a turn, as far as the turn needs it: between which addresses it is.
+
+    `slow`: the client reads more slowly than we write.
+    """
 
     slow: bool
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
 
     def write(self, content: bytes) -> None:
         """Write."""
@@ -52,7 +58,7 @@ class Turn:
 
     __slots__ = (
         "_chunked", "_delivered", "_events", "_line", "_pieces", "_waiter", "begun", "cancels", "complete", "expects",
-        "failure", "gone", "head", "headers", "keep", "scope", "until_seconds", "waiting_bytes", "whole",
+        "failure", "gone", "head", "headers", "keep", "until_seconds", "waiting_bytes", "whole",
     )  # fmt: skip
 
     def __init__(self, line: Line, head: RequestHead) -> None:
@@ -63,7 +69,6 @@ class Turn:
         self._chunked = self._events = False
         self.head = head
         self.headers = head.headers
-        self.scope: Scope = {}
         self.keep = head.keep
         self.expects = b"expect" in head.headers
         self.failure: Failure | None = head.failure
@@ -79,6 +84,12 @@ class Turn:
             self._pieces.append(piece)
             self.waiting_bytes += len(piece)
             self._wake()
+
+    def take_whole(self, body: bytes) -> None:
+        """The body is there, before anybody could wait for it."""
+        self._pieces.append(body)
+        self.waiting_bytes = len(body)
+        self.whole = True
 
     def take_end(self) -> None:
         """The body is complete."""
@@ -99,6 +110,10 @@ class Turn:
             self._line.write(_COMMENT)
 
     # ---- the request
+
+    def scope(self) -> Scope:
+        """What an ASGI application is told of it."""
+        return scope_of(self.head, self._line.client, self._line.server)
 
     def watched(self, until_seconds: float) -> None:
         """From now on the task that serves it ends with the client, and the answer's writes by then."""
@@ -139,6 +154,15 @@ class Turn:
 
     # ---- the answer, whole or in pieces
 
+    @property
+    def slow(self) -> bool:
+        """Whether the client reads more slowly than we write."""
+        return self._line.slow
+
+    async def drained(self) -> None:
+        """Wait while it does."""
+        await self._line.drained()
+
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Give a whole answer."""
         if self._line.slow:
@@ -156,10 +180,8 @@ class Turn:
         self._line.write(b"".join(lines))
         self._finish()
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer that comes in pieces: chunked, unless its headers give its length."""
-        if self._line.slow:
-            await self._line.drained()
         if self.gone or self.complete:
             return
         lines = self._head(status, headers)
@@ -170,16 +192,16 @@ class Turn:
         lines.append(b"\r\n" if sized else b"transfer-encoding: chunked\r\n\r\n")
         self._line.write(b"".join(lines))
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         """Give a piece of it."""
-        if self._line.slow:
-            await self._line.drained()
         if piece and not self.gone and self.head.method != b"HEAD":
             self._line.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def cut(self, piece: bytes) -> None:
         """Give a last piece, and close without the mark of an end: the answer is not whole, and must not look so."""
-        await self.write(piece)
+        if self._line.slow:
+            await self._line.drained()
+        self.write(piece)
         self.keep = False
         if not self.gone and not self.complete:
             self._finish()

@@ -37,9 +37,10 @@ class Attempt:
     """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
 
     __slots__ = (
-        "_call", "_client", "_clock", "_dropped", "_latest_seconds", "_number", "_pending", "_pending_bytes", "_quota",
-        "_tokens", "_upstream", "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds",
-        "sent", "started_seconds", "status", "target", "usage",
+        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_latest_seconds", "_number", "_pending",
+        "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "bytes_read", "committed",
+        "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds", "status", "target",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, call: Call, target: Target, client: Client, ways: Ways, *, number: int, tokens: int) -> None:
@@ -53,7 +54,9 @@ class Attempt:
         self._pending: list[Event] = []
         self._pending_bytes = 0
         self._dropped: tuple[str, ...] = ()
-        self._latest_seconds = 0.0
+        self._latest_seconds = self._until_seconds = 0.0
+        self._decoder: Decoder | None = None
+        self._failure: Failure | None = None
         self.target = target
         self.started_seconds = ways.clock.monotonic()
         self.first_event_seconds: float | None = None
@@ -66,33 +69,41 @@ class Attempt:
         self.usage: Usage | None = None
         self.end: End | None = None
 
-    async def run(self) -> None:
-        """Push the whole answer but for its end, which waits for the accounts; raises `Failure`."""
+    async def run(self) -> Failure | None:
+        """Push the whole answer but for its end, which waits for the accounts; gives why it failed, if it did."""
         call, target = self._call, self.target
-        # First what may be refused at once, for what it asks.
-        request = target.adapter.request(call, target)
-        self._dropped = request.dropped
-        await self._quota.hold(call, target, self._tokens)
         try:
-            self.started_seconds = self._clock.monotonic()
-            self._latest_seconds = min(call.deadline_seconds, self.started_seconds + target.timeouts.total_seconds)
-            until = self._latest_seconds
-            if call.stream:
-                until = min(until, self.started_seconds + target.timeouts.first_event_seconds)
+            # First what may be refused at once, for what it asks.
+            request = target.adapter.request(call, target)
+            self._dropped = request.dropped
+            await self._quota.hold(call, target, self._tokens)
+            self._begin()
             if request.sign is not None:
                 # Only now, for the turn may have been long in coming.
                 request = request.signed(self._clock.utc())
-            answer = await self._upstream.send(request, until, self)
+            answer = await self._upstream.send(request, self._until_seconds, self)
             try:
-                await self._read(answer, until)
+                self._opened(answer)
+                if answer.status != 200:
+                    raise await self._refusal(answer)
+                await self._relay(answer)
                 answer.release()
             finally:
                 answer.close()
         except Failure as failure:
             self.failed = True
-            raise self._as_deadline(failure) from None
+            # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
+            return self._as_deadline(failure).with_traceback(None)
         finally:
             self._let_go()
+        return None
+
+    def _begin(self) -> None:
+        """The turn has come: time runs from here."""
+        timeouts = self.target.timeouts
+        started = self.started_seconds = self._clock.monotonic()
+        latest = self._latest_seconds = min(self._call.deadline_seconds, started + timeouts.total_seconds)
+        self._until_seconds = min(latest, started + timeouts.first_event_seconds) if self._call.stream else latest
 
     def _as_deadline(self, failure: Failure) -> Failure:
         """A wait that the caller's own deadline cut says nothing of the provider: nobody is blamed for it."""
@@ -114,7 +125,8 @@ class Attempt:
             used = usage.input_tokens + usage.output_tokens
         self._quota.settle(self._call, self.target, used)
 
-    async def _read(self, answer: HttpAnswer, until_seconds: float) -> None:
+    def _opened(self, answer: HttpAnswer) -> None:
+        """The head is there: what it tells of the provider's limits counts from now on."""
         target = self.target
         self.status = answer.status
         if answer.sent_seconds is not None:
@@ -122,13 +134,10 @@ class Attempt:
         hints = target.adapter.hints(answer.headers)
         if hints is not None:
             self._quota.learn(target, hints)
-        if answer.status != 200:
-            raise await self._refusal(answer, until_seconds)
-        await self._relay(answer, until_seconds)
 
-    async def _refusal(self, answer: HttpAnswer, until_seconds: float) -> Failure:
+    async def _refusal(self, answer: HttpAnswer) -> Failure:
         """What an error answer means: by its status, and by what comes of its body in a moment."""
-        until_seconds = min(until_seconds, self._clock.monotonic() + ERROR_SECONDS_MOST)
+        until_seconds = min(self._until_seconds, self._clock.monotonic() + ERROR_SECONDS_MOST)
         body = b""
         try:
             while len(body) < ERROR_BYTES_MOST and (chunk := await answer.read(until_seconds)):
@@ -142,40 +151,54 @@ class Attempt:
             self._quota.refused(self.target, failure.retry_after_seconds)
         return failure
 
-    async def _relay(self, answer: HttpAnswer, until_seconds: float) -> None:
-        decoder = self.target.adapter.decoder(self._call, self.target)
+    async def _relay(self, answer: HttpAnswer) -> None:
+        stream = self._call.stream
+        decoder = self._decoder = self.target.adapter.decoder(self._call, self.target)
         try:
-            await self._decode(answer, decoder, until_seconds)
+            while self.end is None:
+                try:
+                    await answer.pour(self._take, self._until_seconds)
+                except Failure as failure:
+                    if not stream:
+                        raise
+                    # A stream that said it was finished is finished, whatever became of its connection.
+                    self._push_all(decoder.close(), failure)
+                if self._failure is not None:
+                    raise self._failure
+                if self._client.slow:
+                    await self._client.drained()
+                    # It was the client that took its time: the provider has its own from here.
+                    self._progressed()
         finally:
-            if self.end is None and self.usage is None and self._call.stream:
+            self._decoder = None
+            if self.end is None and self.usage is None and stream:
                 # Cut in the middle: what the provider had told by then of its usage counts. A fault of the decoder must
                 # not hide why it was cut.
                 with contextlib.suppress(Exception):
                     self.usage = next((event for event in decoder.close() if isinstance(event, Usage)), None)
 
-    async def _decode(self, answer: HttpAnswer, decoder: Decoder, until_seconds: float) -> None:
-        stream = self._call.stream
-        while self.end is None:
-            try:
-                chunk = await answer.read(until_seconds)
-            except Failure as failure:
-                if not stream:
-                    raise
-                # A stream that said it was finished is finished, whatever became of its connection.
-                await self._take(decoder.close(), failure)
-                return
-            self.bytes_read += len(chunk)
-            if self.bytes_read > ANSWER_BYTES_MOST:
-                raise Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {ANSWER_BYTES_MOST} bytes")
-            events = decoder.feed(chunk) if chunk else decoder.close()
-            progress = bool(events) and await self._take(events, None)
-            # Comments, pings and events without content are no progress of a stream: only content moves its idle limit.
-            # Of a whole answer every byte is; it comes at its end, so only what follows its first bytes is so bound.
-            if progress or not stream:
-                idle_seconds = self._clock.monotonic() + self.target.timeouts.idle_seconds
-                until_seconds = min(self._latest_seconds, idle_seconds)
+    def _take(self, chunk: bytes) -> float | None:
+        """What arrived, nothing at the end; gives by when more must come, None when no more is wanted for now."""
+        decoder = self._decoder
+        assert decoder is not None
+        self.bytes_read += len(chunk)
+        if self.bytes_read > ANSWER_BYTES_MOST:
+            self._failure = Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {ANSWER_BYTES_MOST} bytes")
+            return None
+        events = decoder.feed(chunk) if chunk else decoder.close()
+        progress = bool(events) and self._push_all(events, None)
+        # Comments, pings and events without content are no progress of a stream: only content moves its idle limit.
+        # Of a whole answer every byte is; it comes at its end, so only what follows its first bytes is so bound.
+        if progress or not self._call.stream:
+            self._progressed()
+        enough = self.end is not None or self._failure is not None or self._client.slow
+        return None if enough else self._until_seconds
 
-    async def _take(self, events: list[Event], cut: Failure | None) -> bool:
+    def _progressed(self) -> None:
+        idle_seconds = self._clock.monotonic() + self.target.timeouts.idle_seconds
+        self._until_seconds = min(self._latest_seconds, idle_seconds)
+
+    def _push_all(self, events: list[Event], cut: Failure | None) -> bool:
         """Pass events on; gives whether there was content among them."""
         progress = False
         for event in events:
@@ -183,40 +206,43 @@ class Attempt:
                 case Raw():
                     self.content_events += event.content_events
                     progress |= event.content_events > 0
-                    await self._push(event, event.content_events > 0)
+                    self._push(event, event.content_events > 0)
                 case Usage():
                     self.usage = event
                 case End():
-                    await self._finish(event, cut)
+                    self._finish(event, cut)
+                    if self._failure is not None:
+                        return progress
                 case _:
                     self.content_events += isinstance(event, Delta)
                     progress = True
-                    await self._push(event, True)
+                    self._push(event, True)
         return progress
 
-    async def _push(self, event: Event, content: bool) -> None:
+    def _push(self, event: Event, content: bool) -> None:
         if self.committed:
-            await self._client.send(event)
+            self._client.send(event)
             return
         self._pending.append(event)
         self._pending_bytes += len(event.content) if isinstance(event, Raw) else 0
         if content or self._pending_bytes > PENDING_BYTES_MOST:
-            await self._commit()
+            self._commit()
 
-    async def _commit(self) -> None:
+    def _commit(self) -> None:
         self.committed = True
         self.first_event_seconds = self._clock.monotonic()
-        await self._client.begin(Head(self.target, self._number, self._dropped))
+        self._client.begin(Head(self.target, self._number, self._dropped))
         for event in self._pending:
-            await self._client.send(event)
+            self._client.send(event)
         self._pending.clear()
 
-    async def _finish(self, end: End, cut: Failure | None) -> None:
+    def _finish(self, end: End, cut: Failure | None) -> None:
         failure = end.failure
         if failure is not None:
-            raise self._as_interruption(cut or failure)
+            self._failure = self._as_interruption(cut or failure)
+            return
         if not self.committed:
-            await self._commit()
+            self._commit()
         self.end = end
 
     def _as_interruption(self, failure: Failure) -> Failure:

@@ -88,14 +88,16 @@ class Engine:
             run.failure = await self._try_all(run)
             if run.failure is not None:
                 raise run.failure
-            await self._account(run)
+            attempt = run.attempt
+            assert attempt is not None and attempt.end is not None
+            await self._settle(run, attempt, _used(call, attempt))
         except asyncio.CancelledError:
             run.left = True
             raise
         finally:
-            await self._let_go(run)
-        attempt = run.attempt
-        assert attempt is not None and attempt.end is not None
+            # Whatever happened, nothing stays held.
+            if not run.accounted:
+                await self._let_go(run)
         exchange.outcome, exchange.status = "ok", 200
         await client.finish(attempt.end, exchange)
 
@@ -124,50 +126,46 @@ class Engine:
             steps.close()
 
     async def _try(self, run: _Run, step: Try) -> Result:
-        clock = self._ways.clock
         attempt = run.attempt = Attempt(
             run.call, step.target, run.client, self._ways, number=step.number, tokens=run.admitted.tokens
         )
-        outcome, message, failure = INTERNAL_ERROR.code, "", None
-        asked_seconds = attempt.started_seconds
-        provider, bulkheads = step.target.provider, self._ways.bulkheads
-        held = bulkheads.enter(provider)
+        asked_seconds, provider, bulkheads = attempt.started_seconds, step.target.provider, self._ways.bulkheads
+        if not bulkheads.enter(provider):
+            words = f"{provider} holds {bulkheads.most} calls already, all that one provider may; ask again later"
+            failure = waits.turned_away(OVERLOADED, words, self._router.chance.random())
+            return self._tried(run, attempt, asked_seconds, failure)
         try:
-            if not held:
-                words = f"{provider} holds {bulkheads.most} calls already, all that one provider may; ask again later"
-                raise waits.turned_away(OVERLOADED, words, self._router.chance.random())
-            await attempt.run()
-            outcome = "ok"
-        except Failure as found:
-            # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
-            failure = found.with_traceback(None)
-            outcome, message = found.code, found.message
-        except asyncio.CancelledError:
-            outcome = (DRAINING if self._stopped else CLIENT_CLOSED).code
+            tried = await attempt.run()
+        except BaseException as fault:
+            code = INTERNAL_ERROR.code
+            if isinstance(fault, asyncio.CancelledError):
+                code = (DRAINING if self._stopped else CLIENT_CLOSED).code
+            self._note(run, attempt, asked_seconds, code, "")
             raise
         finally:
-            if held:
-                bulkheads.leave(provider)
-            now = clock.monotonic()
-            run.sent |= attempt.sent
-            run.exchange.queued_seconds += attempt.started_seconds - asked_seconds
-            run.exchange.attempts.append(
-                record.Attempt(step.target, attempt.started_seconds, now, outcome, attempt.status, message)
-            )
+            bulkheads.leave(provider)
+        return self._tried(run, attempt, asked_seconds, tried)
+
+    def _tried(self, run: _Run, attempt: Attempt, asked_seconds: float, failure: Failure | None) -> Result:
+        code, message = ("ok", "") if failure is None else (failure.code, failure.message)
+        now = self._note(run, attempt, asked_seconds, code, message)
         if failure is None or failure.kind.blame == "target":
-            self._router.scores.add(step.target.place, failure is None, now - attempt.started_seconds, now)
+            self._router.scores.add(attempt.target.place, failure is None, now - attempt.started_seconds, now)
         return Result(failure, attempt.committed, now)
 
-    async def _account(self, run: _Run) -> None:
-        attempt = run.attempt
-        assert attempt is not None
-        await self._settle(run, attempt, _used(run.call, attempt))
+    def _note(self, run: _Run, attempt: Attempt, asked_seconds: float, outcome: str, message: str) -> float:
+        """Put an attempt that is over on record; gives the time."""
+        now = self._ways.clock.monotonic()
+        run.sent |= attempt.sent
+        run.exchange.queued_seconds += attempt.started_seconds - asked_seconds
+        run.exchange.attempts.append(
+            record.Attempt(attempt.target, attempt.started_seconds, now, outcome, attempt.status, message)
+        )
+        return now
 
     async def _let_go(self, run: _Run) -> None:
-        """Whatever happened, nothing stays held."""
         try:
-            if not run.accounted:
-                await self._account_for_less(run)
+            await self._account_for_less(run)
         finally:
             if not run.accounted:
                 await self._admission.void(run.call)

@@ -19,7 +19,7 @@ FULL_SECONDS = 60.0
 SWEPT_EACH_TIME = 4
 SWEPT_WHEN_FULL = 256
 
-# What one call took since when, and of which buckets of requests and tokens: the key's may be others by the time it ends.
+# What one call took, since when, and of which buckets (requests, tokens): the key may have others by the time it ends.
 _Held: TypeAlias = "tuple[_Key, Gcra | None, Gcra | None, int, float]"
 _Standing: TypeAlias = tuple[int | None, int | None, float | None]
 

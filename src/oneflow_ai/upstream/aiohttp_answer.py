@@ -12,6 +12,7 @@ from aiohttp import http_exceptions
 from aiohttp.client_proto import ResponseHandler
 
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_CLOSED, UPSTREAM_TIMEOUT, Failure
+from oneflow_ai.core.ports import Pouring
 from oneflow_ai.upstream.unpack import PIECE_BYTES_MOST, unpacker_for
 
 LINGER_SECONDS = 0.1
@@ -23,7 +24,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _INTERIM_HEADS = re.compile(rb"(?:HTTP/1\.1 1(?!01).*?\r\n\r\n)*", re.DOTALL)
 
 
-class AiohttpAnswer:
+class AiohttpAnswer(Pouring):
     """Implements the `HttpAnswer` port over one aiohttp response."""
 
     __slots__ = (

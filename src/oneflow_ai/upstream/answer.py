@@ -7,6 +7,7 @@ import math
 from typing import Protocol
 
 from oneflow_ai.core.failure import UPSTREAM_TIMEOUT, Failure
+from oneflow_ai.core.ports import Take
 from oneflow_ai.upstream.unpack import Unpacker, unpacker_for
 
 BUFFERED_BYTES_MOST = 256 << 10
@@ -39,8 +40,8 @@ class Answer:
     """
 
     __slots__ = (
-        "_buffered_bytes", "_failure", "_left", "_line", "_loop", "_pieces", "_unpacker", "_waiter", "begun", "ended",
-        "headers", "host", "sent_seconds", "status", "until_seconds",
+        "_buffered_bytes", "_failure", "_fault", "_left", "_line", "_loop", "_pieces", "_take", "_unpacker", "_waiter",
+        "begun", "ended", "headers", "host", "sent_seconds", "status", "until_seconds",
     )  # fmt: skip
 
     def __init__(self, line: Line, loop: asyncio.AbstractEventLoop, host: str) -> None:
@@ -50,6 +51,8 @@ class Answer:
         self._buffered_bytes = 0
         self._failure: Failure | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Take | None = None
+        self._fault: Exception | None = None
         self.until_seconds = math.inf
         self._unpacker: Unpacker | None = None
         self._left = False
@@ -85,6 +88,26 @@ class Answer:
             if not packed or unpacker.ended:
                 return b""
 
+    async def pour(self, take: Take, until_seconds: float) -> None:
+        """Give `take` the bytes as they arrive until it says that it has enough; raises what `read` and `take` raise.
+
+        What arrives while this waits is given at once, without a turn of the event loop for it.
+        """
+        further: float | None = until_seconds
+        while further is not None:
+            further = take(await self.read(further))
+            if further is not None and self._unpacker is None and not (self._pieces or self.ended):
+                self._take = take
+                try:
+                    await self._wait(further)
+                finally:
+                    enough, self._take = self._take is None, None
+                if self._fault is not None:
+                    raise self._fault
+                if enough:
+                    return
+                further = self.until_seconds
+
     def release(self) -> None:
         """Keep the connection if the rest of the answer comes in a moment."""
         if self._left:
@@ -114,6 +137,9 @@ class Answer:
             if self.ended:
                 return b""
             await self._wait(until_seconds)
+        return self._taken()
+
+    def _taken(self) -> bytes:
         pieces = self._pieces
         chunk = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
@@ -122,15 +148,13 @@ class Answer:
         self._buffered_bytes = 0
         return chunk
 
-    async def _wait(self, until_seconds: float) -> None:
+    def _wait(self, until_seconds: float) -> asyncio.Future[None]:
+        """Done when something has come, or is overdue."""
         if until_seconds < self.until_seconds or self.begun:
             self.until_seconds = until_seconds
         self._line.by(until_seconds)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     # ---- the connection's side
 
@@ -150,7 +174,25 @@ class Answer:
         self._buffered_bytes += len(piece)
         if before <= BUFFERED_BYTES_MOST < self._buffered_bytes:
             self._line.pause()
-        self._wake()
+        if self._take is None:
+            self._wake()
+
+    def pass_on(self) -> None:
+        """All that was read at once has been taken: whoever has it poured is given it."""
+        take = self._take
+        if take is None or not self._pieces:
+            return
+        try:
+            further = take(self._taken())
+        except Exception as fault:  # noqa: BLE001 - it is raised where the answer is poured, not where bytes are read
+            self._fault, further = fault, None
+        if further is None:
+            self._take = None
+            self._wake()
+            return
+        if further < self.until_seconds:
+            self._line.by(further)
+        self.until_seconds = further
 
     def end(self) -> None:
         """The answer is complete."""
@@ -185,8 +227,9 @@ class Answer:
         return math.inf
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _leave(self) -> None:
         if self._buffered_bytes > BUFFERED_BYTES_MOST:

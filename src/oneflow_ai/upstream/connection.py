@@ -161,6 +161,7 @@ class Connection(asyncio.Protocol):
             self._bound(len(data), answer)
             if first and not answer.begun and not self._interim:
                 answer.hurry(self._loop.time() + self._owner.way.head_seconds)
+        answer.pass_on()
 
     def eof_received(self) -> None:
         """The other side sends no more."""

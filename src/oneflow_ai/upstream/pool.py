@@ -59,18 +59,27 @@ class Pool:
         if connection is None:
             connection = await self._obtain(origin, request, until_seconds)
         written_seconds = self._loop.time()
+        answer = self._start(connection, head, request, mark)
         try:
-            return await self._exchange(connection, head, request, until_seconds, mark)
-        except Failure as failure:
-            stale = connection.reused and connection.untouched and failure.kind is UPSTREAM_CLOSED
+            await answer.head(until_seconds)
+            return answer
+        except BaseException as error:
+            answer.close()
+            stale = connection.reused and connection.untouched
+            closed = isinstance(error, Failure) and error.kind is UPSTREAM_CLOSED
             # Closed later than that, it was closed over this request, which may have run.
-            if not stale or self._loop.time() - written_seconds > STALE_SECONDS_MOST:
+            if not (stale and closed) or self._loop.time() - written_seconds > STALE_SECONDS_MOST:
                 raise
-            if mark is not None:
-                mark.sent = False
+        if mark is not None:
+            mark.sent = False
         await self._turn(until_seconds)
-        connection = await self._open(origin, request, until_seconds)
-        return await self._exchange(connection, head, request, until_seconds, mark)
+        answer = self._start(await self._open(origin, request, until_seconds), head, request, mark)
+        try:
+            await answer.head(until_seconds)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     async def close(self) -> None:
         """Close every connection; who waits for one is told so. A call under way may send again: on one of its own."""
@@ -101,9 +110,7 @@ class Pool:
         """Connections that wait for one."""
         return self._idle_count
 
-    async def _exchange(
-        self, connection: Connection, head: bytes, request: HttpRequest, until_seconds: float, mark: Mark | None
-    ) -> Answer:
+    def _start(self, connection: Connection, head: bytes, request: HttpRequest, mark: Mark | None) -> Answer:
         assert self._loop is not None
         try:
             answer = connection.send(head, request.body, request.timeouts.write_seconds)
@@ -116,11 +123,6 @@ class Pool:
             mark.sent = True
         if not connection.reused:
             answer.sent_seconds = self._loop.time()
-        try:
-            await answer.head(until_seconds)
-        except BaseException:
-            answer.close()
-            raise
         return answer
 
     def over(self, connection: Connection, usable: bool) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from oneflow_ai.core.ports import HttpAnswer, HttpRequest, Mark
 from oneflow_ai.upstream.aiohttp_pool import AiohttpUpstream
@@ -37,11 +37,13 @@ class Ways:
         self._last_call_ends_seconds = 0.0
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def send(self, request: HttpRequest, until_seconds: float, mark: Mark | None = None) -> HttpAnswer:
+    def send(
+        self, request: HttpRequest, until_seconds: float, mark: Mark | None = None
+    ) -> Coroutine[Any, Any, HttpAnswer]:
         """Send a request on its own way; raises `Failure`."""
         # A call that began before a reload may still go the way that it took then.
         pool = self._pools.get(request.way) or self._retired[request.way]
-        return await pool.send(request, until_seconds, mark)
+        return pool.send(request, until_seconds, mark)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -8,15 +8,16 @@ import gc
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
 
 from oneflow_ai.core.failure import OVERLOADED, Failure
-from oneflow_ai.edge.asgi import Headers, Receive, Scope, Send
+from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.connection import Connection, ConnectionLimits
 from oneflow_ai.edge.outflow import READ_BYTES_LEAST
+from oneflow_ai.edge.reply import Request
 from oneflow_ai.edge.turn import Turn
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
@@ -73,20 +74,20 @@ class State:
 class Served:
     """What the connection brings requests to: `bodies` are those that were whole, `faults` what was noted."""
 
-    answer: Callable[[Turn], Awaitable[None]] | None = None
+    answered: Callable[[Turn], Awaitable[None]] | None = None
     refuses: bool = True
     full: bool = False
     bodies: list[bytes] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn: Turn = scope["oneflow.turn"]
-        if self.answer is not None:
-            await self.answer(turn)
+    async def answer(self, request: Request) -> None:
+        turn = cast(Turn, request)
+        if self.answered is not None:
+            await self.answered(turn)
             return
         body = turn.body()
         while body is None:
-            message = await receive()
+            message = await turn.receive()
             if message["type"] != "http.request":
                 return
             if not message["more_body"]:
@@ -259,7 +260,7 @@ async def test_a_client_that_reads_again_sends_no_more_of_a_body_that_waits() ->
     async def wait(turn: Turn) -> None:
         await never.wait()
 
-    connection, link = connected(Served(answer=wait))
+    connection, link = connected(Served(answered=wait))
     connection.data_received(GET)
     connection.data_received(HEAD + b"content-length: 60000000\r\n\r\n")
 
@@ -286,7 +287,7 @@ async def test_a_request_that_meets_a_fault_is_told_so_whether_it_is_the_last_or
     async def fail(turn: Turn) -> None:
         raise ZeroDivisionError("a fault of ours")
 
-    served = Served(answer=fail)
+    served = Served(answered=fail)
     connection, link = connected(served)
     connection.data_received(GET.replace(b"\r\n\r\n", b"\r\n" + further + b"\r\n"))
     await turns_of_the_loop()
@@ -303,7 +304,7 @@ async def test_no_call_begins_once_calls_are_cut() -> None:
         await over.wait()
         await turn.respond(503, [], b"draining")
 
-    connection, link = connected(Served(answer=answer))
+    connection, link = connected(Served(answered=answer))
     connection.data_received(GET + GET)
     await turns_of_the_loop()
     connection.cut()

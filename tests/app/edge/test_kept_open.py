@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from statistics import median
 
 import pytest
 
+from oneflow_ai.core.call import Account
 from tests.app.edge.front import Front
 from tests.app.edge.heads import AUTH, BAD_AUTH, BODY, CHUNKED, HOST, JSON, START, chat, get, length, lines, post
 from tests.app.edge.refusal import Refusal, assert_refused, assert_told, assert_usable
@@ -100,3 +102,25 @@ async def test_the_body_of_a_request_that_was_answered_is_no_request(front: Fron
             assert (await wire.answer()).body == b"live"
     await front.settled()
     assert front.calls == 0
+
+
+async def test_a_key_is_looked_up_for_each_request_of_a_connection(front: Front) -> None:
+    """What is remembered of a head that comes again is not who may come in."""
+    kept = front.runtime.desk.snapshot.keys
+    (digest,) = kept
+    slower = replace(kept[digest], requests_per_minute=1)
+    async with connected(front.port) as wire:
+        for _ in range(3):
+            wire.send(post())
+            assert (await wire.answer("POST")).status == 200
+        try:
+            front.runtime.admit({digest: slower})
+            wire.send(post())
+            assert (await wire.answer("POST")).header("x-ratelimit-limit-requests") == "1"
+            front.runtime.admit({})
+            wire.send(post())
+            assert (await wire.answer("POST")).code == "invalid_api_key"
+        finally:
+            front.runtime.admit({digest: Account("key_test")})
+        wire.send(post())
+        assert (await wire.answer("POST")).status in (200, 429)

@@ -1,0 +1,95 @@
+"""What the head of a call says, found out once for all calls with the same head: who asks, how, until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.call import Operation
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.target import Snapshot
+from oneflow_ai.dialects.envelope import TAGS_MOST
+from oneflow_ai.dialects.table import PATHS, Dialect
+from oneflow_ai.edge.asgi import Headers
+from oneflow_ai.edge.door import Door
+from oneflow_ai.edge.head import RequestHead
+
+TAG_CHARACTERS_MOST = 64
+FORWARDED_CHARACTERS_MOST = 1_024
+_CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+_FORWARDED = re.compile(rb"[\x20-\x7e]*")
+_WAITS = ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0))
+
+
+class Caller:
+    """Who asks at this address: the fields of an envelope that a head gives. `seconds`: how long he waits at most."""
+
+    __slots__ = ("_digest", "_door", "account", "client_id", "dialect", "forwarded", "operation", "seconds", "tags")
+
+    def __init__(self, head: RequestHead, door: Door, snapshot: Snapshot) -> None:
+        """Raises `Failure` for a head that no call can have."""
+        if head.method != b"POST":
+            raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes POST")
+        headers = head.headers
+        self._door = door
+        self._digest, self.account = door.entry(headers, snapshot, head.query)
+        _check_content(headers)
+        self.dialect: Dialect
+        self.operation: Operation
+        self.dialect, self.operation = PATHS[head.path]
+        self.forwarded = _forwarded(self.dialect.FORWARDED, head.all_headers) if self.dialect.FORWARDED else ()
+        self.tags = _tags(headers)
+        self.client_id = (client_id(headers) or b"").decode()
+        self.seconds = _seconds(headers)
+
+    def holds(self, door: Door, snapshot: Snapshot) -> bool:
+        """Whether all this is still so: the key may have been revoked, or its limits changed."""
+        if door is not self._door:
+            return False
+        return self._digest is None or snapshot.keys.get(self._digest) is self.account
+
+
+def client_id(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The id that the client gave its request, where it is a sound one."""
+    text = headers.get(b"x-request-id")
+    return text if text is not None and _CLIENT_ID.fullmatch(text) else None
+
+
+def _check_content(headers: Mapping[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", b"")
+    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
+        raise Failure(kinds.UNSUPPORTED_MEDIA_TYPE, "send the body as application/json")
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
+        raise Failure(kinds.UNSUPPORTED_ENCODING, "send the body without a Content-Encoding")
+
+
+def _forwarded(names: tuple[bytes, ...], headers: Headers) -> tuple[tuple[str, str], ...]:
+    """What a client says to the provider behind us; a header that it repeats is one list, as HTTP has it."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in names:
+            found[name] = found[name] + b"," + value if name in found else value
+    for name, value in found.items():
+        if len(value) > FORWARDED_CHARACTERS_MOST or not _FORWARDED.fullmatch(value):
+            words = f"the header {name.decode()} has at most {FORWARDED_CHARACTERS_MOST} characters, all of them ASCII"
+            raise Failure(kinds.INVALID_VALUE, words)
+    return tuple((name.decode(), value.decode()) for name, value in found.items())
+
+
+def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    text = headers.get(b"x-oneflow-tags")
+    if text is None:
+        return ()
+    found = [tag.strip()[:TAG_CHARACTERS_MOST] for tag in text.decode("ascii", "replace").split(",")]
+    return tuple(tag for tag in found if tag)[:TAGS_MOST]
+
+
+def _seconds(headers: Mapping[bytes, bytes]) -> float:
+    seconds = float("inf")
+    for name, unit in _WAITS:
+        text = headers.get(name)
+        if text is not None and len(text) <= 12 and text.replace(b".", b"", 1).isdigit():
+            asked = float(text) * unit
+            seconds = min(seconds, asked) if asked > 0 else seconds
+    return seconds
