@@ -49,7 +49,7 @@ class _Reply:
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    def begin(self, status: int, headers: Headers) -> None:
         self.headers = dict(headers)
 
 
