@@ -42,8 +42,9 @@ class Place:
         return path
 
     def simulated(self, base_url: str, more: str = "") -> Path:
-        """Writes a configuration with one provider, `sim`, at a simulator."""
+        """Writes a configuration with one provider, `sim`, at a simulator, which nobody asks for its models unasked."""
         return self.write(
+            "[models]\nrefresh_hours = 0\n"
             f'[providers.sim]\nkind = "openai"\nbase_url = "{base_url}"\napi_key = "env:SIM_KEY"\n'
             f'[routes.text]\ntargets = ["sim/gpt-6-luna"]\n{more}'
         )

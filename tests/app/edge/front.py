@@ -29,7 +29,7 @@ from oneflow_ai.telemetry.log import NoLog
 from tests.app.gateway import KEY
 
 BODY_BYTES_MOST = 64 << 10
-SETTLE_SECONDS_MOST = 5.0
+SETTLE_SECONDS_MOST = 10.0
 SMALL_BUFFER_BYTES = 4 << 10
 _LISTENING = "0A"
 _CONFIGURATION = """
