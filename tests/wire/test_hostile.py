@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,14 @@ LONG: dict[str, Callable[[int], Prompt]] = {
         (*CALLED, Message("user", (ToolResult("call_1", (Image(data=PNG, media_type="image/png"),) * number),)))
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _uncollected() -> Iterator[None]:
+    """Without the collector, whose time grows with all that the tests before have left."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def seconds_for(prompt: Prompt, kind: str) -> float:
