@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -31,7 +33,6 @@ from tests.app.gateway import KEY
 BODY_BYTES_MOST = 64 << 10
 SETTLE_SECONDS_MOST = 10.0
 SMALL_BUFFER_BYTES = 4 << 10
-_LISTENING = "0A"
 _CONFIGURATION = """
 [providers.sim]
 kind = "openai"
@@ -89,10 +90,11 @@ class Front:
         return SMALL_BUFFER_BYTES
 
     def connections_open(self) -> int:
-        """How many connections the gateway still holds: those of the system's table that a process owns."""
-        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        here = f":{self.port:04X}"
-        return sum(row[1].endswith(here) and row[3] != _LISTENING and row[9] != "0" for row in rows)
+        """How many connections the gateway still holds: those of this process's sockets that are at its port.
+
+        The system's own table is no place to look often: it lists what other tests have closed a minute ago too.
+        """
+        return sum(_is_connection(int(name), self.port) for name in os.listdir("/proc/self/fd"))
 
     async def settled(self) -> None:
         """Wait until no call is open and no connection to the provider is in use."""
@@ -108,6 +110,18 @@ class Front:
         await self.settled()
         await _until(lambda: not self.runtime.recorder.waiting)
         return [record.outcome for record in (await self.runtime.history.page(Filters(), limit=500)).records]
+
+
+def _is_connection(number: int, port: int) -> bool:
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return False
+        with socket.socket(fileno=os.dup(number)) as found:
+            listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            return found.family == socket.AF_INET and not listens and found.getsockname()[1] == port
+    except OSError:
+        # Closed meanwhile.
+        return False
 
 
 async def _until(true_of: Callable[[], bool]) -> None:
