@@ -60,6 +60,7 @@ def repeat_of(head: RequestHead, data: bytes, body_bytes: int) -> Repeat | None:
     if len(text) > HEAD_BYTES_MOST:
         return None
     found = _LENGTH.search(text)
-    if found is None or not text.endswith(_END) or text.count(_END) != 1 or int(found[1]) != body_bytes:
+    # The head ends with its first empty line: what may stand behind it, as a line end too many, is none of it.
+    if found is None or text.find(_END) != len(text) - len(_END) or int(found[1]) != body_bytes:
         return None
     return Repeat(head, text[: found.start(1)], text[found.end(1) :])

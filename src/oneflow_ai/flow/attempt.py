@@ -166,9 +166,7 @@ class Attempt:
                 if self._failure is not None:
                     raise self._failure
                 if self._client.slow:
-                    await self._client.drained()
-                    # It was the client that took its time: the provider has its own from here.
-                    self._progressed()
+                    await self._wait_for_client()
         finally:
             self._decoder = None
             if self.end is None and self.usage is None and stream:
@@ -176,6 +174,13 @@ class Attempt:
                 # not hide why it was cut.
                 with contextlib.suppress(Exception):
                     self.usage = next((event for event in decoder.close() if isinstance(event, Usage)), None)
+
+    async def _wait_for_client(self) -> None:
+        """The client takes its time: what it takes is not the provider's, who keeps what it had left, and no more."""
+        since_seconds = self._clock.monotonic()
+        await self._client.drained()
+        took_seconds = self._clock.monotonic() - since_seconds
+        self._until_seconds = min(self._latest_seconds, self._until_seconds + took_seconds)
 
     def _take(self, chunk: bytes) -> float | None:
         """What arrived, nothing at the end; gives by when more must come, None when no more is wanted for now."""

@@ -96,7 +96,10 @@ class Answer:
         further: float | None = until_seconds
         while further is not None:
             further = take(await self.read(further))
-            if further is not None and self._unpacker is None and not (self._pieces or self.ended):
+            if further is None or self._unpacker is not None:
+                continue
+            # What came, ended or broke meanwhile wakes nobody any more.
+            if not (self._pieces or self.ended or self._failure):
                 self._take = take
                 try:
                     await self._wait(further)

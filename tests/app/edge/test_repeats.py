@@ -124,3 +124,11 @@ def test_heads_that_are_never_the_same_are_no_longer_kept() -> None:
 def test_a_long_head_is_not_kept() -> None:
     piece = request([LINES[0], b"x-note: " + b"a" * 5_000], LENGTHS[0], b"{}")
     assert read([piece, piece], remembering=True)[2] == 0
+
+
+def test_a_line_end_behind_a_request_without_a_body_is_no_part_of_its_head() -> None:
+    """Some clients send one: the next body may begin with just that, and one more request may follow it."""
+    first = request([LINES[0]], LENGTHS[0], b"")
+    next_one = request([LINES[0]], LENGTHS[0], b"\r\n{}")
+    pieces = [first + b"\r\n", next_one + b"\r\n"]
+    assert read(pieces, remembering=True)[:2] == read(pieces, remembering=False)[:2]
