@@ -32,10 +32,11 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
     With `raw` it gives the events' bytes (as `data:` lines, whatever the line ends were), but for the usage chunk and
     the `[DONE]` mark: these the client's encoder writes when the call is accounted for. With `include_usage`, usage
     that a provider hangs on a content chunk is moved to that closing chunk, so that no client counts it twice.
+    `_passes` says that an event may be passed on without a copy: the answer is raw, and its first chunk is known.
     """
 
     __slots__ = (
-        "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_reason", "_usage",
+        "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_passes", "_reason", "_usage",
     )  # fmt: skip
 
     def __init__(self, *, raw: bool, include_usage: bool) -> None:
@@ -45,6 +46,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         self._usage: dict[str, Any] | None = None
         self._first: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
+        self._passes = False
         self._reason: str | None = None
         self._highest = 0
         self._finished: set[int] = set()
@@ -52,22 +54,17 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
     def feed(self, chunk: bytes) -> list[Event]:
         """Give the events complete with this chunk; a failure inside the stream ends it."""
         # Most reads of a stream that is as slow as its model: one event, which is passed on as it came.
-        if self._first is not None and self._deltas is None and chunk[:7] == _OBJECT and not self._ended:
-            raw = self._passed_on(chunk) if self._events.is_one(chunk) else None
-            if raw is not None:
-                return [raw]
-        return super().feed(chunk)
-
-    def _passed_on(self, event: bytes) -> Raw | None:
-        """The event as it is; None where there is more to it than its choices."""
+        if not self._passes or chunk[:7] != _OBJECT or self._ended or not self._events.is_one(chunk):
+            return super().feed(chunk)
         try:
-            chunk = orjson.loads(event[6:])
+            found = orjson.loads(chunk[6:])
         except orjson.JSONDecodeError:
-            return None
-        choices = chunk.get("choices")
-        if type(choices) is not list or chunk.get("error") or "x_groq" in chunk or type(chunk.get("usage")) is dict:
-            return None
-        return Raw(event, self._read(choices))
+            return super().feed(chunk)
+        choices = found.get("choices")
+        if type(choices) is not list or found.get("error") or "x_groq" in found or type(found.get("usage")) is dict:
+            # There is more to it than its choices.
+            return super().feed(chunk)
+        return [Raw(chunk, self._read(choices))]
 
     def _batch(self) -> _Batch:
         return _Batch(raw=self._deltas is None)
@@ -96,6 +93,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             out.found += [delta for choice in choices if type(choice) is dict for delta in self._deltas.of(choice)]
         if self._first is None and chunk.get("id"):
             self._first = chunk
+            self._passes = self._deltas is None
         if "x_groq" in chunk or type(chunk.get("usage")) is dict:
             return self._take_usage(chunk, data, content_events, out)
         out.add(data, content_events)
