@@ -1,5 +1,7 @@
 """A breaker opens fast, lets one probe by at a time, closes after three and starts slowly; refused credentials rest."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from oneflow_ai.core.target import Credential, RetryPolicy, Secret
 from oneflow_ai.policy import health
 from oneflow_ai.policy.health import Breaker, HealthBook, Outcome, State
+from tests.policy.places import target
 
 OK, BAD, REFUSED, NOTHING = Outcome.SUCCESS, Outcome.FAILURE, Outcome.CONNECT_FAILURE, Outcome.NEUTRAL
 
@@ -220,7 +223,7 @@ def test_a_refused_credential_rests_longer_each_time_up_to_half_an_hour() -> Non
         rests.append(rest)
         now += rest
     assert rests == [60, 120, 240, 480, 960, 1800, 1800]
-    book.accept(key)
+    book.succeeded(replace(target(), credential=key), health.FIRST_TICKET, now)
     book.refuse(key, now)
     assert not book.quarantined(key, now + 60)
 

@@ -210,6 +210,22 @@ def test_any_json_ends_a_stream_once(chunks: list[Any], raw: bool, include_usage
     stream_end(end_of(events), Usage(), 0, include_usage)
 
 
+@given(st.lists(_CHUNKS, max_size=4), st.booleans(), st.booleans())
+def test_events_one_by_one_are_the_same_as_together(chunks: list[Any], raw: bool, include_usage: bool) -> None:
+    events = [CONTENT, *(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks), STOP, DONE]
+    alone, together = (
+        decode(*each, raw=raw, include_usage=include_usage) for each in (events, [events[0], b"".join(events[1:])])
+    )
+    others = [[repr(event) for event in each if not isinstance(event, Raw)] for each in (alone, together)]
+    assert others[0] == others[1]
+    assert passed_on(alone) == passed_on(together)
+
+
+def passed_on(events: list[Event]) -> tuple[bytes, int]:
+    raws = [event for event in events if isinstance(event, Raw)]
+    return b"".join(raw.content for raw in raws), sum(raw.content_events for raw in raws)
+
+
 @given(_JSON, st.booleans())
 def test_any_json_ends_a_whole_answer_once(found: Any, raw: bool) -> None:
     decoder = text_decoder(stream=False, raw=raw, include_usage=False)

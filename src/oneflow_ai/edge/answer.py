@@ -33,10 +33,11 @@ class ReplyClient:
     what it cost. `begun` says whether anything went out. `standing` tells what is left of the key's limits.
     """
 
-    __slots__ = ("_call", "_dialect", "_encoder", "_head", "_parts", "_reply", "_standing", "begun")
+    __slots__ = ("_call", "_dialect", "_encoder", "_head", "_id", "_parts", "_reply", "_standing", "begun")
 
     def __init__(self, call: Call, reply: Reply, standing: Callable[[Account], RateHints | None]) -> None:
         self._call = call
+        self._id = call.client_id or call.id
         self._dialect = DIALECTS[call.dialect]
         self._encoder: Encoder | None = None
         self._standing = standing
@@ -111,10 +112,6 @@ class ReplyClient:
         encoder = self._encoder
         await self._reply.cut(encoder.failure(failure) if encoder is not None else b"")
 
-    @property
-    def _id(self) -> str:
-        return self._call.client_id or self._call.id
-
     def _told(self, head: Head | None, attempts: int) -> Headers:
         call = self._call
         headers = [*id_headers(self._id, self._dialect), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
@@ -122,7 +119,9 @@ class ReplyClient:
             target = head.target
             headers += _of_target(target.provider, target.model, simulated=target.simulated)
             if target.ends is not None:
-                headers += _warned(target.warning(call.received.date()))
+                words = target.warning(call.received.date())
+                if words is not None:
+                    headers.append((b"x-oneflow-warning", _warned(words)))
             if head.dropped:
                 headers.append((b"x-oneflow-dropped", header_value(",".join(head.dropped))))
         left = self._standing(call.account)
@@ -174,11 +173,9 @@ def _of_target(provider: str, model: str, *, simulated: bool) -> Headers:
     return [*headers, _SIMULATED] if simulated else headers
 
 
-def _warned(words: str | None) -> Headers:
-    """A warning as a header; the words hold a model's name, which a client may have made up."""
-    if words is None:
-        return []
-    return [(b"x-oneflow-warning", b" ".join(header_value(word) for word in words.split()))]
+def _warned(words: str) -> bytes:
+    """A warning as a header's value; the words hold a model's name, which a client may have made up."""
+    return b" ".join(header_value(word) for word in words.split())
 
 
 def header_value(text: str) -> bytes:

@@ -72,21 +72,30 @@ class ProviderTally:
         """Count one finished exchange."""
         attempts = exchange.attempts
         for attempt in attempts if len(attempts) == 1 else _last(attempts):
-            target = attempt.target
-            if attempt.outcome not in _NOT_THE_PROVIDERS and (self._simulated or not target.simulated):
-                _count(self._room_for(target.provider), attempt)
+            target, outcome = attempt.target, attempt.outcome
+            if outcome in _NOT_THE_PROVIDERS or (target.simulated and not self._simulated):
+                continue
+            latest, counts = self._latest
+            if target.provider != latest:
+                counts = self._room_for(target.provider)
+            if outcome == "ok":
+                counts.successes += 1
+                counts.seconds += attempt.ended_seconds - attempt.started_seconds
+            else:
+                counts.failures += 1
+                counts.last_error = _told(attempt)
         served = exchange.served
         if served is not None and exchange.cost_nanos and (self._simulated or not served.simulated):
-            self._room_for(served.provider).cost_nanos += exchange.cost_nanos
+            latest, counts = self._latest
+            if served.provider != latest:
+                counts = self._room_for(served.provider)
+            counts.cost_nanos += exchange.cost_nanos
 
     def of(self, provider: str) -> Counts:
         """The counts of one provider; all zero for one that was never tried."""
         return self._counts.get(provider) or Counts()
 
     def _room_for(self, provider: str) -> Counts:
-        latest, counts = self._latest
-        if provider == latest:
-            return counts
         found = self._counts.get(provider)
         if found is None:
             found = self._counts[provider] = Counts()
@@ -116,15 +125,6 @@ def seconds_text(seconds: float) -> str:
 def _last(attempts: Iterable[Attempt]) -> Iterable[Attempt]:
     """The last attempt at each provider."""
     return {attempt.target.provider: attempt for attempt in attempts}.values()
-
-
-def _count(counts: Counts, attempt: Attempt) -> None:
-    if attempt.outcome == "ok":
-        counts.successes += 1
-        counts.seconds += attempt.ended_seconds - attempt.started_seconds
-    else:
-        counts.failures += 1
-        counts.last_error = _told(attempt)
 
 
 def _told(attempt: Attempt) -> str:

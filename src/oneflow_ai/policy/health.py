@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oneflow_ai.core.target import Credential
+from oneflow_ai.core.target import Credential, Target
 
 WINDOW_SECONDS = 20.0
 WINDOW_OUTCOMES_LEAST = 10
@@ -238,10 +238,12 @@ class HealthBook:
         seconds = min(QUARANTINE_SECONDS * 2**times, QUARANTINE_SECONDS_MOST)
         self._quarantined[credential] = (now_seconds + seconds, min(times + 1, _DOUBLINGS_MOST))
 
-    def accept(self, credential: Credential) -> None:
-        """A provider accepted this credential."""
+    def succeeded(self, target: Target, ticket: int | None, now_seconds: float) -> None:
+        """An attempt with this ticket succeeded at the target's place, and its provider accepted its credential."""
         if self._quarantined:
-            self._quarantined.pop(credential, None)
+            self._quarantined.pop(target.credential, None)
+        if self._breakers:
+            self.report(target.place, Outcome.SUCCESS, ticket, now_seconds, 0.0)
 
     def quarantined(self, credential: Credential, now_seconds: float) -> bool:
         """Whether the credential is left aside now."""

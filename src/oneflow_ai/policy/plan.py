@@ -65,11 +65,6 @@ class RetryBucket:
         self.level -= cost
         return True
 
-    def give(self) -> None:
-        """A success."""
-        if self.level < BUCKET_MOST:
-            self.level += 1
-
 
 class RetryBudgets:
     """The bucket of each provider, by its name."""
@@ -85,6 +80,12 @@ class RetryBudgets:
         if bucket is None:
             bucket = self._buckets[provider] = RetryBucket()
         return bucket
+
+    def give(self, provider: str) -> None:
+        """A success there; a provider without a bucket has a full one."""
+        bucket = self._buckets.get(provider)
+        if bucket is not None and bucket.level < BUCKET_MOST:
+            bucket.level += 1
 
 
 @dataclass(slots=True)
@@ -109,8 +110,15 @@ class Planner:
         assert targets
         if now_seconds >= deadline_seconds:
             raise Failure(kinds.DEADLINE_EXCEEDED, "the call's time was over before it could be tried")
-        chain = _Chain(self, targets, policy, now_seconds, deadline_seconds)
-        place: _Place | None = chain.first(now_seconds)
+        chain: _Chain | None = None
+        place: _Place | None
+        if len(targets) == 1:
+            # Most calls have one target, and succeed: there is nothing to choose among before it fails.
+            only = place = _Place(targets[0])
+            only.ticket = self.book.admits(only.target.place, now_seconds, self.chance.random())
+        else:
+            chain = _Chain(self, policy, deadline_seconds)
+            place = chain.first(targets, now_seconds)
         number = 0
         while place is not None:
             number += 1
@@ -125,20 +133,18 @@ class Planner:
             assert result is not None
             now_seconds, failure = result.now_seconds, result.failure
             if failure is None:
-                self._succeeded(target, ticket, now_seconds)
+                self.budgets.give(target.provider)
+                self.book.succeeded(target, ticket, now_seconds)
                 return
             self._failed(target, ticket, failure.kind, now_seconds)
+            if chain is None:
+                chain = _Chain(self, policy, deadline_seconds, place)
             place = None if result.committed else chain.next(place, failure, now_seconds)
             if place is not None and place.ticket is None:
                 if place.ready_seconds > now_seconds:
                     yield Wait(place.ready_seconds - now_seconds)
                     now_seconds = place.ready_seconds
                 place = chain.again(place, now_seconds)
-
-    def _succeeded(self, target: Target, ticket: int | None, now_seconds: float) -> None:
-        self.budgets.of(target.provider).give()
-        self.book.accept(target.credential)
-        self.book.report(target.place, Outcome.SUCCESS, ticket, now_seconds, 0.0)
 
     def _failed(self, target: Target, ticket: int | None, kind: Kind, now_seconds: float) -> None:
         outcome = Outcome.NEUTRAL
@@ -177,19 +183,18 @@ class _Chain:
 
     __slots__ = ("_book", "_budgets", "_chance", "_deadline_seconds", "_down", "_places", "_policy")
 
-    def __init__(
-        self, planner: Planner, targets: Sequence[Target], policy: RetryPolicy, now_seconds: float, until_seconds: float
-    ) -> None:
+    def __init__(self, planner: Planner, policy: RetryPolicy, until_seconds: float, *places: _Place) -> None:
         self._book = planner.book
         self._budgets = planner.budgets
         self._chance = planner.chance
         self._policy = policy
         self._deadline_seconds = until_seconds
         self._down: dict[str, int] = {}
-        self._places = [_Place(targets[0])] if len(targets) == 1 else self._grouped(targets, now_seconds)
+        self._places: Sequence[_Place] = places
 
-    def first(self, now_seconds: float) -> _Place:
-        """The place to begin with."""
+    def first(self, targets: Sequence[Target], now_seconds: float) -> _Place:
+        """The place to begin with, among those of these targets."""
+        self._places = self._grouped(targets, now_seconds)
         if len(self._places) > 1:
             return self._fresh(now_seconds) or self._untried(now_seconds)[0]
         place = self._places[0]

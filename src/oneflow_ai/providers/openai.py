@@ -11,7 +11,7 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
-from oneflow_ai.core.ports import HttpRequest, RateHints
+from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
@@ -96,9 +96,7 @@ class OpenAIAdapter:
         """What an unsuccessful answer means."""
         return failure_of(status, headers, body)
 
-    def hints(self, headers: Mapping[str, str]) -> RateHints | None:
-        """The `x-ratelimit-*` headers."""
-        return openai_hints(headers)
+    hints = staticmethod(openai_hints)
 
     def models_request(self, target: Target) -> HttpRequest:
         """The request for the list of models."""

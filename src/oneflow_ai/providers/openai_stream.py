@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from oneflow_ai.core.events import Delta, End, Event, Raw
+from oneflow_ai.core.events import End, Event, Raw
 from oneflow_ai.core.failure import (
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_STREAM_INTERRUPTED,
@@ -23,6 +23,7 @@ from oneflow_ai.providers.sse_decoder import EventStreamDecoder
 _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint", "provider")
 _SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
+_OBJECT = b"data: {"
 
 
 class StreamDecoder(EventStreamDecoder["_Batch"]):
@@ -31,10 +32,11 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
     With `raw` it gives the events' bytes (as `data:` lines, whatever the line ends were), but for the usage chunk and
     the `[DONE]` mark: these the client's encoder writes when the call is accounted for. With `include_usage`, usage
     that a provider hangs on a content chunk is moved to that closing chunk, so that no client counts it twice.
+    `_passes` says that an event may be passed on without a copy: the answer is raw, and its first chunk is known.
     """
 
     __slots__ = (
-        "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_reason", "_usage",
+        "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_passes", "_reason", "_usage",
     )  # fmt: skip
 
     def __init__(self, *, raw: bool, include_usage: bool) -> None:
@@ -44,12 +46,28 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         self._usage: dict[str, Any] | None = None
         self._first: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
+        self._passes = False
         self._reason: str | None = None
         self._highest = 0
         self._finished: set[int] = set()
 
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Give the events complete with this chunk; a failure inside the stream ends it."""
+        # Most reads of a stream that is as slow as its model: one event, which is passed on as it came.
+        if not self._passes or chunk[:7] != _OBJECT or self._ended or not self._events.is_one(chunk):
+            return super().feed(chunk)
+        try:
+            found = orjson.loads(chunk[6:])
+        except orjson.JSONDecodeError:
+            return super().feed(chunk)
+        choices = found.get("choices")
+        if type(choices) is not list or found.get("error") or "x_groq" in found or type(found.get("usage")) is dict:
+            # There is more to it than its choices.
+            return super().feed(chunk)
+        return [Raw(chunk, self._read(choices))]
+
     def _batch(self) -> _Batch:
-        return _Batch(self._deltas)
+        return _Batch(raw=self._deltas is None)
 
     def _is_whole(self, data: bytes) -> bool:
         return data == _DONE or is_json(data)
@@ -70,14 +88,15 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             if error is not None:
                 return stream_failure(error)
             choices = []
-        for choice in choices:
-            if type(choice) is dict:
-                self._choice(choice, out)
+        content_events = self._read(choices)
+        if self._deltas is not None:
+            out.found += [delta for choice in choices if type(choice) is dict for delta in self._deltas.of(choice)]
         if self._first is None and chunk.get("id"):
             self._first = chunk
+            self._passes = self._deltas is None
         if "x_groq" in chunk or type(chunk.get("usage")) is dict:
-            return self._take_usage(chunk, data, out)
-        out.add(data)
+            return self._take_usage(chunk, data, content_events, out)
+        out.add(data, content_events)
         return None
 
     def _take_odd(self, data: bytes, out: _Batch) -> Failure | bool | None:
@@ -91,7 +110,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             return self._take(sound, out)
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
 
-    def _take_usage(self, chunk: dict[str, Any], data: bytes, out: _Batch) -> Failure | None:
+    def _take_usage(self, chunk: dict[str, Any], data: bytes, content_events: int, out: _Batch) -> Failure | None:
         """Remember the latest usage, and show the client of its chunk what it may see."""
         try:
             # It may become the closing chunk: what cannot be encoded again must not get that far.
@@ -102,9 +121,9 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         if usage and type(usage) is dict:
             self._usage, self._last = usage, chunk
         if type(usage) is not dict or (chunk.get("choices") and not self._include_usage):
-            out.add(data)
+            out.add(data, content_events)
         elif chunk.get("choices"):
-            out.add(orjson.dumps({**chunk, "usage": None}))
+            out.add(orjson.dumps({**chunk, "usage": None}), content_events)
         own = chunk.get("x_groq")
         return self._take_own(own) if type(own) is dict else None
 
@@ -115,14 +134,25 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             self._usage = usage
         return stream_failure({"message": words}) if words else None
 
-    def _choice(self, choice: dict[str, Any], out: _Batch) -> None:
-        index, reason = choice.get("index"), choice.get("finish_reason")
-        index = index if type(index) is int else 0
-        self._highest = max(self._highest, index)
-        if reason and type(reason) is str:
-            self._reason = reason
-            self._finished.add(index)
-        out.choice(choice)
+    def _read(self, choices: list[Any]) -> int:
+        """Take note of what the choices of one event say of the end; gives 1 if any of them carries content."""
+        content_events = 0
+        for choice in choices:
+            if type(choice) is not dict:
+                continue
+            index, reason = choice.get("index"), choice.get("finish_reason")
+            if type(index) is not int:
+                index = 0
+            elif index > self._highest:
+                self._highest = index
+            if reason and type(reason) is str:
+                self._reason = reason
+                self._finished.add(index)
+            if not content_events:
+                delta = choice.get("delta")
+                if (type(delta) is dict and delta.get("content")) or has_content(delta_of(choice)):
+                    content_events = 1
+        return content_events
 
     def _done(self) -> Failure | bool:
         if self._seen:
@@ -209,39 +239,28 @@ def _ending(found: dict[str, Any]) -> list[Event]:
 
 
 class _Batch:
-    """What one read gave: one `Raw`, or the middle form's deltas."""
+    """What one read gave: one `Raw`, or the middle form's deltas in `found`."""
 
-    __slots__ = ("_content", "_content_events", "_deltas", "_found", "_parts")
+    __slots__ = ("_content_events", "_parts", "_raw", "found")
 
-    def __init__(self, deltas: Deltas | None) -> None:
-        self._deltas = deltas
-        self._found: list[Delta] = []
+    def __init__(self, *, raw: bool) -> None:
+        self._raw = raw
         self._parts: list[bytes] = []
-        self._content = False
         self._content_events = 0
+        self.found: list[Event] = []
 
-    def choice(self, choice: dict[str, Any]) -> None:
-        """Read one choice of the event to come."""
-        if self._deltas is not None:
-            self._found += self._deltas.of(choice)
-        elif not self._content:
-            delta = choice.get("delta")
-            self._content = (type(delta) is dict and bool(delta.get("content"))) or has_content(delta_of(choice))
-
-    def add(self, data: bytes) -> None:
-        """The event is whole."""
-        if self._deltas is not None:
-            return
-        # A newline inside the data came from several data lines, and must again be several.
-        self._parts.append(data.replace(b"\n", b"\ndata: ") if 10 in data else data)
-        self._content_events += self._content
-        self._content = False
+    def add(self, data: bytes, content_events: int) -> None:
+        """One event, as it is."""
+        if self._raw:
+            # A newline inside the data came from several data lines, and must again be several.
+            self._parts.append(data.replace(b"\n", b"\ndata: ") if 10 in data else data)
+            self._content_events += content_events
 
     def events(self) -> list[Event]:
         """What the read gave."""
         if self._parts:
             return [Raw(b"data: " + b"\n\ndata: ".join(self._parts) + b"\n\n", self._content_events)]
-        return [*self._found]
+        return self.found
 
 
 def whole_failure(found: Any, field: str) -> Failure | None:

@@ -32,13 +32,17 @@ class EventSplitter:
         self._started = False
         self.overflow = False
 
+    def is_one(self, chunk: bytes) -> bool:
+        """Whether this chunk is one event, whole, in a single data line with plain line feeds; it need not be fed."""
+        if not self._started or self._waiting or self._after_return or self.overflow or chunk[:6] != b"data: ":
+            return False
+        end = chunk.find(b"\n")
+        return end == len(chunk) - 2 and chunk[-1] == 10 and 13 not in chunk and end <= self.bytes_most
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Give the data of the events that end in this chunk."""
-        if self._started and chunk[:6] == b"data: " and not (self._waiting or self._after_return or self.overflow):
-            # Most reads of a stream that is as slow as its model: one event, whole.
-            end = chunk.find(b"\n")
-            if end == len(chunk) - 2 and chunk[-1:] == b"\n" and 13 not in chunk and end <= EVENT_BYTES_MOST:
-                return [chunk[6:end]]
+        if self.is_one(chunk):
+            return [chunk[6:-2]]
         if self.overflow:
             return []
         if not self._started:

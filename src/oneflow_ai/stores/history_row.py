@@ -50,7 +50,7 @@ COLUMNS = (
     "client_id",
     "metadata",
 )
-_LARGE = COLUMNS.index("prompt"), COLUMNS.index("metadata")
+_PROMPT, _METADATA = COLUMNS.index("prompt"), COLUMNS.index("metadata")
 
 NAME_CHARACTERS_MOST = 256
 MESSAGE_CHARACTERS_MOST = 500
@@ -90,7 +90,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         exchange.model_actual[:NAME_CHARACTERS_MOST] if exchange.model_actual else _MISSING,
         exchange.status,
         outcome[:NAME_CHARACTERS_MOST],
-        exchange.message[:MESSAGE_CHARACTERS_MOST] if in_own_words(outcome) else _MISSING,
+        exchange.message[:MESSAGE_CHARACTERS_MOST] if exchange.message and in_own_words(outcome) else _MISSING,
         len(attempts),
         _attempts(attempts) if attempts else _MISSING,
         read,
@@ -115,7 +115,9 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
 
 def row_bytes(row: Row) -> int:
     """About what a row takes in memory."""
-    return ROW_BYTES + sum(len(text) for place in _LARGE if isinstance(text := row[place], str))
+    prompt, metadata = row[_PROMPT], row[_METADATA]
+    assert type(prompt) is str and type(metadata) is str
+    return ROW_BYTES + len(prompt) + len(metadata)
 
 
 def _spent(usage: Usage) -> tuple[int | str, ...]:

@@ -13,7 +13,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from oneflow_ai.core.money import usd_float
-from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Target
 from oneflow_ai.telemetry.series import SECONDS_BOUNDS, Book, Series, Spread
 
@@ -66,20 +65,20 @@ NAMES = (*_COUNTED, *_SPREAD, *WATCHED, _BUILD)
 
 
 class Metrics:
-    """The metrics of one process. `observe` takes each exchange; `watch` ties a metric to whoever knows its value."""
+    """The metrics of one process.
+
+    `observe` counts one finished exchange; `watch` ties a metric to whoever knows its value.
+    """
 
     content_type = CONTENT_TYPE
 
     def __init__(self, version: str) -> None:
         self.book = Book()
+        self.observe = self.book.add
         self._readings: dict[str, Reading] = {}
         self._registry = CollectorRegistry()
         self._registry.register(_Shown(self.book, self._readings, version))
         ProcessCollector(registry=self._registry)
-
-    def observe(self, exchange: Exchange) -> None:
-        """Count one finished exchange."""
-        self.book.add(exchange)
 
     def refused(self, code: str) -> None:
         """Count a request that was refused, by its failure code, before it became a call."""

@@ -96,7 +96,9 @@ class Book:
                 self._first_attempt(key)
         target = exchange.served or (attempts[-1].target if attempts else None)
         outcome = exchange.outcome
-        series = self._series(target, outcome == OK)
+        series = None if target is None else self.series.get((target.provider, target.model))
+        if series is None:
+            series = self._new(target, outcome == OK)
         if target is not None and target.simulated and outcome == OK:
             outcome = SIMULATED
         elif outcome not in _OUTCOMES:
@@ -111,12 +113,10 @@ class Book:
         name = code if code in _OUTCOMES else OTHER
         self.refused[name] = self.refused.get(name, 0) + 1
 
-    def _series(self, target: Target | None, succeeded: bool) -> Series:
+    def _new(self, target: Target | None, succeeded: bool) -> Series:
+        """The series of a call that has no model's own."""
         if target is None:
             return self._room_for(NONE, NONE)
-        found = self.series.get((target.provider, target.model))
-        if found is not None:
-            return found
         return self._room_for(target.provider, target.model if succeeded else OTHER)
 
     def _room_for(self, provider: str, model: str) -> Series:
