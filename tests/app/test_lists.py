@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import orjson
 
 from oneflow_ai.app.lists import FILE, read_lists
-from oneflow_ai.simulator import FAST, SimulatorOptions
+from oneflow_ai.dialects import openai
+from oneflow_ai.edge.models import ModelPages
+from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from tests.app.gateway import KEY, Gateway, running
 
 ASKED = "[models]\nrefresh_hours = 1\n"
@@ -82,3 +86,40 @@ async def test_the_file_holds_no_secret(tmp_path: Path) -> None:
     content = (tmp_path / FILE).read_bytes()
     assert b"sk-simulated" not in content
     assert set(msgspec.json.decode(content)["sim"]) == {"base_url", "at", "models"}
+
+
+async def test_a_model_that_only_the_providers_list_knows_is_refused_until_it_has_a_price(tmp_path: Path) -> None:
+    async with Simulator(OWN) as other:
+        table = f'kind = "openai"\napi_key = "env:SIM_KEY"\nbase_url = "{other.base_url}"\n'
+        async with running(tmp_path, configuration=f"{ASKED}[providers.bare]\n{table}", options=OWN) as gateway:
+            await _until(lambda: "gpt-9-new" in gateway.runtime.desk.snapshot.providers["bare"].listed)
+            shown = (await gateway.get("/v1/models/bare%2Fgpt-9-new", AUTH)).json
+            assert (shown["capabilities"], shown["pricing"]) == (["text"], None)
+            refused = await gateway.chat("bare/gpt-9-new")
+            assert (refused.status, refused.json["error"]["code"]) == (400, "model_not_priced")
+            assert 'set [prices."bare/gpt-9-new"]' in refused.json["error"]["message"]
+            missing = await gateway.chat("gpt-9-newer")
+            assert (missing.status, missing.json["error"]["code"]) == (404, "model_not_found")
+            # A provider that says what a model costs serves it.
+            assert (await gateway.chat("sim/gpt-9-new")).status == 200
+            assert other.record.counts.by_model["gpt-9-new"] == 0
+
+
+async def test_models_are_shown_with_what_they_take_and_cost(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        shown = (await gateway.get("/v1/models/sim%2Fgpt-6-luna", AUTH)).json
+        assert shown["context_length"] > 0 and shown["max_completion_tokens"] > 0
+        assert shown["pricing"] == {"prompt": "0.000001", "completion": "0.000002"}
+        assert shown["capabilities"] == ["text", "reasoning"]
+        told = (await gateway.get("/v1/models/sim%2Fgpt-6-luna", {**AUTH, "anthropic-version": "2023-06-01"})).json
+        assert (told["max_input_tokens"], told["lifecycle"]) == (shown["context_length"], "active")
+
+
+async def test_models_are_written_once_for_all_who_ask(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        pages, snapshot, now = ModelPages(7), gateway.runtime.desk.snapshot, gateway.runtime.clock.utc()
+        found = await pages.written(snapshot, openai, now)
+        # Keys that come and go change no model.
+        assert await pages.written(replace(snapshot, keys={}), openai, now) is found
+        assert await pages.written(snapshot, openai, now + timedelta(days=1)) is not found
+        assert await pages.written(replace(snapshot, providers={}), openai, now) != found

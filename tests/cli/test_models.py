@@ -16,6 +16,7 @@ def test_a_model_is_told_with_its_price_and_its_end(place: Place) -> None:
     place.write(f'{LISTED}["gpt-4o-mini"]\n')
     (mini,) = place.json("models")
     assert (mini["id"], mini["provider"], mini["model"]) == ("own/gpt-4o-mini", "own", "gpt-4o-mini")
+    assert mini["capabilities"] == ["text"]
     assert mini["context_window_tokens"] == 128_000
     assert (mini["input_usd_per_million_tokens"], mini["output_usd_per_million_tokens"]) == ("0.15", "0.6")
     assert mini["shutdown"] == "2027-01-14"
@@ -76,10 +77,17 @@ def test_a_provider_is_listed_with_a_key_or_without(place: Place) -> None:
 
 def test_the_table_shows_what_json_tells(place: Place) -> None:
     head, *rows = lines(place.run("models", **KEYED).stdout)
-    assert head.split() == ["model", "context", "$/M", "in", "$/M", "out", "ends"]
+    assert head.split() == ["model", "does", "context", "$/M", "in", "$/M", "out", "ends"]
     assert [row.split()[0] for row in rows] == [row["id"] for row in place.json("models", **KEYED)]
     place.write(f'{LISTED}["gpt-4o-mini"]\n')
-    assert lines(place.run("models").stdout)[1].split() == ["own/gpt-4o-mini", "128k", "0.15", "0.60", "2027-01-14"]
+    assert lines(place.run("models").stdout)[1].split() == [
+        "own/gpt-4o-mini",
+        "text",
+        "128k",
+        "0.15",
+        "0.60",
+        "2027-01-14",
+    ]
 
 
 def test_a_model_without_a_price_and_a_dearer_one_are_marked(place: Place) -> None:
@@ -88,7 +96,7 @@ def test_a_model_without_a_price_and_a_dearer_one_are_marked(place: Place) -> No
         '[prices."own/priced"]\ninput_usd_per_million_tokens = 0.0375\noutput_usd_per_million_tokens = 2\n'
     )
     rows = [line.split() for line in lines(place.run("models", "--provider", "own").stdout)]
-    assert rows[1:] == [["own/free", "no", "price", "no", "price"], ["own/priced", "0.0375", "2.00"]]
+    assert rows[1:] == [["own/free", "text", "no", "price", "no", "price"], ["own/priced", "text", "0.0375", "2.00"]]
     dearer = [row for row in place.json("models", "--provider", "openai") if row["dearer_when_long"]]
     shown = place.run("models", dearer[0]["model"], "--provider", "openai").stdout
     assert f"{dollars(dearer[0]['input_usd_per_million_tokens'])}+" in shown

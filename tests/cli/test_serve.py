@@ -226,10 +226,11 @@ def test_another_engine_serves_and_ends_as_well(place: Place) -> None:
             assert asked(int(announced["url"].rpartition(":")[2])) == 200
 
 
-def test_an_engine_that_is_not_installed_is_told_in_one_line(place: Place) -> None:
+@pytest.mark.parametrize("verb", [("serve", "--port", "0"), ("config", "check"), ("doctor",)])
+def test_an_engine_that_is_not_installed_is_told_in_one_line(place: Place, verb: tuple[str, ...]) -> None:
     place.write('[server]\nengine = "granian"\n')
     code = "import sys; sys.modules['granian'] = None; from oneflow_ai.cli import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--port", "0"]
+    command = [sys.executable, "-c", code, *verb]
     done = subprocess.run(
         command,
         cwd=place.directory,
@@ -240,7 +241,7 @@ def test_an_engine_that_is_not_installed_is_told_in_one_line(place: Place) -> No
         check=False,
     )
     assert done.returncode != 0
-    (line,) = done.stderr.splitlines()
+    (line,) = [line for line in (done.stderr + done.stdout).splitlines() if "granian" in line]
     assert "server.engine is granian, which is not installed: pip install 'oneflow-ai[granian]'" in line
 
 

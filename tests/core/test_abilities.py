@@ -23,6 +23,8 @@ USES = {
     "document by address": (Prompt(said(Document(url="https://example.com/a.pdf"))), "messages"),
     "audio": (Prompt(said(Audio("aGk=", "wav"))), "messages"),
     "image in a tool's result": (Prompt(said(ToolResult("1", (Image(data="aGk="),)))), "messages"),
+    "failed tool result": (Prompt(said(ToolResult("1", (Text("no"),), failed=True))), "is_error"),
+    "speaker's name": (Prompt((Message("user", (Text("hi"),), name="ann"),)), "messages.name"),
     "reasoning given back": (Prompt(said(Reasoning("hm"))), "messages"),
     "prompt cache marks": (Prompt(said(Text("hi", cache="5m"))), "cache_control"),
     "prompt cache key": (Prompt((), cache_key="k"), "cache_key"),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import orjson
@@ -14,7 +15,8 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.events import Delta, End, Raw, Usage
 from oneflow_ai.core.failure import KINDS, Failure
 from oneflow_ai.core.fold import Choice, Fold
-from oneflow_ai.dialects.anthropic import encoder, failure_body, models_body
+from oneflow_ai.core.listing import Shown
+from oneflow_ai.dialects.anthropic import encoder, failure_body, model_body, models_body
 from oneflow_ai.providers.anthropic_stream import decoder_of
 from tests.wire.messages import message_call
 from tests.wire.requests import target_of
@@ -265,11 +267,18 @@ def test_other_answers_break_as_error_bodies() -> None:
 
 
 def test_models_are_listed_in_this_wires_shape() -> None:
-    one = {"type": "model", "id": "a/b", "display_name": "a/b", "created_at": "2026-11-24T00:00:00Z"}
-    assert json.loads(models_body({"a/b": "a", "text": "oneflow"}, 1_795_478_400, "a/b")) == one
-    found = json.loads(models_body({"a/b": "a", "text": "oneflow"}, 1_795_478_400))
+    one = {
+        "type": "model", "id": "a/b", "display_name": "a/b", "created_at": "2026-11-24T00:00:00Z", "capabilities": None,
+        "lifecycle": "deprecated", "deprecated_at": None, "retires_at": "2027-01-14T00:00:00Z",
+        "max_input_tokens": 200_000, "max_tokens": 64_000,
+    }  # fmt: skip
+    shown = Shown("a/b", "a", ("text",), 200_000, 64_000, ends=date(2027, 1, 14))
+    written, route = model_body(shown, 1_795_478_400), model_body(Shown("text", "oneflow"), 1_795_478_400)
+    assert json.loads(written) == one
+    assert json.loads(route)["lifecycle"] == "active"
+    found = json.loads(models_body({"a/b": written, "text": route}))
     assert (found["data"][0], found["has_more"], found["first_id"], found["last_id"]) == (one, False, "a/b", "text")
-    assert json.loads(models_body({}, 0)) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
+    assert json.loads(models_body({})) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
 # ---- there and back

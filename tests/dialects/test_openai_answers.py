@@ -1,6 +1,7 @@
 """What clients of OpenAI's dialect are told: the closing chunk, the end, errors and models, to the letter."""
 
 import json
+from datetime import date
 from typing import Any
 
 import orjson
@@ -9,7 +10,8 @@ import pytest
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.events import End, Usage
 from oneflow_ai.core.failure import KINDS, Failure
-from oneflow_ai.dialects.openai import Encoder, failure_body, models_body, stream_end
+from oneflow_ai.core.listing import Shown
+from oneflow_ai.dialects.openai import Encoder, failure_body, model_body, models_body, stream_end
 from oneflow_ai.dialects.openai_writer import DONE, usage_object
 from tests.wire.requests import call_of, target_of
 
@@ -97,8 +99,15 @@ def test_a_broken_stream_ends_with_an_error_event_and_no_mark() -> None:
 
 
 def test_models_are_listed_in_openais_shape() -> None:
-    models = {"text": "oneflow", "openai/gpt-6-luna": "openai"}
-    one = {"id": "openai/gpt-6-luna", "object": "model", "created": 7, "owned_by": "openai"}
-    other = {"id": "text", "object": "model", "created": 7, "owned_by": "oneflow"}
-    assert orjson.loads(models_body(models, 7)) == {"object": "list", "data": [other, one]}
-    assert orjson.loads(models_body(models, 7, "openai/gpt-6-luna")) == one
+    one = {
+        "id": "openai/gpt-6-luna", "object": "model", "created": 7, "owned_by": "openai", "shutdown_date": "2027-01-14",
+        "capabilities": ["text", "reasoning"], "context_length": 400_000, "max_completion_tokens": 128_000,
+        "pricing": {"prompt": "0.00000025", "completion": "0.000002"},
+    }  # fmt: skip
+    told = ("text", "reasoning"), 400_000, 128_000, 250_000_000, 2_000_000_000, date(2027, 1, 14)
+    written = model_body(Shown("openai/gpt-6-luna", "openai", *told), 7)
+    route = model_body(Shown("text", "oneflow", ("text",)), 7)
+    assert orjson.loads(written) == one
+    assert orjson.loads(route)["pricing"] is None
+    listed = orjson.loads(models_body({"text": route, "openai/gpt-6-luna": written}))
+    assert listed == {"object": "list", "data": [orjson.loads(route), one]}

@@ -173,7 +173,6 @@ def test_allowed_tools_are_all_that_is_offered() -> None:
         ({"conversation": "conv_1"}, "conversation"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
         ({"background": True, "stream": True}, "background"),
-        ({"context_management": [{"type": "compaction"}]}, "context_management"),
         ({"unheard_of": 1}, "unheard_of"),
         ({"tools": [{"type": "function", "name": "f"}, {"type": "web_search"}]}, "tools[1]"),
         ({"tools": [{"type": "custom", "name": "f"}]}, "tools[0]"),
@@ -219,6 +218,25 @@ def test_what_is_dropped_is_told_by_the_clients_name() -> None:
     call = response_call(**asked, prompt_cache_key="k")
     dropped = target.adapter.request(call, target).dropped
     assert set(dropped) == {"temperature", "text.verbosity", "metadata", "truncation", "prompt_cache_key"}
+
+
+MINOR = {
+    "store": True,
+    "prompt_cache_options": {"ttl": "30m"},
+    "prompt_cache_retention": "24h",
+    "max_tool_calls": 3,
+    "context_management": [{"type": "compaction", "compact_threshold": 1000}],
+}
+
+
+@pytest.mark.parametrize("kind", ["anthropic", "gemini", "bedrock", "groq"])
+def test_what_matters_little_is_left_out_and_told(kind: str) -> None:
+    target = target_of(kind, model="claude-sonnet-5-5")
+    assert set(target.adapter.request(response_call(**MINOR), target).dropped) == set(MINOR)
+
+
+def test_not_to_be_stored_is_what_becomes_of_every_answer_elsewhere() -> None:
+    assert response_call(store=False).prompt().minor == ()
 
 
 @pytest.mark.parametrize(

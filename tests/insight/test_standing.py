@@ -34,6 +34,9 @@ class OneModel:
     def targets(self, model: str) -> tuple[Target, ...]:
         return tuple(one for one in self._targets if one.model == model)
 
+    def capabilities(self, model: str) -> tuple[str, ...]:
+        return ("text",) if model in self.models else ()
+
     def successor(self, model: str) -> None:
         del model
 

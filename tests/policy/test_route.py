@@ -39,6 +39,9 @@ class Shop:
     def targets(self, model: str) -> tuple[Target, ...]:
         return (replace(target(self.name), place=f"{self.name}/{model}", model=model),)
 
+    def capabilities(self, model: str) -> tuple[str, ...]:
+        return ("text",)
+
     def successor(self, model: str) -> str | None:
         return self.replaced.get(model)
 

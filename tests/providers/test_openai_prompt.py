@@ -255,3 +255,9 @@ def test_what_this_wire_has_no_address_for_is_refused_and_may_be_done_elsewhere(
     with pytest.raises(Failure) as caught:
         target.adapter.request(message_call(Operation.COUNT_TOKENS), target)
     assert (caught.value.kind, caught.value.kind.other) == (UNSUPPORTED_OPERATION, True)
+
+
+@pytest.mark.parametrize(("kind", "model", "told"), [("openai", "gpt-6-luna", True), ("openrouter", "x/y", False)])
+def test_a_cache_mark_on_a_tool_is_told_where_it_has_no_place(kind: str, model: str, told: bool) -> None:
+    request = request_for(Prompt((HI,), tools=(Tool("f", cache="5m"),)), kind, model)
+    assert ("cache_control" in request.dropped) is told

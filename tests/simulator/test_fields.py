@@ -160,10 +160,10 @@ def test_a_marked_beginning_is_known_exactly() -> None:
 def test_stored_documents_are_bounded() -> None:
     memory = Memory()
     for name in ("a", "b"):
-        memory.store(name, {"text": "x" * (20 << 20)})
-    assert memory.stored("a") is None
-    assert memory.stored("b") is not None
-    assert memory.stored("c") is None
+        memory.store("owner", name, {"text": "x" * (20 << 20)})
+    assert memory.stored("owner", "a") is None
+    assert memory.stored("owner", "b") is not None
+    assert memory.stored("owner", "c") is None
 
 
 # ---- vectors

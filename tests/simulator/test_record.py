@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
+from oneflow_ai.simulator.record import HEAD_BYTES_MOST
 from tests.simulator.raw import CHAT, STREAM, ask, exchange, once, request
 
 
@@ -21,6 +22,14 @@ async def test_a_request_is_noted_as_it_came_without_its_secrets(simulator: Simu
     assert attempt.body_bytes == len(attempt.body)
     assert attempt.ended_seconds is not None
     assert attempt.ended_seconds >= attempt.arrived_seconds
+
+
+async def test_only_the_beginning_of_a_head_is_kept(simulator: Simulator) -> None:
+    headers = {"x-first": "1", "x-large": "a" * HEAD_BYTES_MOST, "x-last": "2"}
+    seen = await once(simulator, CHAT, headers=headers)
+    (attempt,) = simulator.record.attempts()
+    names = {name for name, _ in attempt.headers}
+    assert (seen.status, b"x-first" in names, b"x-large" in names, b"x-last" in names) == (200, True, False, False)
 
 
 async def test_requests_on_one_connection_share_its_number(simulator: Simulator) -> None:

@@ -114,6 +114,22 @@ async def test_a_chain_goes_on_from_the_response_before(client: AsyncOpenAI) -> 
         await client.responses.create(model=MODEL, input=PROMPT, previous_response_id=forgotten.id)
 
 
+async def test_what_is_stored_is_its_makers_alone(simulator: Simulator, client: AsyncOpenAI) -> None:
+    first = await client.responses.create(model=MODEL, input=PROMPT)
+    async with AsyncOpenAI(base_url=simulator.base_url, api_key="another", max_retries=0) as other:
+        with pytest.raises(openai.BadRequestError, match="not found"):
+            await other.responses.create(model=MODEL, input=PROMPT, previous_response_id=first.id)
+        reference: Any = [{"type": "item_reference", "id": first.output[0].id}]
+        with pytest.raises(openai.NotFoundError, match="not found"):
+            await other.responses.create(model=MODEL, input=reference)
+
+
+async def test_what_is_nested_too_deep_is_a_400(simulator: Simulator) -> None:
+    tool = b'{"type":"function","name":"f","strict":false,"parameters":{"a":' + b"[" * 300 + b"]" * 300 + b"}}"
+    body = b'{"model":"gpt-6-luna","input":"hi","tools":[' + tool + b"]}"
+    assert (await once(simulator, body, path="/v1/responses")).status == 400
+
+
 async def test_tools_that_may_not_be_called_side_by_side_are_called_in_turn(client: AsyncOpenAI) -> None:
     turns: Any = [{"role": "user", "content": "get weather, get news"}]
     asked: Any = {"model": MODEL, "tools": TOOLS, "parallel_tool_calls": False}

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from oneflow_ai.core.abilities import FEATURES
 from oneflow_ai.core.call import Operation
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
-from oneflow_ai.core.prompt import Audio, Image, Message, Prompt, Reasoning, Text, ToolCall, ToolResult
+from oneflow_ai.core.prompt import Audio, Image, Message, Prompt, Reasoning, Text, Tool, ToolCall, ToolResult
 from oneflow_ai.dialects.responses import parse
 from oneflow_ai.providers.openai_responses_prompt import ABILITIES
 from tests.wire.chats import request_for
@@ -280,3 +280,31 @@ def test_a_chat_of_such_a_model_keeps_its_words() -> None:
 def test_a_call_is_streamed_as_its_client_asks() -> None:
     assert sent(replace(foreign(Prompt((ASKED,)), dialect="anthropic"), stream=True), ONLY)["stream"] is True
     assert "stream" not in written(Prompt((ASKED,)))
+
+
+# ---- what this wire has no place for
+
+
+@pytest.mark.parametrize(
+    ("prompt", "dropped"),
+    [
+        (Prompt((Message("user", (Text("hi"),), name="ann"),)), ("messages.name",)),
+        (
+            Prompt(
+                (
+                    Message("user", (Text("hi"),)),
+                    Message("assistant", (ToolCall("1", "f", "{}"),)),
+                    Message("user", (ToolResult("1", (Text("no"),), failed=True),)),
+                )
+            ),
+            ("is_error",),
+        ),
+        (
+            Prompt((Message("user", (Text("hi"),)), Message("assistant", (Text("yes", cache="5m"),)))),
+            ("cache_control",),
+        ),
+        (Prompt((Message("user", (Text("hi"),)),), tools=(Tool("f", cache="5m"),)), ("cache_control",)),
+    ],
+)
+def test_what_is_lost_of_a_conversation_is_told(prompt: Prompt, dropped: tuple[str, ...]) -> None:
+    assert requested(foreign(prompt, dialect="anthropic"), NEWEST).dropped == dropped

@@ -26,11 +26,12 @@ def check(options: Common) -> None:
 
     Each is a line with its place, and the exit status is then 2.
     """
-    from oneflow_ai.cli.configured import Wrong, compiled, load_settings
+    from oneflow_ai.cli.configured import Wrong, check_engine, compiled, load_settings
 
     try:
         loaded = load_settings(options.config)
         compiled(loaded)
+        check_engine(loaded)
     except Wrong as wrong:
         if not options.as_json:
             raise

@@ -12,6 +12,7 @@ from oneflow_ai.app.rows import Simulated, compile_settings, has_credentials
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.cli.failures import MISUSED, Refused
 from oneflow_ai.core.target import Snapshot
+from oneflow_ai.edge.engines import engine
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, Mistake, SettingsError, demo, load
 
@@ -61,6 +62,14 @@ def compiled(loaded: Loaded) -> Compiled:
     except ValueError as error:
         raise Wrong([late_mistake(loaded, error)]) from None
     return Compiled(loaded, catalog, plant.snapshot, simulated)
+
+
+def check_engine(loaded: Loaded) -> None:
+    """Raise `Wrong` where the server's engine is not installed; what runs in process does without."""
+    try:
+        engine(loaded.settings.server.engine)
+    except ValueError as error:
+        raise Wrong([Mistake(loaded.place_of(("server", "engine")), "", str(error))]) from None
 
 
 def late_mistake(loaded: Loaded, error: ValueError) -> Mistake:

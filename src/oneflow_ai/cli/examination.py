@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from oneflow_ai.app.keys import server_secret
-from oneflow_ai.cli.configured import Compiled, Wrong, compiled, load_settings
+from oneflow_ai.cli.configured import Compiled, Wrong, check_engine, compiled, load_settings
 from oneflow_ai.cli.pid_file import PidFile
 from oneflow_ai.core.target import ENDING_DAYS, Target
 from oneflow_ai.providers.table import TABLE
@@ -53,6 +53,7 @@ def examine(config: Path | None) -> list[Finding]:
     try:
         loaded = load_settings(config)
         whole = compiled(loaded)
+        check_engine(loaded)
     except Wrong as wrong:
         mistakes = [Finding("configuration", "fail", str(one)) for one in wrong.mistakes]
         return [*found, *mistakes]

@@ -43,6 +43,7 @@ class Model:
     id: str
     provider: str
     model: str
+    capabilities: tuple[str, ...]
     context_window_tokens: int | None
     output_most_tokens: int | None
     input_usd_per_million_tokens: str | None
@@ -101,6 +102,7 @@ def _models(found: Compiled, provider: Provider) -> Iterator[Model]:
             id=target.place,
             provider=provider.name,
             model=model,
+            capabilities=provider.capabilities(model),
             context_window_tokens=target.context_window_tokens,
             output_most_tokens=target.output_most_tokens,
             input_usd_per_million_tokens=prices[0],
@@ -125,6 +127,7 @@ def _day(day: date | None) -> str | None:
 def _say(rows: Iterable[Model]) -> None:
     columns = (
         Column("model", fold=True),
+        Column("does"),
         Column("context", right=True),
         Column("$/M in", right=True),
         Column("$/M out", right=True),
@@ -139,7 +142,13 @@ def _cells(row: Model) -> tuple[str, ...]:
         f"{dollars(price)}{more}" if price is not None else NO_PRICE
         for price in (row.input_usd_per_million_tokens, row.output_usd_per_million_tokens)
     ]
-    return row.id, "" if window is None else tokens(window), *prices, row.shutdown or (ENDED if row.retired else "")
+    return (
+        row.id,
+        ", ".join(row.capabilities),
+        "" if window is None else tokens(window),
+        *prices,
+        row.shutdown or (ENDED if row.retired else ""),
+    )
 
 
 def tokens(number: int) -> str:

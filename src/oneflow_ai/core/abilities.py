@@ -62,6 +62,11 @@ FEATURES: Mapping[str, tuple[str, Callable[[Prompt], bool]]] = MappingProxyType(
                 prompt, ToolResult, lambda part: any(not isinstance(each, Text) for each in getattr(part, "parts", ()))
             ),
         ),
+        "failed tool result": (
+            "is_error",
+            lambda prompt: _any(prompt, ToolResult, lambda part: bool(getattr(part, "failed", False))),
+        ),
+        "speaker's name": ("messages.name", lambda prompt: any(each.name for each in prompt.messages)),
         "reasoning given back": ("messages", lambda prompt: _any(prompt, Reasoning)),
         "prompt cache marks": ("cache_control", _has_cache_marks),
         "prompt cache key": ("cache_key", lambda prompt: bool(prompt.cache_key)),

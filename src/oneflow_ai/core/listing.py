@@ -26,6 +26,24 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A model or a route as clients are shown it; what is not known, or differs within a route, is None.
+
+    `capabilities` are its tasks, and `reasoning` where it thinks before it answers. Prices are nano-USD per million
+    tokens of a short prompt. `ends` is the UTC day from which its provider refuses it.
+    """
+
+    id: str
+    owner: str
+    capabilities: tuple[str, ...] = ()
+    context_window_tokens: int | None = None
+    output_most_tokens: int | None = None
+    input_nanos: int | None = None
+    output_nanos: int | None = None
+    ends: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The list of the provider at an address, as it was at a moment (UTC)."""
 

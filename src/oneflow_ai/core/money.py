@@ -50,6 +50,11 @@ def usd_text(nanos: int) -> str:
     return f"{sign}{whole}.{part:09d}".rstrip("0").rstrip(".")
 
 
+def unit_usd_text(nanos_per_million: int) -> str:
+    """A price in nano-USD per million units as plain decimal dollars for one unit: `"0.00000025"`."""
+    return format((Decimal(nanos_per_million) / (NANOS_PER_USD * PER_MILLION)).normalize(), "f")
+
+
 def usd_float(nanos: int) -> float:
     """Nano-USD as the nearest float of dollars, for JSON numbers; never to be calculated with."""
     return nanos / NANOS_PER_USD

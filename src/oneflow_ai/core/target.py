@@ -159,6 +159,9 @@ class Provider(Protocol):
     def targets(self, model: str) -> tuple[Target, ...]:
         """The targets of one model, one for each credential; none when no credential is at hand."""
 
+    def capabilities(self, model: str) -> tuple[str, ...]:
+        """What a model is for: its tasks, and `reasoning` where it thinks before it answers."""
+
     def successor(self, model: str) -> str | None:
         """The model that replaces a retired one, or None while it is served."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from oneflow_ai.core.failure import (
     TOO_MANY_ITEMS,
     Failure,
 )
+from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.media import Media
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks
@@ -169,24 +170,30 @@ def encoder(call: Call, target: Target) -> Encoder:
     return StreamEncoder(call, target) if call.stream else WholeEncoder(call, target)
 
 
-def models_body(models: Mapping[str, str], created: int, one: str | None = None) -> bytes:
-    """The list of models, or one of them; `models` maps each id to its owner, which this wire does not tell."""
-    at = datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z")
-    if one is not None:
-        return orjson.dumps(_model(one, at))
-    names = list(models)
+def models_body(written: Mapping[str, bytes]) -> bytes:
+    """The list of models on one page, each as `model_body` wrote it, by its id."""
+    names = list(written)
+    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+    return b'{"data":[' + b",".join(written.values()) + b'],"has_more":false,' + orjson.dumps(ends)[1:]
+
+
+def model_body(model: Shown, created: int) -> bytes:
+    """One model. This wire tells neither owner nor price; `capabilities` are in words of its own, known to it alone."""
     return orjson.dumps(
         {
-            "data": [_model(name, at) for name in names],
-            "has_more": False,
-            "first_id": names[0] if names else None,
-            "last_id": names[-1] if names else None,
-        }
+            "type": "model",
+            "id": model.id,
+            "display_name": model.id,
+            "created_at": datetime.fromtimestamp(created, UTC),
+            "lifecycle": "active" if model.ends is None else "deprecated",
+            "deprecated_at": None,
+            "retires_at": None if model.ends is None else datetime.combine(model.ends, time(), UTC),
+            "max_input_tokens": model.context_window_tokens,
+            "max_tokens": model.output_most_tokens,
+            "capabilities": None,
+        },
+        option=orjson.OPT_UTC_Z,
     )
-
-
-def _model(name: str, created_at: str) -> dict[str, Any]:
-    return {"type": "model", "id": name, "display_name": name, "created_at": created_at}
 
 
 def _check(body: Mapping[str, Any], operation: Operation) -> Media:

@@ -17,8 +17,9 @@ from oneflow_ai.core.failure import (
     TOO_MANY_ITEMS,
     Failure,
 )
+from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.media import NO_MEDIA, Media
-from oneflow_ai.core.money import usd_float
+from oneflow_ai.core.money import unit_usd_text, usd_float
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks, openai_embeddings, openai_moderations
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
@@ -273,15 +274,29 @@ def failure_body(failure: Failure, request_id: str = "") -> bytes:
     return orjson.dumps({"error": error})
 
 
-def models_body(models: Mapping[str, str], created: int, one: str | None = None) -> bytes:
-    """The list of models, or one of them; `models` maps each id to its owner."""
-    if one is not None:
-        return orjson.dumps(_model(one, models[one], created))
-    return orjson.dumps({"object": "list", "data": [_model(name, owner, created) for name, owner in models.items()]})
+def models_body(written: Mapping[str, bytes]) -> bytes:
+    """The list of models, each as `model_body` wrote it, by its id."""
+    return b'{"object":"list","data":[' + b",".join(written.values()) + b"]}"
 
 
-def _model(name: str, owner: str, created: int) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": created, "owned_by": owner}
+def model_body(model: Shown, created: int) -> bytes:
+    """One model; beside OpenAI's own fields those of OpenRouter's list, prices being dollars for one token."""
+    pricing = None
+    if model.input_nanos is not None and model.output_nanos is not None:
+        pricing = {"prompt": unit_usd_text(model.input_nanos), "completion": unit_usd_text(model.output_nanos)}
+    return orjson.dumps(
+        {
+            "id": model.id,
+            "object": "model",
+            "created": created,
+            "owned_by": model.owner,
+            "shutdown_date": model.ends,
+            "capabilities": model.capabilities,
+            "context_length": model.context_window_tokens,
+            "max_completion_tokens": model.output_most_tokens,
+            "pricing": pricing,
+        }
+    )
 
 
 def _usage_object(end: End, usage: Usage) -> dict[str, Any]:

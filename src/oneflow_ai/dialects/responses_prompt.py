@@ -14,14 +14,15 @@ from oneflow_ai.dialects.responses_conversation import Conversation
 # What only the provider that keeps a conversation can go on with.
 KEPT_BY_THE_PROVIDER = ("previous_response_id", "conversation", "prompt")
 _LOGPROBS = "message.output_text.logprobs"
-# What changes no answer: how it is brought, what becomes of it later, and what is about tools that the provider runs,
-# of which there are none where this form is used.
+# What an answer is nearly the same without: what becomes of it later, how long a cache may keep the prompt, how a long
+# conversation is shortened, and how often tools run that the provider has, of which there are none elsewhere.
+_MINOR = frozenset({"store", "prompt_cache_options", "prompt_cache_retention", "max_tool_calls", "context_management"})
+# What has its place in the middle form, and what says only how an answer is brought.
 _KNOWN = frozenset(
     {
         "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens",
         "temperature", "top_p", "top_logprobs", "text", "reasoning", "service_tier", "user", "safety_identifier",
-        "metadata", "prompt_cache_key", "truncation", "models", "fallbacks", "stream", "stream_options", "store",
-        "include", "max_tool_calls", "prompt_cache_options", "prompt_cache_retention",
+        "metadata", "prompt_cache_key", "truncation", "models", "fallbacks", "stream", "stream_options", "include",
     }
 )  # fmt: skip
 _REASONING = {"effort": (), "summary": (), "generate_summary": (), "context": ("auto",), "mode": ("standard",)}
@@ -42,10 +43,11 @@ _PARAMS = MappingProxyType(
 
 
 def read(body: Mapping[str, Any]) -> Prompt:
-    """The middle form of a checked request: what only this wire has is named in `further`."""
+    """The middle form of a checked request: what only this wire has is named in `further`, or `minor`."""
     further = [name for name in KEPT_BY_THE_PROVIDER if body.get(name)]
     # An answer in the background is one that its client does not wait for; false is nothing.
-    further += [name for name, value in body.items() if value and name not in _KNOWN and name not in further]
+    elsewhere = [name for name, value in body.items() if value and name not in _KNOWN and name not in further]
+    further += [name for name in elsewhere if name not in _MINOR]
     talk = Conversation()
     if body.get("instructions"):
         talk.messages.append(Message("system", (Text(body["instructions"]),)))
@@ -76,6 +78,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
         cache_key=body.get("prompt_cache_key") or "",
         truncation=body.get("truncation") == "auto",
         further=(*further, *talk.further),
+        minor=tuple(name for name in elsewhere if name in _MINOR),
         params=_params(body),
     )
 

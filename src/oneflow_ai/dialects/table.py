@@ -9,6 +9,7 @@ from typing import Protocol
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import anthropic, openai, responses
 from oneflow_ai.dialects.envelope import Envelope
@@ -38,8 +39,11 @@ class Dialect(Protocol):
 class Lister(Dialect, Protocol):
     """A dialect that has a list of models."""
 
-    def models_body(self, models: Mapping[str, str], created: int, one: str | None = None) -> bytes:
-        """The list of models, or one of them; `models` maps each id to its owner, `created` is seconds of Unix time."""
+    def models_body(self, written: Mapping[str, bytes]) -> bytes:
+        """The list of models, each as `model_body` wrote it, by its id."""
+
+    def model_body(self, model: Shown, created: int) -> bytes:
+        """One model; `created` is seconds of Unix time."""
 
 
 _ALL: tuple[Dialect, ...] = (openai, responses, anthropic)

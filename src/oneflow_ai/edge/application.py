@@ -23,6 +23,7 @@ from oneflow_ai.edge.asgi import Application, Headers, Scope
 from oneflow_ai.edge.caller import Caller, client_id
 from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.head import RequestHead
+from oneflow_ai.edge.models import ModelPages
 from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.flow.places import KEY_SHARE, Bodies
@@ -94,7 +95,7 @@ class Edge:
         self._log = ports.log
         self._refused = ports.refused
         self._standing = ports.standing
-        self._created = int(ports.clock.utc().timestamp())
+        self._pages = ModelPages(int(ports.clock.utc().timestamp()))
         self.draining = False
         self.ready = False
 
@@ -258,25 +259,19 @@ class Edge:
         _check_read(scope)
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
-        models = self._models(account)
+        dialect = _lists(headers)
+        written = await self._pages.written(self._desk.snapshot, dialect, self._clock.utc())
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
-        if one is not None and one not in models:
+        if one is not None and (one not in written or not account.may_use(one)):
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
-        dialect = _lists(headers)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
-        await reply.respond(200, told, dialect.models_body(models, self._created, one))
-
-    def _models(self, account: Account) -> dict[str, str]:
-        snapshot = self._desk.snapshot
-        served = {operation.task for _, operation in PATHS.values()}
-        routes = snapshot.routes.items()
-        models = {name: "oneflow" for name, route in routes if route.targets and route.task in served}
-        for provider in snapshot.providers.values():
-            if provider.configured:
-                models.update((f"{provider.name}/{model}", provider.name) for model in sorted(provider.listed))
-        return {name: owner for name, owner in models.items() if account.may_use(name)}
+        if one is not None:
+            body = written[one]
+        else:
+            body = dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
+        await reply.respond(200, told, body)
 
     def _id(self, at: datetime) -> str:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""

@@ -222,6 +222,10 @@ class CompiledProvider:
         """The targets of one model, one for each credential."""
         return self._made(model)
 
+    def capabilities(self, model: str) -> tuple[str, ...]:
+        """What a model is for."""
+        return (*self._catalog.tasks(model), *(("reasoning",) if self._catalog.reasons(model) else ()))
+
     def successor(self, model: str) -> str | None:
         """The model that replaces a retired one; None while it is served, and where nothing replaces it."""
         return self._replaced(model)

@@ -31,6 +31,8 @@ ABILITIES: Abilities = MappingProxyType(
         "document by address": SENT,
         "audio": REFUSED,
         "image in a tool's result": SENT,
+        "failed tool result": SENT,
+        "speaker's name": DROPPED,
         "reasoning given back": SENT,
         "prompt cache marks": SENT,
         "prompt cache key": DROPPED,

@@ -54,6 +54,8 @@ ABILITIES: Abilities = {
     "document by address": REFUSED,
     "audio": SENT,
     "image in a tool's result": SENT,
+    "failed tool result": SENT,
+    "speaker's name": DROPPED,
     "reasoning given back": SENT,
     "prompt cache marks": SENT,
     "prompt cache key": DROPPED,

@@ -31,6 +31,8 @@ ABILITIES: Abilities = {
     "document by address": SENT,
     "audio": SENT,
     "image in a tool's result": SENT,
+    "failed tool result": SENT,
+    "speaker's name": DROPPED,
     "reasoning given back": SENT,
     # Gemini caches what repeats unasked; its explicit cache is a resource of its own.
     "prompt cache marks": DROPPED,

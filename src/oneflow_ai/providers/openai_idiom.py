@@ -21,6 +21,9 @@ ABILITIES: Abilities = MappingProxyType(
         "audio": SENT,
         # In a message of the user's that follows: a tool's own message holds texts alone.
         "image in a tool's result": SENT,
+        # A tool's message has no mark for it: the result itself must tell.
+        "failed tool result": DROPPED,
+        "speaker's name": SENT,
         "reasoning given back": DROPPED,
         "prompt cache marks": SENT,
         "prompt cache key": SENT,

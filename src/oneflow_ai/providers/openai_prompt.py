@@ -6,7 +6,7 @@ from typing import Any
 
 from oneflow_ai.core.abilities import SENT, fit
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool
+from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_turns import Turns, cache_mark
 
@@ -42,6 +42,8 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     if len(prompt.stop) > idiom.stops_most:
         words = f"the target's wire ({WIRE}) takes at most {idiom.stops_most} of them"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
+    if idiom.abilities["prompt cache marks"] is SENT and _marks_unplaced(prompt, idiom):
+        dropped[prompt.param("cache_control")] = None
     body: dict[str, Any] = {"messages": Turns(idiom, seals).of(prompt.messages)}
     body |= _tools(prompt, idiom)
     if prompt.format is not None:
@@ -62,6 +64,13 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     elif prompt.service_tier:
         dropped[prompt.param("service_tier")] = None
     return body, tuple(dropped)
+
+
+def _marks_unplaced(prompt: Prompt, idiom: Idiom) -> bool:
+    """Whether cache marks stand where this wire takes none: on calls of tools, and on tools with OpenAI's own mark."""
+    if idiom.cache_mark != "cache_control" and any(tool.cache for tool in prompt.tools):
+        return True
+    return any(isinstance(part, ToolCall) and part.cache for message in prompt.messages for part in message.parts)
 
 
 def _tools(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:

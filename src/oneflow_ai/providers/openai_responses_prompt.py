@@ -20,6 +20,7 @@ ABILITIES: Abilities = MappingProxyType(
         **CHAT_ABILITIES,
         "document by address": SENT,
         "audio": REFUSED,
+        "speaker's name": DROPPED,
         "reasoning given back": SENT,
         "reasoning shown": SENT,
         "stop": REFUSED,
@@ -60,6 +61,8 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     abilities = abilities_of(idiom, model)
     dropped = dict.fromkeys(fit(prompt, abilities, WIRE))
     marks = abilities["prompt cache marks"] is SENT
+    if marks and _marks_unplaced(prompt):
+        dropped[prompt.param("cache_control")] = None
     body: dict[str, Any] = {"input": Turns(seals, marks=marks).of(prompt.messages), "store": False}
     body |= _tools(prompt)
     for field, name in _FIELDS:
@@ -82,6 +85,12 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     if include:
         body["include"] = include
     return body, tuple(dropped)
+
+
+def _marks_unplaced(prompt: Prompt) -> bool:
+    """Whether cache marks stand where this wire takes none: on tools, and on what the model itself said."""
+    said = (part for message in prompt.messages if message.role == "assistant" for part in message.parts)
+    return any(tool.cache for tool in prompt.tools) or any(getattr(part, "cache", "") for part in said)
 
 
 def _bounds(prompt: Prompt, idiom: Idiom, dropped: dict[str, None]) -> dict[str, Any]:

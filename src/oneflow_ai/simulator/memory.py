@@ -25,7 +25,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._marks: OrderedDict[bytes, int] = OrderedDict()
-        self._stored: OrderedDict[str, tuple[Mapping[str, Any], int]] = OrderedDict()
+        self._stored: OrderedDict[tuple[str, str], tuple[Mapping[str, Any], int]] = OrderedDict()
         self._stored_bytes = 0
 
     def seen(self, owner: str, content: bytes, now: int) -> int:
@@ -52,17 +52,19 @@ class Memory:
         self._keep(mark, now + seconds)
         return known
 
-    def store(self, name: str, document: Mapping[str, Any]) -> None:
-        """Remember a document under its id; of all that is remembered the oldest goes when it is too much."""
-        self._stored[name] = document, len(orjson.dumps(document))
-        self._stored_bytes += self._stored[name][1]
+    def store(self, owner: str, name: str, document: Mapping[str, Any]) -> None:
+        """Remember an owner's document under its id; of all that is remembered the oldest goes when it is too much."""
+        _, before = self._stored.pop((owner, name), ({}, 0))
+        size = len(orjson.dumps(document))
+        self._stored[owner, name] = document, size
+        self._stored_bytes += size - before
         while self._stored_bytes > _STORED_BYTES_MOST:
             _, (_, size) = self._stored.popitem(last=False)
             self._stored_bytes -= size
 
-    def stored(self, name: str) -> Mapping[str, Any] | None:
-        """The document with this id."""
-        found = self._stored.get(name)
+    def stored(self, owner: str, name: str) -> Mapping[str, Any] | None:
+        """The document with this id, if it is this owner's."""
+        found = self._stored.get((owner, name))
         return found[0] if found is not None else None
 
     def _keep(self, mark: bytes, until: int) -> None:

@@ -13,6 +13,9 @@ from oneflow_ai.simulator.request import Request
 MODELS_COUNTED_MOST = 1_000
 OTHER_MODELS = "(others)"
 
+HEAD_BYTES_MOST = 8 << 10
+"""How much of a request's path, and of all its headers, is kept."""
+
 COMPLETED, CLOSED, RESET, CLIENT_CLOSED = "completed", "closed", "reset", "client_closed"
 """How a request ended: answered to its end, cut by us in order, broken off by us, left by the client."""
 
@@ -135,8 +138,8 @@ class Record:
             served_before=place[1],
             arrived_seconds=request.arrived_seconds,
             method=request.method,
-            path=request.path,
-            headers=request.headers,
+            path=request.path[:HEAD_BYTES_MOST],
+            headers=_first(request.headers),
             credential=request.credential_hash,
             model=model,
             attempt=attempt,
@@ -166,3 +169,13 @@ class Record:
         for watcher in watchers:
             if not watcher.done():
                 watcher.set_result(None)
+
+
+def _first(headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    """The headers up to the first that is too much; those that follow it are not kept."""
+    size = 0
+    for place, (name, value) in enumerate(headers):
+        size += len(name) + len(value)
+        if size > HEAD_BYTES_MOST:
+            return headers[:place]
+    return headers

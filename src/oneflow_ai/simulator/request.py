@@ -9,6 +9,9 @@ from urllib.parse import parse_qs
 
 import orjson
 
+DEPTH_MOST = 254
+"""How deep JSON may be nested that is to be written again."""
+
 _UNREAD: Any = object()
 _KEY_HEADERS = (b"authorization", b"api-key", b"x-api-key", b"xi-api-key", b"x-goog-api-key")
 SECRET_HEADERS = frozenset((*_KEY_HEADERS, b"proxy-authorization", b"cookie"))
@@ -68,11 +71,13 @@ class Request:
 
     @property
     def document(self) -> Any:
-        """The decoded JSON body, or None when it is not JSON."""
+        """The decoded JSON body, or None when it is not JSON, or too deep to be written again."""
         if self._document is _UNREAD:
             try:
                 self._document = orjson.loads(self.body)
-            except orjson.JSONDecodeError:
+                if self.body.count(b"[") + self.body.count(b"{") > DEPTH_MOST:
+                    orjson.dumps(self._document)
+            except (orjson.JSONDecodeError, orjson.JSONEncodeError):
                 self._document = None
         return self._document
 

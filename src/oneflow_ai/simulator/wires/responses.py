@@ -41,7 +41,7 @@ class ResponsesWire(OpenAIManners):
     def answer(self, request: Request, around: Surroundings) -> Answer:
         """The answer to a request, errors in it included."""
         if request.path.endswith(_COUNTS):
-            return self.checked(request, around, lambda document: _counted(document, around))
+            return self.checked(request, around, lambda document: _counted(document, request.credential_hash, around))
         return self.checked(request, around, lambda document: _asked(document, request.credential_hash, around))
 
     def sample(self, model: str, stream: bool, around: Surroundings) -> Answer:
@@ -116,10 +116,10 @@ def _need_model(document: dict[str, Any], around: Surroundings) -> None:
         raise BadRequest(f"The requested model '{model}' does not exist.", "model_not_found", "model")
 
 
-def _counted(document: dict[str, Any], around: Surroundings) -> Answer:
+def _counted(document: dict[str, Any], owner: str, around: Surroundings) -> Answer:
     _need_model(document, around)
     _CHECK_COUNT(document, ())
-    counted = count(document, all_items(document, around))
+    counted = count(document, all_items(document, owner, around))
     return Answer(body=orjson.dumps({"object": "response.input_tokens", "input_tokens": counted}))
 
 
@@ -136,13 +136,13 @@ def _asked(document: dict[str, Any], owner: str, around: Surroundings) -> Answer
 
 
 def _answered(document: dict[str, Any], owner: str, around: Surroundings) -> Answer:
-    given = all_items(document, around)
+    given = all_items(document, owner, around)
     said = reply(question(document, given), around.say, around.answer_tokens)
     made = items(said, document, around)
     spent = usage(count(document, given), said.tokens, cached(document, given, owner, around), said.thought_tokens)
     response = Made(document, tuple(enumerate(made)), INCOMPLETE if said.finish == LENGTH else COMPLETED, spent)
     if document.get("store") is not False:
-        around.memory.store(f"resp_{around.unique}", {"items": [*given, *made]})
+        around.memory.store(owner, f"resp_{around.unique}", {"items": [*given, *made]})
         for item in made:
-            around.memory.store(item["id"], item)
+            around.memory.store(owner, item["id"], item)
     return streamed(response, around) if document.get("stream") else whole(response, around)

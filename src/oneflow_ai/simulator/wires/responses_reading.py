@@ -31,11 +31,11 @@ Document = Mapping[str, Any]
 Item = Mapping[str, Any]
 
 
-def all_items(document: Document, around: Surroundings) -> list[Item]:
+def all_items(document: Document, owner: str, around: Surroundings) -> list[Item]:
     """The items of the response before, where one is named, and those of the input; raises `BadRequest`."""
     before: list[Item] = []
     if previous := document.get("previous_response_id"):
-        stored = around.memory.stored(previous)
+        stored = around.memory.stored(owner, previous)
         if stored is None:
             words = f"Previous response with id '{previous}' not found."
             raise BadRequest(words, "previous_response_not_found", "previous_response_id")
@@ -51,17 +51,17 @@ def all_items(document: Document, around: Surroundings) -> list[Item]:
         given = []
     if isinstance(given, str):
         given = [{"type": "message", "role": "user", "content": given}]
-    items = [*before, *[_known(item, around) for item in given]]
-    _check_reasoning(items, around)
+    items = [*before, *[_known(item, owner, around) for item in given]]
+    _check_reasoning(items, owner, around)
     _check_pairs(items)
     return items
 
 
-def _known(item: Item, around: Surroundings) -> Item:
+def _known(item: Item, owner: str, around: Surroundings) -> Item:
     """An item, looked up where it is only a reference."""
     if item.get("type") not in (None, "item_reference") or "role" in item:
         return item
-    found = around.memory.stored(item["id"])
+    found = around.memory.stored(owner, item["id"])
     if found is None:
         raise _not_stored(item["id"])
     return found
@@ -75,12 +75,12 @@ def _not_stored(name: str) -> BadRequest:
     return BadRequest(words, "", "input", 404)
 
 
-def _check_reasoning(items: Sequence[Item], around: Surroundings) -> None:
+def _check_reasoning(items: Sequence[Item], owner: str, around: Surroundings) -> None:
     for place, item in enumerate(items):
         if item.get("type") != "reasoning":
             continue
         sealed, name = item.get("encrypted_content"), str(item.get("id") or "")
-        if sealed is None and around.memory.stored(name) is None:
+        if sealed is None and around.memory.stored(owner, name) is None:
             raise _not_stored(name)
         if sealed is not None and unseal(WIRE, sealed) is None:
             shown = f"{sealed[:4]}...{sealed[-4:]}"
