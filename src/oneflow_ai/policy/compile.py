@@ -16,6 +16,7 @@ from oneflow_ai.core.ports import Adapter
 from oneflow_ai.core.price import Price, free
 from oneflow_ai.core.target import (
     Credential,
+    OnCancel,
     Provider,
     ProviderLimits,
     RetryPolicy,
@@ -64,6 +65,10 @@ class Sort(Protocol):
     @property
     def tasks(self) -> frozenset[Task]:
         """What can be asked of it."""
+
+    @property
+    def on_cancel(self) -> OnCancel:
+        """Whether it stops, and bills no more, once its client hangs up."""
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -286,6 +291,7 @@ class CompiledProvider:
                 options=self._options,
                 ends=_known(listed, "ends") or _known(facts, "shutdown"),
                 successor=_known(facts, "successor"),
+                on_cancel=self._sort.on_cancel,
             )
             for credential in self._credentials
         )
