@@ -57,7 +57,7 @@ async def test_the_end_of_the_drain_ends_it_and_it_is_still_paid_for(tmp_path: P
     async with running(tmp_path, options=slow, providers={"sim": 'kind = "groq"\n'}, configuration=PRICE) as gateway:
         gateway.runtime.follow_with([records.append])
         await hang_up(gateway, "sim/gpt-6-luna", stream=True, after_bytes=400)
-        while not gateway.runtime.engine.reading_on.answers:
+        while not gateway.runtime.engine.reading_on.answers:  # noqa: ASYNC110 - the engine tells nobody
             await asyncio.sleep(0.005)
         engine = gateway.runtime.engine
     (exchange,) = records

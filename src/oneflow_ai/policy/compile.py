@@ -241,9 +241,7 @@ class CompiledProvider:
 
     def _named(self) -> frozenset[str]:
         models = self._catalog.models(self.kind)
-        if self._row.simulated:
-            return frozenset(models)
-        return frozenset(model for model in models if not self._ended(model))
+        return frozenset(model for model in models if self._row.simulated or not self._ended(model))
 
     def _ended(self, model: str) -> bool:
         """Whether the provider refuses it by now; the day that its own list tells comes before the catalogue's."""
