@@ -35,16 +35,21 @@ SETTLED_SECONDS = 2.0
 
 @dataclass
 class Stage:
-    """What the server plays: the bytes up to where its client is cut; `taken` once the gateway has worked on them."""
+    """What the server plays: the bytes up to where its client is cut; `taken` once the gateway has worked on them.
+
+    The `rest` it plays to the end once the client has `left`; without any it stays silent.
+    """
 
     content: bytes = b""
+    rest: bytes = b""
     media_type: bytes = b"text/event-stream"
     read_bytes: int = 0
     taken: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def play(self, content: bytes, media_type: bytes) -> None:
-        self.content, self.media_type, self.read_bytes = content, media_type, 0
-        self.taken = asyncio.Event()
+    def play(self, content: bytes, media_type: bytes, rest: bytes) -> None:
+        self.content, self.media_type, self.read_bytes, self.rest = content, media_type, 0, rest
+        self.taken, self.left = asyncio.Event(), asyncio.Event()
 
 
 class _Answer:
@@ -104,15 +109,23 @@ class Theatre:
     stage: Stage
     records: asyncio.Queue[Exchange]
 
-    async def cut(self, wire: str, content: bytes) -> Exchange:
-        """Ask for a stream, hang up once the gateway has worked on these bytes of it, and give the call's record."""
-        self.stage.play(content, _TYPES.get(wire, b"text/event-stream"))
+    async def cut(self, wire: str, content: bytes, rest: bytes = b"") -> Exchange:
+        """Ask for a stream, hang up once the gateway has worked on these bytes of it, and give the call's record.
+
+        With a `rest` the gateway reads on, and gets it.
+        """
+        engine = self.gateway.runtime.engine
+        engine.reading_on.answers_most = 1 if rest else 0
+        self.stage.play(content, _TYPES.get(wire, b"text/event-stream"), rest)
         _, writer = await asyncio.open_connection("127.0.0.1", self.gateway.port)
         writer.write(_request(wire))
         async with asyncio.timeout(5.0):
             await self.stage.taken.wait()
         writer.transport.abort()
         async with asyncio.timeout(SETTLED_SECONDS):
+            while rest and engine.calls_open and not engine.reading_on.answers:  # noqa: ASYNC110 - the engine tells nobody
+                await asyncio.sleep(0.001)
+            self.stage.left.set()
             return await self.records.get()
 
 
@@ -138,8 +151,12 @@ async def theatre(home: Path) -> AsyncIterator[Theatre]:
         await reader.readexactly(length)
         chunk = b"%x\r\n%b\r\n" % (len(stage.content), stage.content) if stage.content else b""
         writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n%b" % (stage.media_type, chunk)
+            b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n%b"
+            % (stage.media_type, chunk)
         )
+        if stage.rest:
+            await stage.left.wait()
+            writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(stage.rest), stage.rest))
         await reader.read()
         writer.close()
 

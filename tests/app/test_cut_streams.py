@@ -39,3 +39,16 @@ async def settle_everywhere(stage: Theatre, wire: str, name: str, random_most: i
 async def test_a_stream_that_is_cut_is_settled_wherever(tmp_path: Path, wire: str, name: str) -> None:
     async with theatre(tmp_path) as stage:
         assert await settle_everywhere(stage, wire, name, RANDOM_CUTS) > RANDOM_CUTS
+
+
+@pytest.mark.parametrize(("wire", "name"), [(wire, name) for wire, name in STREAMS if wire in ("gemini", "bedrock")])
+async def test_a_stream_that_goes_on_is_settled_exactly_wherever(tmp_path: Path, wire: str, name: str) -> None:
+    async with theatre(tmp_path) as stage:
+        file, body = stream_of(wire, name)
+        for place in cuts_of(file, body, RANDOM_CUTS):
+            if place == len(body):
+                continue
+            exchange = await stage.cut(wire, body[:place], body[place:])
+            seen, _ = told(exchange, body)
+            assert (exchange.usage, exchange.estimated) == (seen, False), f"{wire}/{name} at {place}"
+        await stage.gateway.quiet()

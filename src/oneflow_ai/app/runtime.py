@@ -136,6 +136,9 @@ class Runtime:
             self._ways,
             self.recorder,
         )
+        if self._in_process:
+            # Who leaves a call of its own program waits for its end, and shall not wait for what nobody reads.
+            self.engine.reading_on.answers_most = 0
         self._watch()
         self.keep(self._retain())
         self.keep(self._follow_lists())

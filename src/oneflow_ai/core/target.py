@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.price import Price
@@ -13,6 +13,8 @@ from oneflow_ai.core.price import Price
 if TYPE_CHECKING:
     from oneflow_ai.core.ports import Adapter
 
+
+OnCancel = Literal["stops", "goes_on"]
 
 ENDING_DAYS = 30
 """How long before a model's end those who call it are warned."""
@@ -83,6 +85,7 @@ class Target:
     `place` is the model at its provider, whatever the credential: `openai/gpt-6-luna`. `way` names the pool of
     connections it uses. `headers` carry the key, so they never print. `simulated` targets are the simulator's.
     `vectors` names the model whose embeddings it gives, alike at every provider; empty where that is not known.
+    `on_cancel` says whether the provider stops, and bills no more, once its client hangs up.
     `ends` is the UTC day from which the provider refuses the model, `successor` the model to use then.
     """
 
@@ -106,6 +109,7 @@ class Target:
     options: Mapping[str, str] = field(default_factory=dict)
     ends: date | None = None
     successor: str | None = None
+    on_cancel: OnCancel = "stops"
 
     def warning(self, on: date) -> str | None:
         """What whoever calls it on that UTC day is to know of its end; None while that is over `ENDING_DAYS` away."""

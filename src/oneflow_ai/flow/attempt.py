@@ -98,6 +98,10 @@ class Attempt:
             self._let_go()
         return None
 
+    def leave(self, nobody: Client) -> None:
+        """Its client has gone: what still comes goes to nobody."""
+        self._client = nobody
+
     def _begin(self) -> None:
         """The turn has come: time runs from here."""
         timeouts = self.target.timeouts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 
 from oneflow_ai.core import record
 from oneflow_ai.core.call import Call, Operation
@@ -15,6 +16,7 @@ from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.flow.places import KEY_SHARE, Places
+from oneflow_ai.flow.reading_on import ReadingOn
 from oneflow_ai.policy import price, waits
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
@@ -48,6 +50,7 @@ class Engine:
         # Whoever brings calls takes places here: a call holds one from before its body is read.
         self.key_places = Places(KEY_SHARE)
         self._stopped = False
+        self.reading_on = ReadingOn()
 
     def stop(self) -> None:
         """From now on a call that is cancelled was cut by us, not given up by its client: it is told so."""
@@ -62,7 +65,7 @@ class Engine:
         except Failure as failure:
             await self._tell(client, exchange, failure)
         except asyncio.CancelledError:
-            if not self._stopped:
+            if not self._stopped or exchange.outcome == CLIENT_CLOSED.code:
                 exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
                 raise
             words = "the gateway stopped before the answer was complete"
@@ -92,7 +95,7 @@ class Engine:
             assert attempt is not None and attempt.end is not None
             await self._settle(run, attempt, _used(call, attempt))
         except asyncio.CancelledError:
-            run.left = True
+            self._leave(run)
             raise
         finally:
             # Whatever happened, nothing stays held.
@@ -135,16 +138,25 @@ class Engine:
             failure = waits.turned_away(OVERLOADED, words, self._router.chance.random())
             return self._tried(run, attempt, asked_seconds, failure)
         try:
-            tried = await attempt.run()
+            if step.target.on_cancel == "stops":
+                tried = await attempt.run()
+            else:
+                tried = await self.reading_on.run(attempt, partial(self._leave, run))
         except BaseException as fault:
             code = INTERNAL_ERROR.code
             if isinstance(fault, asyncio.CancelledError):
-                code = (DRAINING if self._stopped else CLIENT_CLOSED).code
+                code = (CLIENT_CLOSED if self._leave(run) else DRAINING).code
             self._note(run, attempt, asked_seconds, code, "")
             raise
         finally:
             bulkheads.leave(provider)
         return self._tried(run, attempt, asked_seconds, tried)
+
+    def _leave(self, run: _Run) -> bool:
+        """A call was cancelled: whether it was its client that left, which stays so if we stop after that."""
+        if not self._stopped:
+            run.left, run.exchange.outcome = True, CLIENT_CLOSED.code
+        return run.left
 
     def _tried(self, run: _Run, attempt: Attempt, asked_seconds: float, failure: Failure | None) -> Result:
         code, message = ("ok", "") if failure is None else (failure.code, failure.message)
@@ -173,8 +185,7 @@ class Engine:
     async def _account_for_less(self, run: _Run) -> None:
         """A call that failed or was given up: what reached its client is paid for, and what its client left behind."""
         attempt = run.attempt
-        left = run.left and not self._stopped
-        if attempt is not None and (attempt.committed or (left and attempt.sent and not attempt.failed)):
+        if attempt is not None and (attempt.committed or (run.left and attempt.sent and not attempt.failed)):
             await self._settle(run, attempt, _used(run.call, attempt))
         elif attempt is not None and (run.sent or (run.failure is not None and run.failure.kind is not OVERLOADED)):
             # It ran, so it counts as a request, though its owner pays nothing.

@@ -16,6 +16,7 @@ from oneflow_ai.core.ports import Adapter
 from oneflow_ai.core.price import Price, free
 from oneflow_ai.core.target import (
     Credential,
+    OnCancel,
     Provider,
     ProviderLimits,
     RetryPolicy,
@@ -64,6 +65,10 @@ class Sort(Protocol):
     @property
     def tasks(self) -> frozenset[Task]:
         """What can be asked of it."""
+
+    @property
+    def on_cancel(self) -> OnCancel:
+        """Whether it stops, and bills no more, once its client hangs up."""
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -240,9 +245,7 @@ class CompiledProvider:
 
     def _named(self) -> frozenset[str]:
         models = self._catalog.models(self.kind)
-        if self._row.simulated:
-            return frozenset(models)
-        return frozenset(model for model in models if not self._ended(model))
+        return frozenset(model for model in models if self._row.simulated or not self._ended(model))
 
     def _ended(self, model: str) -> bool:
         """Whether the provider refuses it by now; the day that its own list tells comes before the catalogue's."""
@@ -290,6 +293,7 @@ class CompiledProvider:
                 options=self._options,
                 ends=_known(listed, "ends") or _known(facts, "shutdown"),
                 successor=_known(facts, "successor"),
+                on_cancel=self._sort.on_cancel,
             )
             for credential in self._credentials
         )

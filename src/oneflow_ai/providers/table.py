@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.ports import Adapter
+from oneflow_ai.core.target import OnCancel
 from oneflow_ai.providers import openai_kin
 from oneflow_ai.providers.anthropic import AnthropicAdapter
 from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
@@ -37,6 +38,7 @@ class Row:
     `key_mistake` what is wrong with a key (empty: nothing); `key_required` is False for servers that run without one.
     `requests_per_minute` is the starting value at its own address. `lists` is False where the provider's list of models
     is not of what can be called: Azure's has no deployments, Bedrock's no inference profiles.
+    `on_cancel` says what becomes of an answer whose client hangs up: whether the provider stops, and bills no more.
     """
 
     adapter: Adapter
@@ -50,11 +52,14 @@ class Row:
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
     lists: bool = True
+    on_cancel: OnCancel = "stops"
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 # Addresses, keys, and whether there is an address for embeddings: each provider's own API reference, 2026-11-23 and
 # 2026-11-26. OpenAI alone answers moderations in the shape of its wire: Mistral's say nothing of `flagged`.
+# Who stops for a client that hangs up: openrouter.ai/docs/api-reference/streaming lists the others' habits. OpenRouter
+# itself goes on wherever the model's own provider does, which is known too late.
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
         "openai": Row(
@@ -72,12 +77,22 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_prefix="",
             requests_per_minute=50,
         ),
-        "groq": Row(openai_kin.GROQ, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        "mistral": Row(openai_kin.MISTRAL, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", tasks=_TEXT_AND_VECTORS),
+        "groq": Row(openai_kin.GROQ, "https://api.groq.com/openai/v1", "GROQ_API_KEY", on_cancel="goes_on"),
+        "mistral": Row(
+            openai_kin.MISTRAL,
+            "https://api.mistral.ai/v1",
+            "MISTRAL_API_KEY",
+            tasks=_TEXT_AND_VECTORS,
+            on_cancel="goes_on",
+        ),
         "deepseek": Row(openai_kin.DEEPSEEK, "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
         "xai": Row(openai_kin.XAI, "https://api.x.ai/v1", "XAI_API_KEY"),
         "openrouter": Row(
-            openai_kin.OPENROUTER, "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", tasks=_TEXT_AND_VECTORS
+            openai_kin.OPENROUTER,
+            "https://openrouter.ai/api/v1",
+            "OPENROUTER_API_KEY",
+            tasks=_TEXT_AND_VECTORS,
+            on_cancel="goes_on",
         ),
         "together": Row(
             openai_kin.TOGETHER, "https://api.together.xyz/v1", "TOGETHER_API_KEY", tasks=_TEXT_AND_VECTORS
@@ -107,6 +122,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_header="x-goog-api-key",
             key_prefix="",
             tasks=_TEXT_AND_VECTORS,
+            on_cancel="goes_on",
         ),
         "bedrock": Row(
             BedrockAdapter(),
@@ -115,6 +131,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             signs=lambda key: key_pair(key) is not None,
             key_mistake=key_mistake,
             lists=False,
+            on_cancel="goes_on",
         ),
     }
 )
