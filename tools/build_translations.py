@@ -23,7 +23,8 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import RetryPolicy, Secret, Target
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.table import DIALECTS, PATHS, Dialect
-from oneflow_ai.policy.compile import ProviderRow, Rows, compile_snapshot
+from oneflow_ai.policy.compile import compile_snapshot
+from oneflow_ai.policy.rows import ProviderRow, Rows
 from oneflow_ai.providers.table import TABLE
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.record import Attempt, Exchange
 from oneflow_ai.core.target import Credential, RetryPolicy, Route, Secret, Timeouts
-from oneflow_ai.policy.compile import ProviderRow, RouteTarget
+from oneflow_ai.policy.rows import ProviderRow, RouteTarget
 from tests.policy.places import target
 
 CANARY = "sk-canary-0123456789"

@@ -8,8 +8,9 @@ from functools import cache
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.target import RetryPolicy, Secret, Snapshot, Target
-from oneflow_ai.policy.compile import ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.policy.compile import compile_snapshot
 from oneflow_ai.policy.route import model_targets
+from oneflow_ai.policy.rows import ProviderRow, RouteRow, RouteTarget, Rows
 from oneflow_ai.providers.table import TABLE, Row
 
 TODAY = date(2026, 11, 24)

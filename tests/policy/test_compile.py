@@ -10,8 +10,9 @@ from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.price import Price, flat_price, free
 from oneflow_ai.core.target import RetryPolicy, Timeouts
-from oneflow_ai.policy.compile import TARGETS_MOST, ProviderRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.policy.compile import TARGETS_MOST, compile_snapshot
 from oneflow_ai.policy.route import model_targets
+from oneflow_ai.policy.rows import ProviderRow, RouteTarget, Rows
 from oneflow_ai.providers.table import TABLE
 from tests.policy.compiled import DAY_BEFORE_THE_END, DAY_OF_THE_END, TODAY, catalog, compiled, route, routed, row, the
 

@@ -13,6 +13,7 @@ from oneflow_ai.core.call import Call
 from oneflow_ai.core.failure import OVERLOADED, QUEUE_TIMEOUT, Failure
 from oneflow_ai.core.ports import RateHints
 from oneflow_ai.core.target import ProviderLimits
+from oneflow_ai.policy.fair import QUEUE_OF_KEY_MOST
 from oneflow_ai.policy.rate import WINDOW_SECONDS
 from oneflow_ai.stores.memory_quota import CREDENTIALS_MOST, PLACES_MOST, MemoryQuota, QuotaState
 from oneflow_ai.testing import SeededChance, StepClock, VirtualClock, VirtualLoop, run_virtual
@@ -376,21 +377,19 @@ def test_credentials_are_bounded_and_only_idle_ones_are_forgotten() -> None:
     run_virtual(story)
 
 
-def test_a_call_that_the_queue_has_no_place_for_is_told_when_its_turn_would_come(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("oneflow_ai.policy.fair.QUEUE_OF_KEY_MOST", 3)
-
+def test_a_call_that_the_queue_has_no_place_for_is_told_when_its_turn_would_come() -> None:
     async def story(clock: VirtualClock, chance: SeededChance) -> None:
         quota = MemoryQuota(clock, chance)
         where = target(ProviderLimits(requests_per_minute=1))
         await quota.hold(call(deadline_seconds=1e9), where, 1)
-        waiting = [asyncio.ensure_future(quota.hold(call(deadline_seconds=1e9), where, 1)) for _ in range(3)]
+        waiting = [
+            asyncio.ensure_future(quota.hold(call(deadline_seconds=1e9), where, 1)) for _ in range(QUEUE_OF_KEY_MOST)
+        ]
         await asyncio.sleep(0)
         with pytest.raises(Failure) as refused:
             await quota.hold(call(deadline_seconds=1e9), where, 1)
         assert refused.value.kind is QUEUE_TIMEOUT
-        assert refused.value.retry_after_seconds == pytest.approx(4 * 60.5, abs=1.0)
+        assert refused.value.retry_after_seconds == pytest.approx((QUEUE_OF_KEY_MOST + 1) * 60.0, rel=0.01)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -10,7 +10,8 @@ from oneflow_ai.core.ports import HttpRequest
 from oneflow_ai.core.target import RetryPolicy, Secret, Target
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.openai import parse
-from oneflow_ai.policy.compile import ProviderRow, Rows, compile_snapshot
+from oneflow_ai.policy.compile import compile_snapshot
+from oneflow_ai.policy.rows import ProviderRow, Rows
 from oneflow_ai.providers.table import TABLE
 
 MODEL = "gpt-6-luna"

@@ -12,7 +12,8 @@ from oneflow_ai.core.call import Account
 from oneflow_ai.core.listing import Listed, Listing
 from oneflow_ai.core.price import free
 from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Secret, Snapshot, Timeouts
-from oneflow_ai.policy.compile import REASONING_SECONDS, ProviderRow, RouteRow, RouteTarget, Rows, compile_snapshot
+from oneflow_ai.policy.compile import compile_snapshot
+from oneflow_ai.policy.rows import REASONING_SECONDS, ProviderRow, RouteRow, RouteTarget, Rows
 from oneflow_ai.policy.tariff import price_from
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
@@ -75,14 +76,14 @@ Take: TypeAlias = Callable[[bytes], float | None]
 """Takes what arrived, nothing at the end; gives by when more must come (monotonic), or None: no more for now."""
 
 
-class Pouring:
+class Pouring(ABC):
     """Pours an answer that can only be read."""
 
     __slots__ = ()
 
+    @abstractmethod
     async def read(self, until_seconds: float) -> bytes:
         """As in `HttpAnswer`."""
-        raise NotImplementedError
 
     async def pour(self, take: Take, until_seconds: float) -> None:
         """As in `HttpAnswer`."""

@@ -2,181 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
-from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.call import Task
 from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.listing import Listed
-from oneflow_ai.core.ports import Adapter
-from oneflow_ai.core.price import Price, free
+from oneflow_ai.core.price import free
 from oneflow_ai.core.target import (
     Credential,
-    OnCancel,
     Provider,
-    ProviderLimits,
-    RetryPolicy,
     Route,
-    Secret,
     Snapshot,
     Target,
-    Timeouts,
 )
 from oneflow_ai.policy.route import MIXED, STRATEGIES, mixes, model_targets
+from oneflow_ai.policy.rows import Facts, Headers, Models, ProviderRow, RouteRow, RouteTarget, Rows, Sort
 from oneflow_ai.policy.tariff import configured_price
 
 TARGETS_MOST = 1_024
-REASONING_SECONDS = 120.0
-_Headers: TypeAlias = tuple[tuple[str, str], ...]
-_SENT_ALWAYS: _Headers = (
+_SENT_ALWAYS: Headers = (
     ("content-type", "application/json"),
     ("accept-encoding", "identity"),
     ("user-agent", "oneflow"),
 )
-
-
-class Sort(Protocol):
-    """What is known of a sort of provider; a row of the provider table is one."""
-
-    @property
-    def adapter(self) -> Adapter:
-        """Its wire."""
-
-    @property
-    def key_header(self) -> str:
-        """The header that carries its key."""
-
-    @property
-    def key_prefix(self) -> str:
-        """What stands before the key."""
-
-    @property
-    def signs(self) -> Callable[[str], bool]:
-        """Tells of a key whether requests are signed with it: then it is in no header."""
-
-    @property
-    def key_required(self) -> bool:
-        """Whether it answers nobody without a key."""
-
-    @property
-    def tasks(self) -> frozenset[Task]:
-        """What can be asked of it."""
-
-    @property
-    def on_cancel(self) -> OnCancel:
-        """Whether it stops, and bills no more, once its client hangs up."""
-
-    @property
-    def options(self) -> Mapping[str, str]:
-        """Its own settings, by name."""
-
-
-class Facts(Protocol):
-    """What the catalogue knows of one model."""
-
-    @property
-    def context_window_tokens(self) -> int | None:
-        """The most tokens of prompt and answer."""
-
-    @property
-    def output_most_tokens(self) -> int | None:
-        """The most tokens of an answer."""
-
-    @property
-    def shutdown(self) -> date | None:
-        """The UTC day from which its provider refuses it."""
-
-    @property
-    def successor(self) -> str | None:
-        """The model that replaces it."""
-
-
-class Models(Protocol):
-    """The catalogue, as far as compiling needs it."""
-
-    def price(self, provider_id: str, model: str) -> Price | None:
-        """The list price of a model."""
-
-    def model(self, provider_id: str, model: str) -> Facts | None:
-        """What is known of a model."""
-
-    def models(self, provider_id: str) -> tuple[str, ...]:
-        """The ids known of a sort of provider, those that have ended too."""
-
-    def ended(self, provider_id: str, model: str, on: date) -> bool:
-        """Whether a model is retired on that UTC day."""
-
-    def tasks(self, model: str) -> tuple[Task, ...]:
-        """What a model is for, by its name."""
-
-    def default_model(self, provider_id: str, task: Task) -> str | None:
-        """The model used when only the task is named."""
-
-    def reasons(self, model: str) -> bool:
-        """Whether a model reasons before it answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRow:
-    """One configured provider. No secrets and `key_required` mean that it is unconfigured.
-
-    `reasoning_seconds` is how long a model that reasons first may take to its first content. `models` are those that
-    the operator lists, `offered` those that the provider does.
-    """
-
-    name: str
-    kind: str
-    base_url: str
-    way: str
-    secrets: tuple[Secret, ...] = ()
-    limits: ProviderLimits = ProviderLimits()
-    timeouts: Timeouts = Timeouts()
-    reasoning_seconds: float = REASONING_SECONDS
-    headers: _Headers = field(default=(), repr=False)
-    models: frozenset[str] | None = None
-    offered: Mapping[str, Listed] | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    simulated: bool = False
-    price: Price | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteTarget:
-    """One place of a route, and what is different for it there."""
-
-    name: str
-    weight: int = 1
-    timeout_seconds: float | None = None
-    headers: _Headers = field(default=(), repr=False)
-    way: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRow:
-    """One configured route; no targets stand for the task's default chain."""
-
-    name: str
-    task: Task
-    targets: tuple[RouteTarget, ...] = ()
-    strategy: str = "order"
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """All that a snapshot is made of. `prices` are the configuration's, by place."""
-
-    providers: Sequence[ProviderRow]
-    routes: Sequence[RouteRow]
-    keys: Mapping[bytes, Account]
-    retry: RetryPolicy
-    prices: Mapping[str, Price]
-    follow_successors: bool
-    version: str
-    on: date
 
 
 class CompiledProvider:
@@ -306,8 +158,8 @@ class CompiledProvider:
         maker, _, name = model.rpartition("/")
         return name if (known or maker) and Task.EMBEDDING in self._catalog.tasks(model) else ""
 
-    def _headers(self, credential: Credential) -> _Headers:
-        key: _Headers = ()
+    def _headers(self, credential: Credential) -> Headers:
+        key: Headers = ()
         if credential.secret is not None and not self._sort.signs(credential.secret.reveal()):
             key = ((self._sort.key_header, self._sort.key_prefix + credential.secret.reveal()),)
         return _merged(_SENT_ALWAYS, key, self._row.headers)
@@ -333,7 +185,7 @@ def _known(facts: Facts | Listed | None, name: str) -> Any:
     return getattr(facts, name, None)
 
 
-def _merged(*groups: _Headers) -> _Headers:
+def _merged(*groups: Headers) -> Headers:
     """All these headers, each once: the last one set counts."""
     return tuple({name.lower(): value for group in groups for name, value in group}.items())
 

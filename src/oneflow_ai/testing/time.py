@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import math
 import selectors
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -18,14 +19,14 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER = math.inf
 
 
-class _WallClock:
+class _WallClock(ABC):
     """A wall clock that runs with the monotonic one, until it is set."""
 
     _epoch = EPOCH
 
+    @abstractmethod
     def monotonic(self) -> float:
         """Seconds that never go back."""
-        raise NotImplementedError
 
     def utc(self) -> datetime:
         """The wall clock, aware, UTC."""
