@@ -10,7 +10,7 @@ Cause = Literal["client", "policy", "gateway", "upstream"]
 Blame = Literal["nobody", "target", "credential"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a row is one of a kind: a refusal asks often which one it has
 class Kind:
     """One row: a way to fail.
 

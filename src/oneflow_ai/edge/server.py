@@ -21,6 +21,8 @@ from oneflow_ai.edge.served import Served
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
 BACKLOG = 4_096
+ACCEPTED_A_TURN = 8
+"""uvloop accepts one connection a turn of the loop by each descriptor that it listens by. A busy turn takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +170,6 @@ async def serve(
         backlog=BACKLOG,
     )
     server = _Server(config, stages, until, served.failed)
-    await server.serve(sockets=[listener])
+    # One socket, and its queue, by several descriptors; the server closes what it was given.
+    others = [listener.dup() for _ in range(ACCEPTED_A_TURN - 1)]
+    await server.serve(sockets=[listener, *others])
