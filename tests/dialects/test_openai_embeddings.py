@@ -16,13 +16,13 @@ from oneflow_ai.core.events import End, Raw, Usage, Vector
 from oneflow_ai.core.failure import UPSTREAM_CLOSED, Failure
 from oneflow_ai.dialects.openai import encoder
 from oneflow_ai.dialects.openai_embeddings import INPUTS_MOST
-from oneflow_ai.dialects.openai_moderations import ROUTE
 from tests.wire.requests import MODEL, call_of, target_of
 
 FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=8)
 
 
 USED, ENDED = Usage(7), End()
+ROUTE = "moderation"
 
 
 def embed(**fields: Any) -> Call:

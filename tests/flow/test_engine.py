@@ -21,7 +21,7 @@ from oneflow_ai.core.failure import (
     Failure,
     Kind,
 )
-from oneflow_ai.core.ports import Adapter, HttpRequest, RateHints
+from oneflow_ai.core.ports import NO_HEADERS, Adapter, HttpRequest, RateHints
 from oneflow_ai.core.price import UNITS, flat_price, free
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Snapshot, Target
@@ -56,7 +56,7 @@ class Plain:
     def request(self, call: Call, target: Target) -> HttpRequest:
         return HttpRequest("POST", target.base_url, (), b"", target.timeouts, target.way)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         return _PlainDecoder(self.usage)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -80,7 +80,7 @@ class _PlainDecoder:
 class Whole(Plain):
     """An adapter whose answers are read to their end before anything of them is told; a failure quotes its body."""
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         return _WholeDecoder(self.usage)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -106,7 +106,7 @@ class Broken(Plain):
 
     within: bool = False
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         return _BrokenDecoder(self.usage, self.within)
 
 

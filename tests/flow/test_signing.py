@@ -11,7 +11,7 @@ from typing import cast
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, End, Event, Raw
 from oneflow_ai.core.failure import UPSTREAM_CLOSED, Failure
-from oneflow_ai.core.ports import Adapter, HttpRequest, RateHints
+from oneflow_ai.core.ports import NO_HEADERS, Adapter, HttpRequest, RateHints
 from oneflow_ai.core.target import ProviderLimits, Target
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.stores.memory_quota import MemoryQuota
@@ -31,7 +31,7 @@ class Signed:
 
         return HttpRequest("POST", "http://a", (("x-plain", "1"),), b"", target.timeouts, target.way, sign=sign)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         return _Decoder()
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:

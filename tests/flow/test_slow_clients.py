@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -10,7 +11,7 @@ import pytest
 from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import Decoder, End, Event, Raw
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure
-from oneflow_ai.core.ports import Adapter
+from oneflow_ai.core.ports import NO_HEADERS, Adapter
 from oneflow_ai.core.price import free
 from oneflow_ai.core.target import Target, Timeouts
 from oneflow_ai.testing import ListeningClient, Scripted, SeededChance, VirtualClock, run_virtual
@@ -24,7 +25,7 @@ PINGS = 100
 class Pinging(Plain):
     """An adapter that passes on all that comes: pieces of content, and pings."""
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         return _PingingDecoder()
 
 

@@ -162,7 +162,7 @@ def test_what_is_listed_can_be_called_today(simulated: bool) -> None:
     provider = compiled(row("openai", simulated=simulated), on=DAY_OF_THE_END).providers["openai"]
     assert "gpt-6-luna" in provider.listed
     assert {"text-embedding-3-small", "omni-moderation-latest"} <= provider.listed
-    assert not provider.listed & {"gpt-5", "gpt-4", "tts-1", "text-embedding-ada", "moderation"}
+    assert not provider.listed & {"gpt-5", "gpt-4", "gpt-realtime", "text-embedding-ada", "moderation"}
     assert {"gpt-5", "gpt-4", "ada"} <= provider.retired
     assert not provider.listed & provider.retired
     before = compiled(row("openai", simulated=simulated), on=DAY_BEFORE_THE_END).providers["openai"]
@@ -170,7 +170,7 @@ def test_what_is_listed_can_be_called_today(simulated: bool) -> None:
 
 
 def test_the_operators_own_list_is_shown_but_for_what_is_known_to_do_something_else() -> None:
-    models = frozenset({"gpt-4", "own", "my-speaker", "text-embedding-3-small", "tts-1"})
+    models = frozenset({"gpt-4", "own", "my-speaker", "text-embedding-3-small", "gpt-realtime"})
     provider = compiled(row("mine", "openai", models=models)).providers["mine"]
     assert provider.listed == {"gpt-4", "own", "my-speaker", "text-embedding-3-small"}
     assert not provider.retired

@@ -12,7 +12,7 @@ OFFERED = {
     "gpt-9-new": Listed("gpt-9-new", 32_000, 4_000),
     "gpt-6-luna": Listed("gpt-6-luna"),
     "gpt-6.1-sol": Listed("gpt-6.1-sol", ends=TODAY + timedelta(days=1)),
-    "sora-tts": Listed("sora-tts"),
+    "sora-realtime": Listed("sora-realtime"),
 }
 
 

@@ -39,6 +39,9 @@ class NoModels:
     def default_model(self, provider_id: str, task: Task) -> None:
         return None
 
+    def default_voice(self, provider_id: str) -> str | None:
+        """None."""
+
     def reasons(self, model: str) -> bool:
         return False
 

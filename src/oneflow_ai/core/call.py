@@ -10,6 +10,7 @@ from typing import Any
 
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.media import NO_MEDIA, Media
+from oneflow_ai.core.order import Order
 from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.value import value
 
@@ -26,16 +27,21 @@ class Task(StrEnum):
 
 
 class Operation(StrEnum):
-    """What is to be done, as the wires name it; `task` is what it serves, `free` what providers do not charge for."""
+    """What is to be done, as the wires name it.
+
+    `task` is what it serves, `free` what providers do not charge for; `flows` says that the answer is bytes which the
+    client is given as they come, though it is no stream of events.
+    """
 
     task: Task
     free: bool
+    flows: bool
 
-    def __new__(cls, name: str, task: Task = Task.TEXT, free: bool = False) -> Operation:
+    def __new__(cls, name: str, task: Task = Task.TEXT, free: bool = False, flows: bool = False) -> Operation:
         """One row: read on every call, so that these are fields and not worked out."""
         member = str.__new__(cls, name)
         member._value_ = name
-        member.task, member.free = task, free
+        member.task, member.free, member.flows = task, free, flows
         return member
 
     CHAT = "chat"
@@ -43,6 +49,11 @@ class Operation(StrEnum):
     COUNT_TOKENS = "count_tokens", Task.TEXT, True
     EMBEDDING = "embedding", Task.EMBEDDING
     MODERATION = "moderation", Task.MODERATION, True
+    IMAGE = "image", Task.IMAGE
+    IMAGE_EDIT = "image_edit", Task.IMAGE
+    SPEECH = "speech", Task.SPEECH, False, True
+    TRANSCRIPTION = "transcription", Task.TRANSCRIPTION
+    TRANSLATION = "translation", Task.TRANSCRIPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,8 @@ class Call:
     `deadline_seconds` are monotonic; the deadline is fixed here and never extended. `prompt_bytes` is the size of the
     encoded request, without the pictures and the sound of its `media`. `client_id` is the id that the client gave its
     request, empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where
-    the client does not say. `headers` are those that its dialect hands on to a provider of the same wire.
+    the client does not say. `headers` are those that its dialect hands on to a provider of the same wire. `order` is
+    the middle form of what asks for pictures, speech or a transcript.
     """
 
     id: str
@@ -104,6 +116,7 @@ class Call:
     media: Media = NO_MEDIA
     read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    order: Order | None = field(default=None, repr=False)
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from oneflow_ai.core.call import Call
@@ -72,6 +73,7 @@ class RateHints:
     reset_tokens_seconds: float | None = None
 
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 Take: TypeAlias = Callable[[bytes], float | None]
 """Takes what arrived, nothing at the end; gives by when more must come (monotonic), or None: no more for now."""
 
@@ -155,8 +157,8 @@ class Adapter(Protocol):
     def request(self, call: Call, target: Target) -> HttpRequest:
         """The request that asks this target for this call; raises `Failure` for what the target cannot do."""
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
-        """A decoder for one successful answer to this call."""
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
+        """A decoder for one successful answer to this call, which has these headers."""
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What an unsuccessful answer means."""

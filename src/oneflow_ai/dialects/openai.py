@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.call import Call, Operation, Task
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.events import Encoder as AnyEncoder
 from oneflow_ai.core.failure import (
@@ -20,8 +20,9 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.media import NO_MEDIA, Media
 from oneflow_ai.core.money import unit_usd_text, usd_float
+from oneflow_ai.core.order import Order
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import checks, openai_embeddings, openai_moderations
+from oneflow_ai.dialects import checks, openai_embeddings, openai_images, openai_moderations, openai_speech
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
@@ -34,8 +35,6 @@ ID_HEADER = b"x-request-id"
 FORWARDED: tuple[bytes, ...] = ()
 TOOLS_MOST = 4_096
 
-# The field of a request whose answer is no text: it is never streamed.
-_INPUT = "input"
 _BOOL = checks.of_type("true or false", bool)
 _OBJECT = checks.of_type("an object", dict)
 _LIST = checks.of_type("a list", list)
@@ -109,27 +108,37 @@ _COMPLETION: Mapping[str, checks.Check] = {
     "logprobs": checks.integer(0, 5),
     "suffix": _TEXT,
 }
+_INPUT = "input"
 # What may stand in each sort of request, and which of its fields it is about.
 _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.CHAT: (CHAT, "messages"),
     Operation.COMPLETION: (_COMPLETION, "prompt"),
     Operation.EMBEDDING: ({**_ALWAYS, **openai_embeddings.CHECKS}, _INPUT),
     Operation.MODERATION: ({**_ALWAYS, **openai_moderations.CHECKS}, _INPUT),
+    Operation.IMAGE: ({**_ALWAYS, **openai_images.CHECKS}, "prompt"),
+    Operation.SPEECH: ({**_ALWAYS, **openai_speech.CHECKS}, _INPUT),
 }
+_NEVER_STREAMED = (Operation.EMBEDDING, Operation.MODERATION)
+_ORDERS: Mapping[Operation, Callable[[Mapping[str, Any]], Order]] = {
+    Operation.IMAGE: openai_images.order_of,
+    Operation.SPEECH: openai_speech.order_of,
+}
+# The route that serves a request which names no model, as OpenAI's own wire allows.
+_UNNAMED: Mapping[Operation, str] = {Operation.MODERATION: "moderation", Operation.IMAGE: "image"}
 # Without these fields a request is answered once.
 _SEVERAL = frozenset({"n", "best_of", "prompt"})
-_CHAT, _COMPLETION_OPERATION, _MODERATION = Operation.CHAT, Operation.COMPLETION, Operation.MODERATION
+_CHAT, _COMPLETION_OPERATION, _SPEECH = Operation.CHAT, Operation.COMPLETION, Operation.SPEECH
 
 
 def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found, operation = read_object(body), envelope.operation
-    if operation is _MODERATION and found.get("model") is None:
-        found["model"] = openai_moderations.ROUTE
-    media = check(found, operation)
     chat = operation is _CHAT
+    if not chat and found.get("model") is None and operation in _UNNAMED:
+        found["model"] = _UNNAMED[operation]
+    media = check(found, operation)
     text = chat or operation is _COMPLETION_OPERATION
-    stream = found.get("stream") is True
+    stream = found.get("stream_format") == "sse" if operation is _SPEECH else found.get("stream") is True
     options = found.get("stream_options")
     return Call(
         id=envelope.id,
@@ -152,6 +161,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         answers=1 if not text or _SEVERAL.isdisjoint(found) else answers_of(found),
         media=media,
         read=read if chat else None,
+        order=None if text or operation not in _ORDERS else _ORDERS[operation](found),
     )
 
 
@@ -162,7 +172,7 @@ def check(body: Mapping[str, Any], operation: Operation) -> Media:
         if body.get(name) is None:
             raise Failure(MISSING_REQUIRED_PARAMETER, f"{name} is missing", param=name)
     checks.run(table, body)
-    if subject is _INPUT and body.get("stream"):
+    if operation in _NEVER_STREAMED and body.get("stream"):
         raise Failure(INVALID_VALUE, f"{operation.value}s are not streamed", param="stream")
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
@@ -253,8 +263,13 @@ class WholeEncoder:
 
 def encoder(call: Call, target: Target) -> AnyEncoder:
     """What writes one answer to this call."""
-    if call.operation is Operation.EMBEDDING:
+    operation = call.operation
+    if operation is Operation.EMBEDDING:
         return openai_embeddings.Encoder(call, target)
+    if operation.task is Task.IMAGE:
+        return openai_images.Encoder(call)
+    if operation is _SPEECH:
+        return openai_speech.Encoder(call)
     return Encoder(call, target) if call.stream else WholeEncoder(call, target)
 
 

@@ -10,8 +10,6 @@ from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.openai_messages import check_image
 
 INPUTS_MOST = 2_048
-# The route that serves a request which names no model, as OpenAI's own wire allows.
-ROUTE = "moderation"
 _INPUT = "input is a text, a list of texts, or a list of text and image_url parts"
 
 

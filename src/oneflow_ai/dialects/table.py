@@ -57,6 +57,8 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v1/responses/input_tokens": (responses, Operation.COUNT_TOKENS),
         b"/v1/embeddings": (openai, Operation.EMBEDDING),
         b"/v1/moderations": (openai, Operation.MODERATION),
+        b"/v1/images/generations": (openai, Operation.IMAGE),
+        b"/v1/audio/speech": (openai, Operation.SPEECH),
         b"/v1/messages": (anthropic, Operation.CHAT),
         b"/v1/messages/count_tokens": (anthropic, Operation.COUNT_TOKENS),
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from oneflow_ai.core.call import Account, Call
-from oneflow_ai.core.events import Encoder, End, Event, Usage
+from oneflow_ai.core.events import Blob, Encoder, End, Event, Usage
 from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.core.money import usd_text
 from oneflow_ai.core.ports import Head, RateHints
@@ -60,8 +60,7 @@ class ReplyClient:
         self._head = head
         self._encoder = self._dialect.encoder(self._call, head.target)
         if self._call.stream:
-            self.begun = True
-            self._reply.begin(200, [_EVENTS, _NO_STORE, *self._told(head, head.attempts)])
+            self._open(head, _EVENTS)
 
     def send(self, event: Event) -> None:
         """Pass one event on."""
@@ -70,8 +69,16 @@ class ReplyClient:
         if piece:
             if self.begun:
                 self._reply.write(piece)
+            elif type(event) is Blob and self._call.operation.flows:
+                assert self._head is not None
+                self._open(self._head, (b"content-type", header_value(event.media_type)))
+                self._reply.write(piece)
             else:
                 self._parts.append(piece)
+
+    def _open(self, head: Head, content_type: tuple[bytes, bytes]) -> None:
+        self.begun = True
+        self._reply.begin(200, [content_type, _NO_STORE, *self._told(head, head.attempts)])
 
     async def finish(self, end: End, exchange: Exchange) -> None:
         """Release the last bytes."""

@@ -9,11 +9,13 @@ from datetime import timedelta
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import MODEL_NOT_PRICED, Failure
+from oneflow_ai.core.order import Order
 from oneflow_ai.core.ports import Meter
 from oneflow_ai.core.price import Price
 from oneflow_ai.core.target import Target
 from oneflow_ai.core.value import value
-from oneflow_ai.policy.price import Top, most_of, tops
+from oneflow_ai.policy.order import most_ordered
+from oneflow_ai.policy.price import Top, most_of, quote, tops
 from oneflow_ai.policy.usage import input_tokens_bound
 
 # What an answer may hold where neither the request nor the catalogue sets a bound.
@@ -91,6 +93,8 @@ class Admission:
         if call.started_seconds >= self._tops_until_seconds:
             self._tops.clear()
             self._tops_until_seconds = call.started_seconds + PRICE_SECONDS
+        if call.order is not None:
+            return _bound_of_order(call, call.order, targets)
         asked, answers, media = call.output_most_tokens, call.answers, call.media
         embeds = call.operation is Operation.EMBEDDING
         other_tokens = media.sound_bytes // SOUND_BYTES_PER_TOKEN + media.files * FILE_TOKENS
@@ -119,6 +123,16 @@ class Admission:
         later = call.received + timedelta(seconds=PRICE_SECONDS)
         found = self._tops[price.version] = tops(price, (call.received, later))
         return found
+
+
+def _bound_of_order(call: Call, order: Order, targets: Sequence[Target]) -> Admitted:
+    """The same for pictures, speech and transcripts, which are not only counted in tokens."""
+    input_tokens = input_tokens_bound(call.prompt_bytes)
+    bound = most_ordered(order, input_tokens)
+    priced = _priced(targets)
+    later = call.received + timedelta(seconds=PRICE_SECONDS)
+    nanos = max(quote(target.price, bound, at) for target in priced if target.price for at in (call.received, later))
+    return Admitted(priced, input_tokens + bound.output_tokens, nanos)
 
 
 def _priced(targets: Sequence[Target]) -> list[Target]:

@@ -14,6 +14,7 @@ from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 from oneflow_ai.policy.usage import believable
 
 ANSWER_BYTES_MOST = 64 << 20
+FLOWING_BYTES_MOST = 1 << 30
 ERROR_BYTES_MOST = 64 << 10
 ERROR_SECONDS_MOST = 2.0
 PENDING_BYTES_MOST = 256 << 10
@@ -107,7 +108,8 @@ class Attempt:
         timeouts = self.target.timeouts
         started = self.started_seconds = self._clock.monotonic()
         latest = self._latest_seconds = min(self._call.deadline_seconds, started + timeouts.total_seconds)
-        self._until_seconds = min(latest, started + timeouts.first_event_seconds) if self._call.stream else latest
+        flows = self._call.stream or self._call.operation.flows
+        self._until_seconds = min(latest, started + timeouts.first_event_seconds) if flows else latest
 
     def _as_deadline(self, failure: Failure) -> Failure:
         """A wait that the caller's own deadline cut says nothing of the provider: nobody is blamed for it."""
@@ -157,14 +159,14 @@ class Attempt:
 
     async def _relay(self, answer: HttpAnswer) -> None:
         stream = self._call.stream
-        decoder = self._decoder = self.target.adapter.decoder(self._call, self.target)
+        decoder = self._decoder = self.target.adapter.decoder(self._call, self.target, answer.headers)
         try:
             while self.end is None:
                 try:
                     await answer.pour(self._take, self._until_seconds)
                 except Failure as failure:
                     if not stream:
-                        raise
+                        raise self._as_interruption(failure) from None
                     # A stream that said it was finished is finished, whatever became of its connection.
                     self._push_all(decoder.close(), failure)
                 if self._failure is not None:
@@ -173,7 +175,7 @@ class Attempt:
                     await self._wait_for_client()
         finally:
             self._decoder = None
-            if self.end is None and self.usage is None and stream:
+            if self.end is None and self.usage is None and (stream or self.committed):
                 # Cut in the middle: what the provider had told by then of its usage counts. A fault of the decoder must
                 # not hide why it was cut.
                 with contextlib.suppress(Exception):
@@ -191,8 +193,7 @@ class Attempt:
         decoder = self._decoder
         assert decoder is not None
         self.bytes_read += len(chunk)
-        if self.bytes_read > ANSWER_BYTES_MOST:
-            self._failure = Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {ANSWER_BYTES_MOST} bytes")
+        if self.bytes_read > ANSWER_BYTES_MOST and self._too_large():
             return None
         events = decoder.feed(chunk) if chunk else decoder.close()
         progress = bool(events) and self._push_all(events, None)
@@ -202,6 +203,14 @@ class Attempt:
             self._progressed()
         enough = self.end is not None or self._failure is not None or self._client.slow
         return None if enough else self._until_seconds
+
+    def _too_large(self) -> bool:
+        """Whether so many bytes are more than an answer may have; what flows through is not kept, and may have more."""
+        most = FLOWING_BYTES_MOST if self._call.operation.flows else ANSWER_BYTES_MOST
+        if self.bytes_read <= most:
+            return False
+        self._failure = Failure(kinds.UPSTREAM_TOO_LARGE, f"the answer is larger than {most} bytes")
+        return True
 
     def _progressed(self) -> None:
         idle_seconds = self._clock.monotonic() + self.target.timeouts.idle_seconds

@@ -47,7 +47,9 @@ class CompiledProvider:
         self._prices = rows.prices
         self._on = rows.on
         self._credentials = _credentials(row)
-        self._options = MappingProxyType({**sort.options, **row.options})
+        voice = catalog.default_voice(row.kind)
+        spoken = {} if voice is None else {"voice": voice}
+        self._options = MappingProxyType({**sort.options, **spoken, **row.options})
         self._made = lru_cache(TARGETS_MOST)(self._make)
         self._replaced = lru_cache(TARGETS_MOST)(self._successor)
         self.models = self._named() if row.models is None else row.models

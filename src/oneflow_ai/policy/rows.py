@@ -94,6 +94,9 @@ class Models(Protocol):
     def default_model(self, provider_id: str, task: Task) -> str | None:
         """The model used when only the task is named."""
 
+    def default_voice(self, provider_id: str) -> str | None:
+        """The voice that speaks when a caller names none; None for a provider that does not speak."""
+
     def reasons(self, model: str) -> bool:
         """Whether a model reasons before it answers."""
 

@@ -10,7 +10,7 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
-from oneflow_ai.core.ports import HttpRequest, RateHints
+from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
@@ -101,9 +101,9 @@ class AnthropicAdapter:
         headers = _headers(headers, (), {}, current=True)
         return HttpRequest("GET", _url(target, MODELS_PATH), headers, b"", target.timeouts, target.way)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
-        del target
+        del target, headers
         return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:

@@ -19,7 +19,7 @@ from oneflow_ai.core.failure import (
     UNSUPPORTED_PARAMETER,
     Failure,
 )
-from oneflow_ai.core.ports import HttpRequest, RateHints
+from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
@@ -109,8 +109,9 @@ class BedrockAdapter:
         body |= further
         return _post(target, target.model, "converse-stream" if call.stream else "converse", body, dropped)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """The middle form of an answer: deltas, or a count."""
+        del headers
         if call.operation is Operation.COUNT_TOKENS:
             return count_decoder()
         return StreamDecoder(target.model) if call.stream else text_decoder()

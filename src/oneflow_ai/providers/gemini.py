@@ -12,7 +12,7 @@ from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.ports import HttpRequest, RateHints
+from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.gemini_config import generation_config, service_tier
 from oneflow_ai.providers.gemini_failure import failure_of
@@ -88,9 +88,9 @@ class GeminiAdapter:
         body = {**said, **({"generationConfig": config} if config else {}), **service_tier(prompt, target.price)}
         return _post(target, "streamGenerateContent?alt=sse" if call.stream else "generateContent", body, dropped)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """The middle form of an answer: deltas, vectors or a count."""
-        del target
+        del target, headers
         if call.operation is Operation.EMBEDDING:
             return vector_decoder(len(_inputs(call)))
         if call.operation is Operation.COUNT_TOKENS:

@@ -11,12 +11,15 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
-from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder
+from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
+from oneflow_ai.providers import openai_images, openai_speech
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import body_of
+from oneflow_ai.providers.openai_speech import SoundDecoder
 from oneflow_ai.providers.openai_stream import text_decoder
 from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
 
@@ -26,6 +29,8 @@ PATHS: Mapping[Operation, str] = {
     Operation.COMPLETION: "/completions",
     Operation.EMBEDDING: "/embeddings",
     Operation.MODERATION: "/moderations",
+    Operation.IMAGE: "/images/generations",
+    Operation.SPEECH: "/audio/speech",
 }
 # Dialects whose own wire this is: what they call their own seal was made here.
 _OWN_DIALECTS = frozenset({DIALECT, "plain"})
@@ -65,9 +70,11 @@ class OpenAIAdapter:
             body = {**call.body, "model": target.model}
             for name in _OWN_FIELDS:
                 body.pop(name, None)
+            if isinstance(call.order, SpeechOrder) and not call.order.voice:
+                body["voice"] = target.options.get("voice", "")
         else:
             body, dropped = self._written(call, target)
-        if call.stream:
+        if call.stream and call.order is None:
             body["stream"] = True
             if self._stream_usage:
                 body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
@@ -83,13 +90,15 @@ class OpenAIAdapter:
             raise Failure(TOO_DEEP, "what a message holds is nested too deep", param="messages") from None
         return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
         raw = call.dialect == DIALECT
         if call.operation is Operation.EMBEDDING:
             return embedding_decoder(raw=raw)
         if call.operation is Operation.MODERATION:
             return moderation_decoder()
+        if call.order is not None:
+            return _order_decoder(call.order, call.stream, raw, headers)
         return text_decoder(stream=call.stream, raw=raw, include_usage=call.include_usage)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -107,8 +116,19 @@ class OpenAIAdapter:
         if call.operation not in PATHS:
             words = f"{call.operation.value} is not answered on the target's wire ({DIALECT})"
             raise Failure(UNSUPPORTED_OPERATION, words)
+        if call.order is not None:
+            return self._ordered(call.order, target)
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
         body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
+        return {"model": target.model, **body}, dropped
+
+    def _ordered(self, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+        if isinstance(order, SpeechOrder):
+            body, dropped = openai_speech.body_of(order, order.voice or target.options.get("voice", ""))
+        elif isinstance(order, ImageOrder):
+            body, dropped = openai_images.body_of(order)
+        else:
+            raise Failure(UNSUPPORTED_OPERATION, "the target writes nothing down")
         return {"model": target.model, **body}, dropped
 
     def _url(self, target: Target, path: str) -> str:
@@ -117,3 +137,11 @@ class OpenAIAdapter:
             deployment = f"{target.base_url}/openai/deployments/{quote(target.model, safe='')}"
             return f"{deployment}{path}?api-version={quote(version, safe='')}"
         return target.base_url + path
+
+
+def _order_decoder(order: Order, stream: bool, raw: bool, headers: Mapping[str, str]) -> Decoder:
+    if isinstance(order, ImageOrder):
+        return openai_images.image_decoder(raw=raw, stream=stream)
+    if isinstance(order, SpeechOrder):
+        return openai_speech.SpeechStreamDecoder(order) if stream and raw else SoundDecoder(order, headers)
+    raise TypeError("this wire has no such answer")

@@ -11,7 +11,7 @@ import orjson
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.ports import HttpRequest
+from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -69,10 +69,10 @@ class ResponsesAdapter(OpenAIAdapter):
         url = target.base_url + PATHS[call.operation]
         return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
 
-    def decoder(self, call: Call, target: Target) -> Decoder:
+    def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
         if not self._responds(call, target):
-            return super().decoder(call, target)
+            return super().decoder(call, target, headers)
         return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE)
 
     def _responds(self, call: Call, target: Target) -> bool:

@@ -66,7 +66,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             openai_kin.OPENAI,
             "https://api.openai.com/v1",
             "OPENAI_API_KEY",
-            tasks=_TEXT_AND_VECTORS | {Task.MODERATION},
+            tasks=_TEXT_AND_VECTORS | {Task.MODERATION, Task.IMAGE, Task.SPEECH},
             requests_per_minute=60,
         ),
         "anthropic": Row(

@@ -1,0 +1,135 @@
+"""OpenAI's pictures: orders of other wires written for it, answers as raw bytes or as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.events import End, Event, Raw, Usage
+from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_STREAM_INTERRUPTED, Failure
+from oneflow_ai.core.order import ImageOrder
+from oneflow_ai.providers.base import WholeDecoder, bad, mapping, word
+from oneflow_ai.providers.openai_failure import error_in, stream_failure
+from oneflow_ai.providers.openai_stream import whole_failure
+from oneflow_ai.providers.openai_usage import read_usage
+from oneflow_ai.providers.picture import picture_of
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
+
+# A picture of 4K in base64 is some 32 MB at the most; an event holds one.
+EVENT_BYTES_MOST = 48 << 20
+# The sizes that every GPT image model takes (OpenAI's specification, CreateImageRequest, 2026-11-23).
+SIZES: Mapping[str, float] = {"1024x1024": 1.0, "1536x1024": 1.5, "1024x1536": 2 / 3}
+
+
+def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields that ask for it, and what is left out; raises `Failure` for what this wire has no word for."""
+    if order.negative:
+        raise Failure(UNSUPPORTED_PARAMETER, "the target takes no negative prompt", param="negative_prompt")
+    fields = {
+        "prompt": order.prompt,
+        "n": order.count,
+        "size": order.nearest(SIZES),
+        "quality": order.quality,
+        "background": order.background,
+        "output_format": order.format,
+        "output_compression": order.compression,
+    }
+    dropped = {"seed": order.seed, "style": order.style}
+    body = {name: value for name, value in fields.items() if value is not None and value != ""}
+    return body, tuple(name for name, value in dropped.items() if value is not None and value != "")
+
+
+def image_decoder(*, raw: bool, stream: bool) -> ImageStreamDecoder | WholeDecoder:
+    """The decoder of one answer of pictures."""
+    return ImageStreamDecoder() if stream and raw else WholeDecoder(partial(_whole, raw))
+
+
+def _whole(raw: bool, body: bytes, found: Any) -> list[Event]:
+    failure = whole_failure(found, "data")
+    if failure is not None:
+        return [End(failure=failure)]
+    if not found["data"]:
+        return bad("the provider's answer has no picture")
+    end = End(model=word(found.get("model")) or None)
+    usage = _usage(found.get("usage"), len(found["data"]))
+    if raw:
+        return [Raw(body, 1), usage, end]
+    pictures = [picture_of(mapping(one).get("b64_json")) for one in found["data"]]
+    known = [picture for picture in pictures if picture is not None]
+    if len(known) < len(pictures):
+        return bad("the provider sent a picture that is none, or only the address of one")
+    return [*known, usage, end]
+
+
+def _usage(found: Any, images: int) -> Usage:
+    """What the pictures took: tokens where they are counted, and always their number."""
+    told = mapping(found)
+    as_text = {
+        **told,
+        "prompt_tokens": told.get("input_tokens"),
+        "completion_tokens": told.get("output_tokens"),
+        "prompt_tokens_details": told.get("input_tokens_details"),
+        "completion_tokens_details": told.get("output_tokens_details"),
+    }
+    usage = read_usage(as_text)
+    if usage is None:
+        # xAI counts no tokens and names its price.
+        priced = read_usage({**told, "prompt_tokens": 0, "completion_tokens": 0})
+        return Usage(images=images, cost_nanos=priced.cost_nanos if priced is not None else None)
+    shown = usage.output_image_tokens or usage.output_tokens
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        input_image_tokens=usage.input_image_tokens,
+        # Where they are not told apart, what was made is pictures.
+        output_image_tokens=shown,
+        images=images,
+        cost_nanos=usage.cost_nanos,
+        odd=usage.odd,
+    )
+
+
+class ImageStreamDecoder(EventStreamDecoder[NamedBatch]):
+    """Decodes one stream of pictures, some of them half made: its events as they are, and what they took."""
+
+    __slots__ = ("_images", "_usage")
+
+    def __init__(self) -> None:
+        super().__init__(EVENT_BYTES_MOST)
+        self._images = 0
+        self._usage: Any = None
+
+    def _batch(self) -> NamedBatch:
+        return NamedBatch()
+
+    def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
+        if data == b"[DONE]":
+            return self._cut()
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            event = None
+        found = mapping(event)
+        error = error_in(found) if found.get("error") or found.get("type") == "error" else None
+        if error is not None:
+            return stream_failure(error)
+        self._seen = True
+        kind = word(found.get("type"))
+        if kind.endswith(".completed"):
+            self._images += 1
+            self._usage = found.get("usage") or self._usage
+        out.add(kind, data, True)
+        return None
+
+    def _cut(self) -> Failure | bool:
+        if self._images:
+            return True
+        return Failure(UPSTREAM_STREAM_INTERRUPTED, "the provider ended the stream before a picture was finished")
+
+    def _end(self, failure: Failure | None) -> list[Event]:
+        end = End(failure=failure)
+        return [_usage(self._usage, self._images), end] if self._images else [end]

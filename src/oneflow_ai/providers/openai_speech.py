@@ -1,0 +1,141 @@
+"""OpenAI's speech: orders of other wires written for it, and sound that is passed on as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.events import Blob, End, Event, Usage
+from oneflow_ai.core.failure import (
+    UNSUPPORTED_PARAMETER,
+    UPSTREAM_BAD_RESPONSE,
+    UPSTREAM_STREAM_INTERRUPTED,
+    Failure,
+)
+from oneflow_ai.core.order import SpeechOrder
+from oneflow_ai.providers.base import mapping, word
+from oneflow_ai.providers.openai_failure import error_in, stream_failure
+from oneflow_ai.providers.openai_usage import read_usage
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
+
+# What each format is called where a server names none; OpenAI's own headers are recorded for mp3 and pcm (2026-11-23).
+MEDIA_TYPES: Mapping[str, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+    "ulaw": "audio/basic",
+}
+_UNKNOWN = "application/octet-stream"
+
+
+def body_of(order: SpeechOrder, voice: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields that ask for it, and what is left out; `voice` is the target's own for the one that was asked for.
+
+    Raises `Failure` for a format that this wire does not have.
+    """
+    if order.format == "ulaw":
+        raise Failure(UNSUPPORTED_PARAMETER, "the target gives no such sound", param="output_format")
+    fields = {
+        "input": order.text,
+        "voice": voice,
+        "response_format": order.format,
+        "speed": order.speed,
+        "instructions": order.instructions,
+    }
+    dropped = {"seed": order.seed, "language_code": order.language}
+    body = {name: value for name, value in fields.items() if value is not None and value != ""}
+    return body, tuple(name for name, value in dropped.items() if value is not None and value != "")
+
+
+def media_type(headers: Mapping[str, str], order: SpeechOrder) -> str:
+    """What the sound is, by the answer's own word, else by what was asked for."""
+    told = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return told if told.startswith("audio/") else MEDIA_TYPES.get(order.format, _UNKNOWN)
+
+
+class SoundDecoder:
+    """Gives sound as it comes. Its usage is the text that was spoken: these answers tell none."""
+
+    __slots__ = ("_failure", "_heard", "_media_type", "_usage")
+
+    def __init__(self, order: SpeechOrder, headers: Mapping[str, str], usage: Usage | None = None) -> None:
+        self._media_type = media_type(headers, order)
+        self._usage = usage or Usage(characters=len(order.text))
+        self._heard = False
+        told = headers.get("content-type", "").partition(";")[0].strip().lower()
+        wrong = told.startswith("text/") or told.endswith("json")
+        self._failure = Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent {told} instead of sound") if wrong else None
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The sound of this chunk."""
+        if self._failure is not None:
+            return []
+        self._heard = self._heard or bool(chunk)
+        return [Blob(chunk, self._media_type)]
+
+    def close(self) -> list[Event]:
+        """The end. What was cut is the connection's to tell: sound has no mark of its own."""
+        if self._failure is not None:
+            return [End(failure=self._failure)]
+        if not self._heard:
+            return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
+        return [self._usage, End()]
+
+
+class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):
+    """Decodes speech that comes as events: they are passed on as they are, and the last one tells the usage."""
+
+    __slots__ = ("_characters", "_done", "_usage")
+
+    def __init__(self, order: SpeechOrder) -> None:
+        super().__init__()
+        self._characters = len(order.text)
+        self._done = False
+        self._usage: dict[str, Any] = {}
+
+    def _batch(self) -> NamedBatch:
+        return NamedBatch()
+
+    def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
+        if data == b"[DONE]":
+            return self._cut()
+        try:
+            found = mapping(orjson.loads(data))
+        except orjson.JSONDecodeError:
+            found = {}
+        error = error_in(found) if found.get("error") or found.get("type") == "error" else None
+        if error is not None:
+            return stream_failure(error)
+        self._seen = True
+        kind = word(found.get("type"))
+        if kind.endswith(".done"):
+            self._done = True
+            self._usage = mapping(found.get("usage"))
+        # This wire's events of speech have no name of their own beside their type.
+        out.add(None, data, kind.endswith(".delta"))
+        return None
+
+    def _cut(self) -> Failure | bool:
+        return self._done or Failure(
+            UPSTREAM_STREAM_INTERRUPTED, "the provider ended the speech before it was finished"
+        )
+
+    def _end(self, failure: Failure | None) -> list[Event]:
+        told = {
+            "prompt_tokens": self._usage.get("input_tokens"),
+            "completion_tokens": self._usage.get("output_tokens"),
+            "total_tokens": self._usage.get("total_tokens"),
+        }
+        counted = read_usage(told)
+        usage = Usage(
+            input_tokens=counted.input_tokens if counted else 0,
+            output_tokens=counted.output_tokens if counted else 0,
+            output_audio_tokens=counted.output_tokens if counted else 0,
+            characters=self._characters,
+        )
+        return [usage, End(failure=failure)]
