@@ -44,6 +44,7 @@ class Front:
                 log=runtime.log,
                 refused=runtime.metrics.refused,
                 standing=runtime.limits.standing,
+                spool=runtime.loaded.home,
             )
         )
 
@@ -72,4 +73,10 @@ def _limits(settings: Settings, memory_most_bytes: int) -> EdgeLimits:
     server = settings.server
     # One body of the largest size always has room.
     bodies = max(int(memory_most_bytes * BODIES_MEMORY_SHARE), server.body_bytes_most)
-    return EdgeLimits(server.body_bytes_most, server.calls_most, bodies, settings.retry.deadline_seconds)
+    return EdgeLimits(
+        server.body_bytes_most,
+        server.calls_most,
+        bodies,
+        settings.retry.deadline_seconds,
+        server.upload_bytes_most,
+    )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.form import Form
 from oneflow_ai.core.media import NO_MEDIA, Media
 from oneflow_ai.core.order import Order
 from oneflow_ai.core.prompt import Prompt
@@ -92,7 +93,7 @@ class Call:
     encoded request, without the pictures and the sound of its `media`. `client_id` is the id that the client gave its
     request, empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where
     the client does not say. `headers` are those that its dialect hands on to a provider of the same wire. `order` is
-    the middle form of what asks for pictures, speech or a transcript.
+    the middle form of what asks for pictures, speech or a transcript; `form` is what was sent, where that was no JSON.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Call:
     read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     order: Order | None = field(default=None, repr=False)
+    form: Form | None = field(default=None, repr=False)
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

@@ -123,6 +123,14 @@ class Encoder(Protocol):
         """Give the last bytes of a stream that broke: they say so, and nothing that follows a whole answer."""
 
 
+class OrderEncoder(Encoder, Protocol):
+    """Writes an answer of pictures, sound or a transcript. `media_type` is that of the whole one, known at its end."""
+
+    @property
+    def media_type(self) -> str:
+        """The answer's media type."""
+
+
 class Decoder(Protocol):
     """Turns the bytes of one provider answer into events, however they are cut. Used for one answer."""
 

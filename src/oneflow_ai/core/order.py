@@ -25,8 +25,40 @@ class Upload(Protocol):
     def size_bytes(self) -> int:
         """How large it is."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much of it is in memory."""
+
     def pieces(self) -> Iterator[bytes]:
-        """Its content, from the beginning, as often as it is asked for."""
+        """Its content, from the beginning, as often as it is asked for; raises `OSError` where it cannot be read."""
+
+    def close(self) -> None:
+        """Let go of it: it is of no more use. Harmless if repeated."""
+
+
+class Content:
+    """Implements `Upload` for what is in memory already."""
+
+    __slots__ = ("_content", "media_type", "name")
+
+    def __init__(self, content: bytes, name: str, media_type: str) -> None:
+        self._content = content
+        self.name = name
+        self.media_type = media_type
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is."""
+        return len(self._content)
+
+    kept_bytes = size_bytes
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self._content
+
+    def close(self) -> None:
+        """Nothing: it goes with whoever has it."""
 
 
 @value
@@ -36,7 +68,8 @@ class ImageOrder:
     `width` and `height` are pixels, `ratio` is `width:height` where only the shape is asked for. `quality`, `style`,
     `background` and `format` (`png`, `jpeg`, `webp`) are OpenAI's words. `negative` is what must not be seen,
     `strength` (0 to 1) how little of the first of `sources` is kept. `urls` says that addresses of the pictures are
-    wanted, not the pictures. `partial` pictures are wanted on the way.
+    wanted, not the pictures. `partial` pictures are wanted on the way. `elsewhere` counts the pictures to be changed
+    that only their provider can get at.
     """
 
     prompt: str = field(repr=False)
@@ -56,6 +89,7 @@ class ImageOrder:
     partial: int = 0
     sources: tuple[Upload, ...] = ()
     mask: Upload | None = None
+    elsewhere: int = 0
 
     @property
     def proportion(self) -> float | None:

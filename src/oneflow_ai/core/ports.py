@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -39,10 +39,22 @@ class Chance(Protocol):
         """A number from 0 up to, not including, 1."""
 
 
+class Body(Protocol):
+    """A body that is too large to be held: it is read as it is sent, anew for each try."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, from the beginning; raises `OSError` where they cannot be read."""
+
+
 @value
 class HttpRequest:
     """One request to a provider, whole; key and prompt never print. `way` names its provider's pool of connections.
 
+    `large` is what is sent after `body`, which is then empty as a rule.
     `dropped` are the client's own names of what was asked and could not be sent, where that changes little. `sign` is
     there where the headers hold good for a while only: it gives them anew, for the moment (UTC) at which they are sent.
     """
@@ -55,6 +67,12 @@ class HttpRequest:
     way: str
     dropped: tuple[str, ...] = ()
     sign: Callable[[datetime], tuple[tuple[str, str], ...]] | None = field(default=None, repr=False)
+    large: Body | None = field(default=None, repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of all that is sent."""
+        return len(self.body) + (0 if self.large is None else self.large.size_bytes)
 
     def signed(self, at: datetime) -> HttpRequest:
         """The request as it is sent at that moment (UTC)."""

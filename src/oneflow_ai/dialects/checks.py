@@ -46,6 +46,16 @@ def of_type(words: str, *types: type) -> Check:
     return check
 
 
+def one_of(*words: str) -> Check:
+    """A check for one of these words."""
+
+    def check(name: str, value: Any) -> None:
+        if value not in words:
+            raise Failure(INVALID_VALUE, f"{name} is one of {', '.join(words)}", param=name)
+
+    return check
+
+
 def forbidden(name: str, value: Any) -> None:
     """Refuses a field that would choose where or as whom the gateway connects (CVE-2024-6587 and its kind)."""
     del value

@@ -22,7 +22,14 @@ from oneflow_ai.core.media import NO_MEDIA, Media
 from oneflow_ai.core.money import unit_usd_text, usd_float
 from oneflow_ai.core.order import Order
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import checks, openai_embeddings, openai_images, openai_moderations, openai_speech
+from oneflow_ai.dialects import (
+    checks,
+    openai_embeddings,
+    openai_images,
+    openai_moderations,
+    openai_speech,
+    openai_transcripts,
+)
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
@@ -116,15 +123,21 @@ _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.EMBEDDING: ({**_ALWAYS, **openai_embeddings.CHECKS}, _INPUT),
     Operation.MODERATION: ({**_ALWAYS, **openai_moderations.CHECKS}, _INPUT),
     Operation.IMAGE: ({**_ALWAYS, **openai_images.CHECKS}, "prompt"),
+    Operation.IMAGE_EDIT: ({**_ALWAYS, **openai_images.EDIT_CHECKS}, "prompt"),
     Operation.SPEECH: ({**_ALWAYS, **openai_speech.CHECKS}, _INPUT),
 }
 _NEVER_STREAMED = (Operation.EMBEDDING, Operation.MODERATION)
 _ORDERS: Mapping[Operation, Callable[[Mapping[str, Any]], Order]] = {
     Operation.IMAGE: openai_images.order_of,
+    Operation.IMAGE_EDIT: openai_images.edit_of,
     Operation.SPEECH: openai_speech.order_of,
 }
 # The route that serves a request which names no model, as OpenAI's own wire allows.
-_UNNAMED: Mapping[Operation, str] = {Operation.MODERATION: "moderation", Operation.IMAGE: "image"}
+_UNNAMED: Mapping[Operation, str] = {
+    Operation.MODERATION: "moderation",
+    Operation.IMAGE: "image",
+    Operation.IMAGE_EDIT: "image",
+}
 # Without these fields a request is answered once.
 _SEVERAL = frozenset({"n", "best_of", "prompt"})
 _CHAT, _COMPLETION_OPERATION, _SPEECH = Operation.CHAT, Operation.COMPLETION, Operation.SPEECH
@@ -270,6 +283,8 @@ def encoder(call: Call, target: Target) -> AnyEncoder:
         return openai_images.Encoder(call)
     if operation is _SPEECH:
         return openai_speech.Encoder(call)
+    if operation.task is Task.TRANSCRIPTION:
+        return openai_transcripts.Encoder(call)
     return Encoder(call, target) if call.stream else WholeEncoder(call, target)
 
 

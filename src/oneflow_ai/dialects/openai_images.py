@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from binascii import Error, a2b_base64
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.call import Call
+from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Blob, End, Event, Raw, Usage
-from oneflow_ai.core.failure import INVALID_VALUE, Failure
+from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_TYPE, INVALID_VALUE, Failure
 from oneflow_ai.core.money import usd_float
-from oneflow_ai.core.order import ImageOrder
+from oneflow_ai.core.order import Content, ImageOrder, Upload
 from oneflow_ai.dialects import checks
+from oneflow_ai.dialects.openai_messages import check_image
 
 # What one request takes at OpenAI (its specification, CreateImageRequest, 2026-11-23).
 IMAGES_MOST = 10
 PARTIAL_MOST = 3
+SOURCES_MOST = 16
 PROMPT_CHARACTERS_MOST = 32_000
 FORMATS = ("png", "jpeg", "webp")
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 _AUTO = "auto"
-
-
-def one_of(*words: str) -> checks.Check:
-    """A check for one of these words."""
-
-    def check(name: str, value: Any) -> None:
-        if value not in words:
-            raise Failure(INVALID_VALUE, f"{name} is one of {', '.join(words)}", param=name)
-
-    return check
 
 
 def _prompt(name: str, value: Any) -> None:
@@ -51,15 +45,21 @@ CHECKS: Mapping[str, checks.Check] = {
     "prompt": _prompt,
     "n": checks.integer(1, IMAGES_MOST),
     "size": _size,
-    "quality": one_of("auto", "low", "medium", "high", "standard", "hd"),
-    "style": one_of("vivid", "natural"),
-    "background": one_of("auto", "transparent", "opaque"),
-    "moderation": one_of("auto", "low"),
-    "output_format": one_of(*FORMATS),
+    "quality": checks.one_of("auto", "low", "medium", "high", "standard", "hd"),
+    "style": checks.one_of("vivid", "natural"),
+    "background": checks.one_of("auto", "transparent", "opaque"),
+    "moderation": checks.one_of("auto", "low"),
+    "output_format": checks.one_of(*FORMATS),
     "output_compression": checks.integer(0, 100),
-    "response_format": one_of("url", "b64_json"),
+    "response_format": checks.one_of("url", "b64_json"),
     "partial_images": checks.integer(0, PARTIAL_MOST),
     "stream": checks.of_type("true or false", bool),
+}
+EDIT_CHECKS: Mapping[str, checks.Check] = {
+    **CHECKS,
+    "images": checks.of_type("a list", list),
+    "mask": checks.of_type("an object", dict),
+    "input_fidelity": checks.one_of("high", "low"),
 }
 
 
@@ -81,6 +81,37 @@ def order_of(body: Mapping[str, Any]) -> ImageOrder:
     )
 
 
+def edit_of(body: Mapping[str, Any]) -> ImageOrder:
+    """What a checked request in JSON asks for: the pictures to be changed are `data:` URLs, or stand elsewhere."""
+    references = body.get("images") or []
+    if not 0 < len(references) <= SOURCES_MOST:
+        raise Failure(INVALID_VALUE, f"images holds 1 to {SOURCES_MOST}", param="images")
+    found = [_source(f"images[{place}]", reference) for place, reference in enumerate(references)]
+    sources = tuple(source for source in found if source is not None)
+    mask = _source("mask", body["mask"]) if body.get("mask") is not None else None
+    return replace(order_of(body), sources=sources, mask=mask, elsewhere=len(found) - len(sources))
+
+
+def _source(name: str, reference: Any) -> Upload | None:
+    """The picture of a `data:` URL; None for one that stands elsewhere, as a file or at an address."""
+    if not isinstance(reference, dict):
+        raise Failure(INVALID_TYPE, f"{name} is an object with image_url or file_id", param=name)
+    url = reference.get("image_url")
+    if url is None and isinstance(reference.get("file_id"), str):
+        return None
+    check_image(url, f"{name}.image_url")
+    assert isinstance(url, str)
+    if url[:5].lower() != "data:":
+        return None
+    head, _, text = url.partition(",")
+    try:
+        content = a2b_base64(text, strict_mode=True)
+    except (Error, ValueError):
+        raise Failure(INVALID_IMAGE_URL, f"{name} holds no base64", param=f"{name}.image_url") from None
+    media_type = head[5:].partition(";")[0]
+    return Content(content, "image." + media_type.rpartition("/")[2], media_type)
+
+
 def _chosen(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     return "" if value is None or value == _AUTO else str(value)
@@ -93,6 +124,8 @@ class Encoder:
     """
 
     __slots__ = ("_call", "_pictures", "_raw")
+
+    media_type = "application/json"
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -133,9 +166,10 @@ class Encoder:
     def _event(self, picture: Blob, usage: dict[str, Any]) -> bytes:
         order = self._call.order
         assert isinstance(order, ImageOrder)
+        kind = "image_edit" if self._call.operation is Operation.IMAGE_EDIT else "image_generation"
         size = f"{order.width}x{order.height}" if order.width else _AUTO
         event = {
-            "type": "image_generation.completed",
+            "type": f"{kind}.completed",
             "b64_json": b64encode(picture.content).decode(),
             "created_at": int(self._call.received.timestamp()),
             "size": size,
@@ -144,7 +178,7 @@ class Encoder:
             "output_format": _format(picture),
             "usage": usage,
         }
-        return b"event: image_generation.completed\ndata: " + orjson.dumps(event) + b"\n\n"
+        return b"event: %b.completed\ndata: " % kind.encode() + orjson.dumps(event) + b"\n\n"
 
 
 def _format(picture: Blob) -> str:

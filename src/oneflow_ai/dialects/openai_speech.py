@@ -13,7 +13,6 @@ from oneflow_ai.core.events import Blob, End, Event, Raw, Usage
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, Failure
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.dialects import checks
-from oneflow_ai.dialects.openai_images import one_of
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 SPEED_LEAST, SPEED_MOST = 0.25, 4.0
@@ -41,9 +40,9 @@ CHECKS: Mapping[str, checks.Check] = {
     "input": _input,
     "voice": _voice,
     "instructions": checks.of_type("a text", str),
-    "response_format": one_of(*FORMATS),
+    "response_format": checks.one_of(*FORMATS),
     "speed": checks.number(SPEED_LEAST, SPEED_MOST),
-    "stream_format": one_of("audio", "sse"),
+    "stream_format": checks.one_of("audio", "sse"),
 }
 
 
@@ -64,6 +63,8 @@ class Encoder:
     """Passes sound on as it comes: as bytes, or as events whose last one tells what was used."""
 
     __slots__ = ("_events", "_raw")
+
+    media_type = "application/octet-stream"
 
     def __init__(self, call: Call) -> None:
         self._events = call.stream

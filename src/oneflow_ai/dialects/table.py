@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.form import Form
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, openai, responses
+from oneflow_ai.dialects import anthropic, openai, openai_forms, responses
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -58,8 +60,29 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v1/embeddings": (openai, Operation.EMBEDDING),
         b"/v1/moderations": (openai, Operation.MODERATION),
         b"/v1/images/generations": (openai, Operation.IMAGE),
+        b"/v1/images/edits": (openai, Operation.IMAGE_EDIT),
         b"/v1/audio/speech": (openai, Operation.SPEECH),
+        b"/v1/audio/transcriptions": (openai, Operation.TRANSCRIPTION),
+        b"/v1/audio/translations": (openai, Operation.TRANSLATION),
         b"/v1/messages": (anthropic, Operation.CHAT),
         b"/v1/messages/count_tokens": (anthropic, Operation.COUNT_TOKENS),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How the body of a request comes: as JSON, or as a form that is read by `form`, or as either."""
+
+    json: bool = True
+    form: Callable[[Form, Envelope], Call] | None = None
+
+
+# The addresses that take something else than JSON alone.
+FORMS: Mapping[bytes, Sent] = MappingProxyType(
+    {
+        b"/v1/images/edits": Sent(form=openai_forms.parse_form),
+        b"/v1/audio/transcriptions": Sent(json=False, form=openai_forms.parse_form),
+        b"/v1/audio/translations": Sent(json=False, form=openai_forms.parse_form),
     }
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import cast
 
 from oneflow_ai.core.call import Account, Call
-from oneflow_ai.core.events import Blob, Encoder, End, Event, Usage
+from oneflow_ai.core.events import Blob, Encoder, End, Event, OrderEncoder, Usage
 from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.core.money import usd_text
 from oneflow_ai.core.ports import Head, RateHints
@@ -88,7 +89,10 @@ class ReplyClient:
         if self.begun:
             await self._reply.end(last)
             return
-        headers = [_JSON, *self._told(head, head.attempts)]
+        kind = _JSON
+        if self._call.order is not None:
+            kind = (b"content-type", header_value(cast(OrderEncoder, encoder).media_type))
+        headers = [kind, *self._told(head, head.attempts)]
         headers.append((b"x-oneflow-cost-usd", usd_text(exchange.cost_nanos).encode()))
         if exchange.estimated:
             headers.append((b"x-oneflow-estimated", b"true"))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
@@ -17,11 +18,12 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import anthropic, openai
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import PATHS, Lister
+from oneflow_ai.dialects.table import FORMS, PATHS, Lister
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
-from oneflow_ai.edge.asgi import Application, Headers, Scope
+from oneflow_ai.edge.asgi import Application, Headers, Message, Scope
 from oneflow_ai.edge.caller import Caller, client_id
 from oneflow_ai.edge.door import Door
+from oneflow_ai.edge.form import FormReader
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.models import ModelPages
 from oneflow_ai.edge.reply import Reply, Request
@@ -51,18 +53,23 @@ _KEY_FULL = "this key has as many calls in flight as one of several keys may; tr
 
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
-    """Bounds of the data plane: a body's bytes, calls in flight, their bodies' bytes, a call's longest time (s)."""
+    """Bounds of the data plane: a body's bytes, calls in flight, their bodies' bytes, a call's longest time (s).
+
+    `upload_bytes_most` is for a form with files, which are not held in memory.
+    """
 
     body_bytes_most: int = 64 << 20
     calls_most: int = 1_000
     bodies_bytes_most: int = 1 << 30
     deadline_seconds: float = 600.0
+    upload_bytes_most: int = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class EdgePorts:
     """What the edge works with. `control` serves what is not of the data plane; `refused` counts a code; `standing`
-    tells what is left of a key's limits; `overload` says when calls are turned away.
+    tells what is left of a key's limits; `overload` says when calls are turned away. `spool` is the folder for files of
+    requests, the system's own for such by default.
     """
 
     desk: Desk
@@ -76,6 +83,7 @@ class EdgePorts:
     log: Log
     refused: Callable[[str], None]
     standing: Callable[[Account], RateHints | None]
+    spool: Path | None = None
 
 
 class Edge:
@@ -95,6 +103,7 @@ class Edge:
         self._log = ports.log
         self._refused = ports.refused
         self._standing = ports.standing
+        self._spool = ports.spool
         self._pages = ModelPages(int(ports.clock.utc().timestamp()))
         self.draining = False
         self.ready = False
@@ -108,7 +117,7 @@ class Edge:
         head = request.head
         try:
             if not request.whole:
-                self._check_length(head.headers)
+                self._check_length(head)
             if head.path in PATHS:
                 await self._call(head, request)
             else:
@@ -170,6 +179,9 @@ class Edge:
         if not places.enter(key_id):
             raise self._turned_away(kinds.OVERLOADED, _KEY_FULL)
         try:
+            if caller.boundary is not None:
+                await self._upload(request, caller, started)
+                return
             body = request.body()
             if body is None:
                 body = await self._received(request, key_id)
@@ -180,23 +192,50 @@ class Edge:
             self._hold_body(key_id, len(body))
             size = len(body)
             received = self._clock.utc()
-            deadline = started + min(self._limits.deadline_seconds, caller.seconds)
-            call = caller.dialect.parse(
-                body,
-                Envelope(
-                    self._id(received), caller.account, caller.operation, received, started, deadline,
-                    caller.tags, caller.client_id, caller.forwarded,
-                ),
-            )  # fmt: skip
-            client = ReplyClient(call, request, self._standing)
-            try:
-                request.watched(deadline)
-                await self._engine.serve(call, client)
-            except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
-                await self._faulted(error, call, client)
+            envelope = self._envelope(caller, received, started)
+            await self._run(caller.dialect.parse(body, envelope), request)
         finally:
             self._bodies.drop(key_id, size)
             places.leave(key_id)
+
+    async def _upload(self, request: Request, caller: Caller, started_seconds: float) -> None:
+        """A call whose body is a form: its files are not held in memory, so only what is kept of them counts there."""
+        assert caller.boundary is not None and caller.form is not None
+        key_id = caller.account.key_id
+        reader = FormReader(caller.boundary, self._spool, self._limits.upload_bytes_most)
+        held_bytes = 0
+        try:
+            whole = request.body()
+            message: Message = {"type": "http.request", "body": whole} if whole is not None else await request.receive()
+            while message["type"] == "http.request":
+                await reader.feed(message.get("body", b""))
+                kept_bytes = reader.kept_bytes
+                self._hold_body(key_id, kept_bytes - held_bytes)
+                held_bytes = kept_bytes
+                if not message.get("more_body"):
+                    received = self._clock.utc()
+                    envelope = self._envelope(caller, received, started_seconds)
+                    await self._run(caller.form(reader.form(), envelope), request)
+                    return
+                message = await request.receive()
+        finally:
+            self._bodies.drop(key_id, held_bytes)
+            reader.close()
+
+    def _envelope(self, caller: Caller, received: datetime, started_seconds: float) -> Envelope:
+        return Envelope(
+            self._id(received), caller.account, caller.operation, received, started_seconds,
+            started_seconds + min(self._limits.deadline_seconds, caller.seconds), caller.tags, caller.client_id,
+            caller.forwarded,
+        )  # fmt: skip
+
+    async def _run(self, call: Call, request: Request) -> None:
+        client = ReplyClient(call, request, self._standing)
+        try:
+            request.watched(call.deadline_seconds)
+            await self._engine.serve(call, client)
+        except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
+            await self._faulted(error, call, client)
 
     async def _faulted(self, error: Exception, call: Call, client: ReplyClient) -> None:
         self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
@@ -214,10 +253,10 @@ class Edge:
         if not self._bodies.take(key_id, size_bytes, self._limits.bodies_bytes_most * share):
             raise self._turned_away(kinds.OVERLOADED, _KEY_TOO_LARGE)
 
-    def _check_length(self, headers: Mapping[bytes, bytes]) -> None:
-        length = headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length[:20]) > self._limits.body_bytes_most:
-            raise self._too_large()
+    def _check_length(self, head: RequestHead) -> None:
+        most = self._limits.upload_bytes_most if head.path in FORMS else self._limits.body_bytes_most
+        if head.length_bytes > most:
+            raise Failure(kinds.REQUEST_TOO_LARGE, f"the body is larger than {most} bytes")
 
     async def _received(self, request: Request, key_id: str) -> bytes | None:
         pieces: list[bytes] = []

@@ -10,22 +10,31 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.dialects.envelope import TAGS_MOST
-from oneflow_ai.dialects.table import PATHS, Dialect
+from oneflow_ai.dialects.table import FORMS, PATHS, Dialect, Sent
 from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.door import Door
+from oneflow_ai.edge.form import boundary_of
 from oneflow_ai.edge.head import RequestHead
 
 TAG_CHARACTERS_MOST = 64
 FORWARDED_CHARACTERS_MOST = 1_024
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _FORWARDED = re.compile(rb"[\x20-\x7e]*")
+_JSON = b"application/json"
+_JSON_ALONE = Sent()
 _WAITS = ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0))
 
 
 class Caller:
-    """Who asks at this address: the fields of an envelope that a head gives. `seconds`: how long he waits at most."""
+    """Who asks at this address: the fields of an envelope that a head gives. `seconds`: how long he waits at most.
 
-    __slots__ = ("_digest", "_door", "account", "client_id", "dialect", "forwarded", "operation", "seconds", "tags")
+    `boundary` is that of the parts of a form, which `form` reads; None where the body is JSON.
+    """
+
+    __slots__ = (
+        "_digest", "_door", "account", "boundary", "client_id", "dialect", "form", "forwarded", "operation", "seconds",
+        "tags",
+    )  # fmt: skip
 
     def __init__(self, head: RequestHead, door: Door, snapshot: Snapshot) -> None:
         """Raises `Failure` for a head that no call can have."""
@@ -34,7 +43,9 @@ class Caller:
         headers = head.headers
         self._door = door
         self._digest, self.account = door.entry(headers, snapshot, head.query)
-        _check_content(headers)
+        sent = FORMS.get(head.path, _JSON_ALONE)
+        self.form = sent.form
+        self.boundary = _boundary(headers, sent)
         self.dialect: Dialect
         self.operation: Operation
         self.dialect, self.operation = PATHS[head.path]
@@ -56,12 +67,17 @@ def client_id(headers: Mapping[bytes, bytes]) -> bytes | None:
     return text if text is not None and _CLIENT_ID.fullmatch(text) else None
 
 
-def _check_content(headers: Mapping[bytes, bytes]) -> None:
+def _boundary(headers: Mapping[bytes, bytes], sent: Sent) -> bytes | None:
+    """The boundary of a form, where one may be sent; None for JSON. Raises `Failure` for any other content."""
     kind = headers.get(b"content-type", b"")
-    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
-        raise Failure(kinds.UNSUPPORTED_MEDIA_TYPE, "send the body as application/json")
+    boundary = boundary_of(kind) if sent.form is not None else None
+    json = sent.json and (kind == _JSON or kind.partition(b";")[0].strip().lower() == _JSON)
+    if boundary is None and not json:
+        choices = ["application/json"] * sent.json + ["multipart/form-data"] * (sent.form is not None)
+        raise Failure(kinds.UNSUPPORTED_MEDIA_TYPE, f"send the body as {' or '.join(choices)}")
     if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise Failure(kinds.UNSUPPORTED_ENCODING, "send the body without a Content-Encoding")
+    return boundary
 
 
 def _forwarded(names: tuple[bytes, ...], headers: Headers) -> tuple[tuple[str, str], ...]:

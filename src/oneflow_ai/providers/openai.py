@@ -14,13 +14,14 @@ from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers import openai_images, openai_speech
+from oneflow_ai.providers import openai_forms, openai_images, openai_speech
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import body_of
 from oneflow_ai.providers.openai_speech import SoundDecoder
 from oneflow_ai.providers.openai_stream import text_decoder
+from oneflow_ai.providers.openai_transcripts import transcript_decoder
 from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
 
 DIALECT = "openai"
@@ -30,7 +31,10 @@ PATHS: Mapping[Operation, str] = {
     Operation.EMBEDDING: "/embeddings",
     Operation.MODERATION: "/moderations",
     Operation.IMAGE: "/images/generations",
+    Operation.IMAGE_EDIT: "/images/edits",
     Operation.SPEECH: "/audio/speech",
+    Operation.TRANSCRIPTION: "/audio/transcriptions",
+    Operation.TRANSLATION: "/audio/translations",
 }
 # Dialects whose own wire this is: what they call their own seal was made here.
 _OWN_DIALECTS = frozenset({DIALECT, "plain"})
@@ -66,6 +70,8 @@ class OpenAIAdapter:
         A call of another wire is written anew; raises `Failure` for what this one cannot be asked for.
         """
         dropped: tuple[str, ...] = ()
+        if call.form is not None:
+            return openai_forms.request(call, target, self._url(target, PATHS[call.operation]))
         if call.wire == DIALECT:
             body = {**call.body, "model": target.model}
             for name in _OWN_FIELDS:
@@ -144,4 +150,4 @@ def _order_decoder(order: Order, stream: bool, raw: bool, headers: Mapping[str, 
         return openai_images.image_decoder(raw=raw, stream=stream)
     if isinstance(order, SpeechOrder):
         return openai_speech.SpeechStreamDecoder(order) if stream and raw else SoundDecoder(order, headers)
-    raise TypeError("this wire has no such answer")
+    return transcript_decoder(order, raw=raw, stream=stream)

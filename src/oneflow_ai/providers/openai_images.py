@@ -28,6 +28,8 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields that ask for it, and what is left out; raises `Failure` for what this wire has no word for."""
     if order.negative:
         raise Failure(UNSUPPORTED_PARAMETER, "the target takes no negative prompt", param="negative_prompt")
+    if order.sources or order.mask is not None or order.elsewhere:
+        raise Failure(UNSUPPORTED_PARAMETER, "the target changes no pictures that come this way", param="image")
     fields = {
         "prompt": order.prompt,
         "n": order.count,

@@ -66,7 +66,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             openai_kin.OPENAI,
             "https://api.openai.com/v1",
             "OPENAI_API_KEY",
-            tasks=_TEXT_AND_VECTORS | {Task.MODERATION, Task.IMAGE, Task.SPEECH},
+            tasks=_TEXT_AND_VECTORS | {Task.MODERATION, Task.IMAGE, Task.SPEECH, Task.TRANSCRIPTION},
             requests_per_minute=60,
         ),
         "anthropic": Row(
@@ -77,7 +77,13 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_prefix="",
             requests_per_minute=50,
         ),
-        "groq": Row(openai_kin.GROQ, "https://api.groq.com/openai/v1", "GROQ_API_KEY", on_cancel="goes_on"),
+        "groq": Row(
+            openai_kin.GROQ,
+            "https://api.groq.com/openai/v1",
+            "GROQ_API_KEY",
+            tasks=_TEXT | {Task.TRANSCRIPTION},
+            on_cancel="goes_on",
+        ),
         "mistral": Row(
             openai_kin.MISTRAL,
             "https://api.mistral.ai/v1",

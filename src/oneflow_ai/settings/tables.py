@@ -18,6 +18,7 @@ COUNT_MOST = 1_000_000_000
 SECONDS_MOST = 86_400.0
 BODY_BYTES_LEAST = 1024
 BODY_BYTES_MOST = 1 << 30
+UPLOAD_BYTES_MOST = 1 << 34
 
 Reference = Annotated[str, AfterValidator(rules.reference), Field(json_schema_extra={"pattern": "^(env|file):"})]
 Address = Annotated[str, AfterValidator(rules.http_url)]
@@ -60,6 +61,12 @@ class ServerSettings(Table):
     )
     body_bytes_most: int = Field(
         64 * 1024 * 1024, ge=BODY_BYTES_LEAST, le=BODY_BYTES_MOST, description="Largest request body, in bytes."
+    )
+    upload_bytes_most: int = Field(
+        512 * 1024 * 1024,
+        ge=BODY_BYTES_LEAST,
+        le=UPLOAD_BYTES_MOST,
+        description="Largest form with files, in bytes; they wait on the disk, under $ONEFLOW_HOME.",
     )
     head_seconds: Seconds = Field(10.0, description="Time for a client to send a request's head.")
     body_idle_seconds: Seconds = Field(10.0, description="Longest pause inside a request's body.")

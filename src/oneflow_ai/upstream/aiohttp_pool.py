@@ -15,6 +15,7 @@ from yarl import URL
 
 from oneflow_ai.core.failure import (
     QUEUE_TIMEOUT,
+    STORAGE_UNAVAILABLE,
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_BLOCKED,
     UPSTREAM_CLOSED,
@@ -28,7 +29,7 @@ from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, PunctualHandler
 from oneflow_ai.upstream.aiohttp_names import GuardedNames
 from oneflow_ai.upstream.dial import late, trust, untrusted
 from oneflow_ai.upstream.reach import is_literal, refused
-from oneflow_ai.upstream.way import Way
+from oneflow_ai.upstream.way import UNREADABLE, Way
 
 KEEP_ALIVE_SECONDS = 15.0
 STALE_SECONDS_MOST = 0.25
@@ -141,10 +142,11 @@ class AiohttpUpstream:
     ) -> AiohttpAnswer:
         limits = request.timeouts
         connect_seconds = limits.connect_seconds + (limits.tls_seconds if trace.tls else 0.0)
-        upload = _Upload(request.body) if len(request.body) > WATCHED_UPLOAD_BYTES else None
+        watched = request.large is not None or len(request.body) > WATCHED_UPLOAD_BYTES
+        upload = _Upload(request) if watched else None
         headers: dict[str, str] = dict(request.headers)
         if upload is not None:
-            headers["content-length"] = str(len(request.body))
+            headers["content-length"] = str(request.size_bytes)
         async with asyncio.timeout_at(until_seconds) as limit:
             if upload is not None:
                 upload.watch(limit, limits.write_seconds)
@@ -163,6 +165,10 @@ class AiohttpUpstream:
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 if not trace.reached:
                     self._doubt(url)
+                raise
+            except _NETWORK_ERRORS:
+                if upload is not None and upload.unreadable:
+                    raise Failure(STORAGE_UNAVAILABLE, UNREADABLE) from None
                 raise
             finally:
                 _call.reset(token)
@@ -279,16 +285,25 @@ def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> 
 class _Upload:
     """A large body sent piece by piece, and the watch that ends it when the provider stops reading."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, request: HttpRequest) -> None:
+        self._body = request.body
+        self._large = request.large
         self._loop = asyncio.get_running_loop()
         self._progress_seconds = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self.unreadable = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self._body), UPLOAD_PIECE_BYTES):
             yield self._body[start : start + UPLOAD_PIECE_BYTES]
             self._progress_seconds = self._loop.time()
+        try:
+            for piece in self._large.pieces() if self._large is not None else ():
+                yield piece
+                self._progress_seconds = self._loop.time()
+        except OSError:
+            self.unreadable = True
+            raise
         self.unwatch()
 
     def watch(self, limit: asyncio.Timeout, seconds: float) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 import httptools
 
 from oneflow_ai.core.failure import (
+    STORAGE_UNAVAILABLE,
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_CLOSED,
     UPSTREAM_TIMEOUT,
@@ -19,7 +21,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.upstream.address import Address
 from oneflow_ai.upstream.alarm import Alarm
 from oneflow_ai.upstream.answer import Answer
-from oneflow_ai.upstream.way import Way
+from oneflow_ai.upstream.way import UNREADABLE, Way
 
 HEAD_BYTES_MOST = 64 << 10
 HEADERS_MOST = 200
@@ -66,7 +68,8 @@ class Connection(asyncio.Protocol):
         self._stall: asyncio.TimerHandle | None = None
         self._write_seconds = 0.0
         self._left_bytes = 0
-        self._carries = False
+        self._unsent: Iterator[bytes] | None = None
+        self._carries = self._crowded = False
         self.reused = False
         self.untouched = True
         self.idle_since_seconds = 0.0
@@ -94,8 +97,14 @@ class Connection(asyncio.Protocol):
         self._transport.writelines((head, body))
         return answer
 
+    def send_on(self, pieces: Iterator[bytes]) -> None:
+        """Write what follows of the request, as fast as the other side reads it."""
+        self._unsent = pieces
+        self._pump()
+
     def close(self) -> None:
         """Close at once."""
+        self._unsent = None
         self._stop_stall()
         if self._transport is not None:
             self._transport.abort()
@@ -114,7 +123,7 @@ class Connection(asyncio.Protocol):
 
     def give_back(self) -> None:
         """The answer was read to its end: the connection may carry another."""
-        self._over(usable=self._keep and self.open and self._stall is None)
+        self._over(usable=self._keep and self.open and self._stall is None and self._unsent is None)
 
     def break_off(self) -> None:
         """The answer is left in the middle."""
@@ -169,7 +178,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone. An answer without a length ends so; any other is cut."""
         self._stop_stall()
-        self._transport = None
+        self._transport = self._unsent = None
         answer = self._answer
         if answer is None or answer.ended:
             return
@@ -182,12 +191,31 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The other side does not read as fast as we write: it must take something within the write limit."""
         assert self._transport is not None
+        self._crowded = True
         self._left_bytes = self._transport.get_write_buffer_size()
         self._stall = self._loop.call_later(self._write_seconds, self._stalled)
 
     def resume_writing(self) -> None:
         """The other side reads again."""
+        self._crowded = False
         self._stop_stall()
+        if self._unsent is not None:
+            self._pump()
+
+    def _pump(self) -> None:
+        """Write until as much waits to be read as may."""
+        while self._unsent is not None and not self._crowded and self._transport is not None:
+            try:
+                piece = next(self._unsent, None)
+            except OSError:
+                self._unsent = None
+                if self._answer is not None:
+                    self._answer.fail(Failure(STORAGE_UNAVAILABLE, UNREADABLE))
+                return
+            if piece is None:
+                self._unsent = None
+            else:
+                self._transport.write(piece)
 
     def _stalled(self) -> None:
         self._stall = None

@@ -53,7 +53,8 @@ class Pool:
         if found is None or found.headers is not request.headers or found.method != request.method:
             found = self._head(request)
         origin = found.origin
-        head = found.content + b"%d\r\n\r\n" % len(request.body)
+        length_bytes = len(request.body) if request.large is None else request.size_bytes
+        head = found.content + b"%d\r\n\r\n" % length_bytes
         queued = self._waiters or self._called
         connection = None if queued else self._kept(origin)
         if connection is None:
@@ -114,6 +115,8 @@ class Pool:
         assert self._loop is not None
         try:
             answer = connection.send(head, request.body, request.timeouts.write_seconds)
+            if request.large is not None:
+                connection.send_on(request.large.pieces())
         except BaseException:
             connection.close()
             self._next()

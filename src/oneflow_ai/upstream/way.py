@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from oneflow_ai.upstream.resolve import Resolver
 from oneflow_ai.upstream.system_names import SystemNames
 
+UNREADABLE = "a file of the request can no longer be read"
+
 
 @dataclass(frozen=True, slots=True)
 class Way:

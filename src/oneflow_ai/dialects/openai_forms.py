@@ -1,0 +1,179 @@
+"""OpenAI's requests that come as forms: pictures to be changed, and speech to be written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.failure import (
+    INVALID_NUMBER,
+    INVALID_TYPE,
+    INVALID_VALUE,
+    MISSING_REQUIRED_PARAMETER,
+    TOO_MANY_ITEMS,
+    Failure,
+)
+from oneflow_ai.core.form import Form
+from oneflow_ai.core.order import Order, TranscriptOrder, Upload
+from oneflow_ai.dialects import checks, openai_images
+from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
+
+DIALECT = "openai"
+TRANSCRIPT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
+_TEXT = checks.of_type("a text", str)
+_LANGUAGE_CHARACTERS_MOST = 16
+
+
+def _language(name: str, value: Any) -> None:
+    if not 0 < len(value) <= _LANGUAGE_CHARACTERS_MOST:
+        raise Failure(INVALID_VALUE, f"{name} is a code such as en", param=name)
+
+
+def _times(name: str, value: Any) -> None:
+    for one in value if isinstance(value, list) else [value]:
+        checks.one_of("word", "segment")(name, one)
+
+
+_TRANSCRIPT: Mapping[str, checks.Check] = {
+    "language": _language,
+    "prompt": _TEXT,
+    "response_format": checks.one_of(*TRANSCRIPT_FORMATS),
+    "temperature": checks.number(0, 1),
+    "timestamp_granularities": _times,
+    "stream": checks.of_type("true or false", bool),
+}
+_TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
+    Operation.IMAGE_EDIT: (openai_images.EDIT_CHECKS, "image"),
+    Operation.TRANSCRIPTION: (_TRANSCRIPT, "file"),
+    Operation.TRANSLATION: (_TRANSCRIPT, "file"),
+}
+_FORBIDDEN = ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host")
+
+
+def parse_form(form: Form, envelope: Envelope) -> Call:
+    """The call that a form asks for; raises `Failure` for bad input, before anything is held or sent."""
+    operation = envelope.operation
+    table, subject = _TABLES[operation]
+    body = _typed(form)
+    body.setdefault("model", operation.task.value)
+    for name in (name for name in _FORBIDDEN if name in body):
+        checks.forbidden(name, None)
+    checks.run({**table, "model": _TEXT, "user": _TEXT}, body)
+    if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
+        raise Failure(INVALID_VALUE, f"model has 1 to {MODEL_CHARACTERS_MOST} characters", param="model")
+    uploads = form.uploads(subject)
+    if not uploads:
+        raise Failure(MISSING_REQUIRED_PARAMETER, f"{subject} is missing; it is sent as a file", param=subject)
+    order = _ORDERS[operation](body, form, uploads)
+    return Call(
+        id=envelope.id,
+        account=envelope.account,
+        dialect=DIALECT,
+        operation=operation,
+        model=body["model"],
+        body=body,
+        stream=body.get("stream") is True,
+        include_usage=False,
+        received=envelope.received,
+        started_seconds=envelope.started_seconds,
+        deadline_seconds=envelope.deadline_seconds,
+        prompt_bytes=form.text_bytes,
+        user=body.get("user", "")[:USER_CHARACTERS_MOST],
+        tags=envelope.tags,
+        client_id=envelope.client_id,
+        wire=DIALECT,
+        order=order,
+        form=form,
+    )
+
+
+def _edit(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]) -> Order:
+    masks = form.uploads("mask")
+    if len(uploads) > openai_images.SOURCES_MOST:
+        raise Failure(
+            TOO_MANY_ITEMS, f"at most {openai_images.SOURCES_MOST} pictures are changed at once", param="image"
+        )
+    if len(masks) > 1:
+        raise Failure(TOO_MANY_ITEMS, "there is one mask", param="mask")
+    if "prompt" not in body:
+        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+    return replace(openai_images.order_of(body), sources=uploads, mask=masks[0] if masks else None)
+
+
+def _transcript(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]) -> Order:
+    [audio, *others] = uploads
+    if others:
+        raise Failure(TOO_MANY_ITEMS, "one file is written down at a time", param="file")
+    if not audio.size_bytes:
+        raise Failure(INVALID_VALUE, "file is empty", param="file")
+    return TranscriptOrder(
+        audio,
+        language=body.get("language", ""),
+        prompt=body.get("prompt", ""),
+        format=body.get("response_format", TRANSCRIPT_FORMATS[0]),
+        temperature=body.get("temperature"),
+        times=tuple(form.values("timestamp_granularities")),
+    )
+
+
+def _translation(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]) -> Order:
+    if body.get("stream"):
+        raise Failure(INVALID_VALUE, "translations are not streamed", param="stream")
+    order = _transcript(body, form, uploads)
+    assert isinstance(order, TranscriptOrder)
+    return replace(order, english=True)
+
+
+_ORDERS: Mapping[Operation, Callable[[Mapping[str, Any], Form, tuple[Upload, ...]], Order]] = {
+    Operation.IMAGE_EDIT: _edit,
+    Operation.TRANSCRIPTION: _transcript,
+    Operation.TRANSLATION: _translation,
+}
+
+
+def _typed(form: Form) -> dict[str, Any]:
+    """The fields as JSON would have them; those that repeat, or end in `[]`, are lists."""
+    found: dict[str, Any] = {}
+    for sent, text in form.fields:
+        name = sent.removesuffix("[]")
+        value = _READERS[name](name, text) if name in _READERS else text
+        if sent != name:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise Failure(INVALID_TYPE, f"{name} is given twice", param=name)
+        else:
+            found[name] = value
+    return found
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise Failure(INVALID_TYPE, f"{name} is an integer", param=name)
+    return int(text)
+
+
+def _decimal(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise Failure(INVALID_TYPE, f"{name} is a number", param=name) from None
+    if value - value != 0:
+        raise Failure(INVALID_NUMBER, f"{name} is a finite number", param=name)
+    return value
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise Failure(INVALID_TYPE, f"{name} is true or false", param=name)
+    return text.lower() == "true"
+
+
+_READERS: Mapping[str, Callable[[str, str], Any]] = {
+    "n": _whole,
+    "output_compression": _whole,
+    "partial_images": _whole,
+    "temperature": _decimal,
+    "stream": _truth,
+}
