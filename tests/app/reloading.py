@@ -65,7 +65,8 @@ class Bench:
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         sent = {"host": "127.0.0.1", "authorization": f"Bearer {self.key}", "content-type": "application/json"}
-        sent = {name: value for name, value in (sent | headers).items() if value}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in sent.items() if value}
         whole = b"" if body is None else orjson.dumps(body)
         return await ask(Guests(self.front.edge, ConnectionLimits()), method, path, sent, sending(whole), HERE)
 

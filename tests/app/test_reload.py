@@ -49,6 +49,12 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
     ("server.auth", '[server]\nauth = "none"', 200, answered(*MODELS, authorization="")),
     ("server.hosts", '[server]\nhosts = ["gateway.lan"]', 200, answered(*MODELS, host="gateway.lan")),
     ("server.body_bytes_most", "[server]\nbody_bytes_most = 1024", 413, answered(*CHAT, {"pad": "x" * 2_000})),
+    (
+        "server.upload_bytes_most",
+        "[server]\nupload_bytes_most = 1024",
+        413,
+        answered("POST", "/v1/audio/transcriptions", "x" * 2_000, content_type="multipart/form-data; boundary=b"),
+    ),
     ("server.calls_most", "[server]\ncalls_most = 5", 503, answered(*CHAT, {}, calls_open=5)),
     ("server.log_level", '[server]\nlog_level = "debug"', "debug", seen(lambda bench: bench.looks[-1].level)),
     ("providers.NAME.kind", KEYED.replace("openai", "groq"), "groq", of_target(lambda target: target.kind)),

@@ -27,6 +27,7 @@ _LANGUAGE_CHARACTERS_MOST = 16
 
 
 def _language(name: str, value: Any) -> None:
+    _TEXT(name, value)
     if not 0 < len(value) <= _LANGUAGE_CHARACTERS_MOST:
         raise Failure(INVALID_VALUE, f"{name} is a code such as en", param=name)
 
