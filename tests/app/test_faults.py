@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from tests.app.gateway import Gateway, Reply, running
+from tests.app.gateway import Gateway, Reply, running, sockets, tasks
 
 TOGETHER = 8
 FIRST_EVENT_SECONDS = 1.5
@@ -190,13 +189,13 @@ class Outcome:
 
 
 async def _run(home: Path) -> Outcome:
-    sockets = _sockets()
+    sockets_before = sockets()
     # A provider each, so that no case's retries, breaker or connections touch another's.
     providers = {f"p{number}": LIMITS for number in range(len(CASES))} | {"warm": ""}
     seen: dict[Case, Seen] = {}
     async with running(home, providers=providers, configuration=RETRY) as gateway:
         await gateway.chat("warm/up")
-        before = _tasks()
+        before = tasks()
         for start in range(0, len(CASES), TOGETHER):
             numbers = range(start, min(start + TOGETHER, len(CASES)))
             for number, result in zip(
@@ -205,11 +204,11 @@ async def _run(home: Path) -> Outcome:
                 seen[CASES[number]] = result
         await gateway.quiet()
         await asyncio.sleep(0.3)
-        tasks_left = _tasks() - before
+        tasks_left = tasks() - before
         wire_attempts = {case.fault: gateway.wire_attempts(f"sim-{case.fault}") for case in CASES}
     # A closed socket leaves in the loop's next turns.
     await asyncio.sleep(0.1)
-    return Outcome(seen, wire_attempts, tasks_left, _sockets() - sockets)
+    return Outcome(seen, wire_attempts, tasks_left, sockets() - sockets_before)
 
 
 async def _one(gateway: Gateway, number: int, case: Case) -> Seen:
@@ -218,17 +217,6 @@ async def _one(gateway: Gateway, number: int, case: Case) -> Seen:
     reply = await gateway.chat(f"p{number}/sim-{case.fault}", stream=case.stream, headers=headers)
     attempts = int(reply.headers["x-oneflow-attempts"])
     return Seen(reply, attempts, asyncio.get_running_loop().time() - began)
-
-
-def _tasks() -> set[str]:
-    return {repr(task.get_coro()).split(" at ")[0] for task in asyncio.all_tasks()}
-
-
-def _sockets() -> set[str]:
-    """The process's sockets; none where the system does not tell."""
-    folder = Path("/proc/self/fd")
-    found = {os.readlink(name) for name in folder.iterdir() if os.path.lexists(name)} if folder.exists() else set()
-    return {name for name in found if name.startswith("socket:")}
 
 
 @pytest.fixture(scope="module")
