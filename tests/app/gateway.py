@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -90,7 +91,8 @@ class Gateway:
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None, *, key: str = KEY) -> Reply:
         sent = {"authorization": f"Bearer {key}", "content-type": "application/json", **(headers or {})}
-        async with self.session.post(self.url + path, data=body, headers=sent) as answer:
+        # As a file, for aiohttp warns of large bodies given as bytes.
+        async with self.session.post(self.url + path, data=io.BytesIO(body), headers=sent) as answer:
             return await _read(answer)
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
