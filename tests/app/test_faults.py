@@ -346,11 +346,11 @@ async def test_a_kept_connection_that_went_stale_is_never_noticed(tmp_path: Path
 async def test_a_provider_that_does_not_read_the_request_is_given_up(tmp_path: Path, stream: bool) -> None:
     """F44: its window fills, the request never gets to it whole."""
     attempts = 2 if stream else 1
-    body = {"messages": [{"role": "user", "content": "x" * 10_000_000}], "stream": stream}
+    messages = [{"role": "user", "content": "x" * 10_000_000}]
     before = sockets()
     async with running(tmp_path, providers={"sim": f"concurrency = 1\n{LIMITS}"}, configuration=RETRY) as gateway:
         headers = {"x-oneflow-timeout-ms": str(DEADLINE_MILLISECONDS if stream else HANGING_MILLISECONDS)}
-        reply = await gateway.chat("sim/sim-F44;seconds=3", headers=headers, **body)
+        reply = await gateway.chat("sim/sim-F44;seconds=3", stream=stream, messages=messages, headers=headers)
         assert (reply.status, reply.code) == (504, "upstream_timeout")
         assert reply.headers["x-oneflow-attempts"] == str(attempts)
         assert reply.headers["x-oneflow-cost-usd"] == "0"
