@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -89,7 +91,8 @@ class Gateway:
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None, *, key: str = KEY) -> Reply:
         sent = {"authorization": f"Bearer {key}", "content-type": "application/json", **(headers or {})}
-        async with self.session.post(self.url + path, data=body, headers=sent) as answer:
+        # As a file, for aiohttp warns of large bodies given as bytes.
+        async with self.session.post(self.url + path, data=io.BytesIO(body), headers=sent) as answer:
             return await _read(answer)
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
@@ -101,15 +104,28 @@ class Gateway:
         return self.simulator.record.counts.by_model[model]
 
     async def quiet(self) -> None:
-        """Wait until nothing is left of any call: no call, no connection in use, no place in a queue."""
+        """Wait until nothing is left of any call: no call, no connection in use, no place of a key or in a queue."""
+        counts, engine = self.simulator.record.counts, self.runtime.engine
         for _ in range(200):
-            if not self.runtime.engine.calls_open and not self.simulator.record.counts.in_flight:
+            if not engine.calls_open and not counts.in_flight and not engine.key_places.open("key_test"):
                 break
             await asyncio.sleep(0.01)
-        assert self.runtime.engine.calls_open == 0
+        assert (engine.calls_open, counts.in_flight, engine.key_places.open("key_test")) == (0, 0, 0)
         for route in self.runtime.desk.snapshot.providers.values():
             state = self.runtime.quota.state(route.name)
             assert state is None or (state.in_flight == 0 and state.waiting == 0), route.name
+
+
+def tasks() -> set[str]:
+    """What the tasks of this loop are at."""
+    return {repr(task.get_coro()).split(" at ")[0] for task in asyncio.all_tasks()}
+
+
+def sockets() -> set[str]:
+    """The process's sockets; none where the system does not tell."""
+    folder = Path("/proc/self/fd")
+    found = {os.readlink(name) for name in folder.iterdir() if os.path.lexists(name)} if folder.exists() else set()
+    return {name for name in found if name.startswith("socket:")}
 
 
 async def _read(answer: aiohttp.ClientResponse) -> Reply:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from tests.app.gateway import Gateway, Reply, running
+from tests.app.gateway import Gateway, Reply, running, sockets, tasks
 
 TOGETHER = 8
 FIRST_EVENT_SECONDS = 1.5
 DEADLINE_MILLISECONDS = 6_000
 HANGING_MILLISECONDS = 2_500
 LIMITS = f"first_event_seconds = {FIRST_EVENT_SECONDS}\nidle_seconds = 1.0"
+# Where a whole answer breaks: before its body, in it, in its midst.
+POINTS = ("head", "byte:1", "byte:200", "event:1")
 RETRY = "[retry]\nattempts = 2\njitter = false\n"
 
 
@@ -42,6 +44,10 @@ def both(fault: str, status: int, code: str | None, attempts: int) -> tuple[Case
     return Case(fault, False, status, code, attempts), Case(fault, True, status, code, attempts)
 
 
+def each(faults: Iterable[str], status: int, code: str | None, attempts: int) -> tuple[Case, ...]:
+    return tuple(case for fault in faults for case in both(fault, status, code, attempts))
+
+
 def whole(fault: str, status: int, code: str | None, attempts: int, milliseconds: int = DEADLINE_MILLISECONDS) -> Case:
     return Case(fault, False, status, code, attempts, milliseconds)
 
@@ -60,14 +66,19 @@ CASES: tuple[Case, ...] = (
     whole("F10;gap=0.05", 504, "upstream_timeout", 1, HANGING_MILLISECONDS),
     stream("F11", 504, "upstream_timeout", 2),
     whole("F11", 504, "upstream_timeout", 1, HANGING_MILLISECONDS),
+    *(whole(f"F12;gap=0.1;at={point}", 504, "upstream_timeout", 1, HANGING_MILLISECONDS) for point in POINTS),
+    stream("F12@event:0", 504, "upstream_timeout", 2),
     stream("F12;gap=0.2", 200, "upstream_idle_timeout", 1),
     stream("F12;kind=pings;gap=0.05", 200, "upstream_idle_timeout", 1),
     stream("F12;kind=comments;gap=0.05", 200, "upstream_idle_timeout", 1),
     stream("F13@event:0", 502, "upstream_closed", 2),
     *(stream(f"F13@event:{index}", 200, "upstream_stream_interrupted", 1) for index in (1, 2, 3, 7, "last")),
-    whole("F13@byte:40", 502, "upstream_closed", 2),
+    *(whole(f"F13;at={point}", 502, "upstream_closed", 2) for point in POINTS),
     stream("F14@event:0", 502, "upstream_stream_interrupted", 2),
     *(stream(f"F14@event:{index}", 200, "upstream_stream_interrupted", 1) for index in (1, 2, 3, 7, "last")),
+    *(whole(f"F14;at={point}", 502, "upstream_closed", 2) for point in POINTS),
+    *(whole(f"F14;kind=torn;at={point}", 502, "upstream_closed", 2) for point in POINTS),
+    *(whole(f"F14;kind=eof;at={point}", 502, "upstream_bad_response", 2) for point in POINTS),
     stream("F14;kind=torn;at=event:1", 200, "upstream_stream_interrupted", 1),
     stream("F14;kind=eof;at=event:2", 200, "upstream_stream_interrupted", 1),
     *both("F15", 200, None, 1),
@@ -82,37 +93,39 @@ CASES: tuple[Case, ...] = (
     stream("F18;kind=named", 200, "upstream_overloaded", 1),
     *both("F19;after=1", 429, "upstream_rate_limited", 2),
     *both("F20", 429, "upstream_rate_limited", 2),
-    *(whole(f"F21;value={value}", 429, "upstream_rate_limited", 2) for value in ("date", "past", "negative", "inf")),
-    *(whole(f"F21;value={value}", 429, "upstream_rate_limited", 2) for value in ("1e309", "junk")),
-    whole("F21;value=far", 429, "upstream_rate_limited", 1),
+    *each((f"F21;value={value}" for value in ("date", "past", "negative", "inf")), 429, "upstream_rate_limited", 2),
+    *each((f"F21;value={value}" for value in ("1e309", "junk")), 429, "upstream_rate_limited", 2),
+    *both("F21;value=far", 429, "upstream_rate_limited", 1),
     *both("F22", 429, "upstream_rate_limited", 2),
     *both("F22;kind=quota", 503, "provider_quota_exhausted", 1),
-    whole("F22;kind=spend", 503, "provider_quota_exhausted", 1),
-    whole("F22;kind=toolarge", 429, "upstream_request_too_large", 1),
-    *(whole(f"F23;status={status}", 502, "upstream_error", 2) for status in (500, 502, 504, 520, 521, 522, 523, 524)),
-    *(whole(f"F23;status={status}", 503, "upstream_overloaded", 2) for status in (503, 529)),
+    *both("F22;kind=spend", 503, "provider_quota_exhausted", 1),
+    *both("F22;kind=toolarge", 429, "upstream_request_too_large", 1),
+    *each((f"F23;status={status}" for status in (500, 502, 504, 520, 521, 522, 523, 524)), 502, "upstream_error", 2),
+    *each((f"F23;status={status}" for status in (503, 529)), 503, "upstream_overloaded", 2),
     stream("F23", 502, "upstream_error", 2),
-    whole("F23;body=html", 502, "upstream_error", 2),
-    whole("F23;body=empty", 502, "upstream_error", 2),
+    *both("F23;body=html", 502, "upstream_error", 2),
+    *both("F23;body=empty", 502, "upstream_error", 2),
     *both("F24", 502, "provider_auth_failed", 1),
-    whole("F24;status=403", 502, "provider_auth_failed", 1),
+    *both("F24;status=403", 502, "provider_auth_failed", 1),
     *both("F25", 400, "invalid_value", 1),
-    whole("F25;status=404", 404, "model_not_found", 1),
-    whole("F25;status=413", 413, "invalid_value", 1),
-    whole("F25;status=422", 422, "invalid_value", 1),
-    whole("F25;kind=context", 400, "context_length_exceeded", 1),
+    *both("F25;status=404", 404, "model_not_found", 1),
+    *both("F25;status=413", 413, "invalid_value", 1),
+    *both("F25;status=422", 422, "invalid_value", 1),
+    *both("F25;kind=context", 400, "context_length_exceeded", 1),
     whole("F26", 502, "upstream_bad_response", 2),
     stream("F26", 502, "upstream_error", 2),
     *both("F27", 502, "upstream_bad_response", 2),
     *both("F28", 502, "upstream_bad_response", 2),
-    whole("F28;kind=204", 502, "upstream_bad_response", 2),
-    whole("F28;kind=304", 502, "upstream_bad_response", 2),
+    *both("F28;kind=204", 502, "upstream_bad_response", 2),
+    *both("F28;kind=304", 502, "upstream_bad_response", 2),
     whole("F29", 502, "upstream_bad_response", 2),
     stream("F29", 200, "upstream_stream_interrupted", 1),
     whole("F30", 502, "upstream_closed", 2),
-    *(whole(f"F30;kind={kind}", 502, "upstream_bad_response", 2) for kind in ("short", "duplicate", "negative", "te")),
-    *(whole(f"F31;kind={kind}", 502, "upstream_bad_response", 2) for kind in ("size", "huge", "crlf", "trailers")),
-    whole("F31;kind=extension", 502, "upstream_bad_response", 2),
+    stream("F30;kind=short", 200, "upstream_stream_interrupted", 1),
+    *each((f"F30;kind={kind}" for kind in ("duplicate", "negative", "te")), 502, "upstream_bad_response", 2),
+    whole("F30;kind=short", 502, "upstream_bad_response", 2),
+    *each((f"F31;kind={kind}" for kind in ("size", "huge", "crlf", "trailers")), 502, "upstream_bad_response", 2),
+    *both("F31;kind=extension", 502, "upstream_bad_response", 2),
     *both("F32", 200, None, 1),
     *both("F32;kind=surrogate", 200, None, 1),
     *both("F32;kind=nul", 200, None, 1),
@@ -126,6 +139,9 @@ CASES: tuple[Case, ...] = (
     whole("F35;kind=endless", 502, "upstream_too_large", 1),
     stream("F35;kind=endless", 502, "upstream_too_large", 1),
     stream("F34;mib=3", 502, "upstream_too_large", 1),
+    stream("F34@event:3;mib=2", 200, "upstream_too_large", 1),
+    whole("F34;mib=2", 200, None, 1),
+    whole("F34;mib=65", 502, "upstream_too_large", 1),
     *both("F36;kind=header", 502, "upstream_bad_response", 2),
     *both("F36;kind=many", 502, "upstream_bad_response", 2),
     *both("F36;kind=cr", 502, "upstream_bad_response", 2),
@@ -142,17 +158,17 @@ CASES: tuple[Case, ...] = (
     *both("F38", 200, None, 1),
     *both("F38;kind=null", 200, None, 1),
     *both("F38;kind=headers", 200, None, 1),
-    *(whole(f"F39;usage={kind}", 200, None, 1) for kind in ("negative", "float", "string", "beyond", "huge")),
-    *(whole(f"F39;usage={kind}", 200, None, 1) for kind in ("mismatch", "changing", "zero")),
+    *each((f"F39;usage={kind}" for kind in ("negative", "float", "string", "beyond", "huge")), 200, None, 1),
+    *each((f"F39;usage={kind}" for kind in ("mismatch", "changing", "zero")), 200, None, 1),
     *both("F40", 200, None, 1),
-    *(whole(f"F41;to={place}", 502, "upstream_redirect_refused", 1) for place in ("other", "loopback", "http", "file")),
-    *(whole(f"F41;status={status}", 502, "upstream_redirect_refused", 1) for status in (301, 303, 307, 308)),
+    *each((f"F41;to={place}" for place in ("other", "loopback", "http", "file")), 502, "upstream_redirect_refused", 1),
+    *each((f"F41;status={status}" for status in (301, 303, 307, 308)), 502, "upstream_redirect_refused", 1),
     *both("F42", 200, None, 1),
-    whole("F42;kind=processing", 200, None, 1),
-    whole("F42;kind=hints;count=3", 200, None, 1),
-    whole("F42;kind=switching", 502, "upstream_bad_response", 2),
-    whole("F43", 413, "upstream_rejected", 1),
-    whole("F43;status=429", 429, "upstream_rate_limited", 2),
+    *both("F42;kind=processing", 200, None, 1),
+    *both("F42;kind=hints;count=3", 200, None, 1),
+    *both("F42;kind=switching", 502, "upstream_bad_response", 2),
+    *both("F43", 413, "upstream_rejected", 1),
+    *both("F43;status=429", 429, "upstream_rate_limited", 2),
     whole("F43;status=200", 200, None, 1),
     *both("F45", 200, None, 1),
     *both("F45;kind=http09", 502, "upstream_bad_response", 2),
@@ -190,13 +206,13 @@ class Outcome:
 
 
 async def _run(home: Path) -> Outcome:
-    sockets = _sockets()
+    sockets_before = sockets()
     # A provider each, so that no case's retries, breaker or connections touch another's.
     providers = {f"p{number}": LIMITS for number in range(len(CASES))} | {"warm": ""}
     seen: dict[Case, Seen] = {}
     async with running(home, providers=providers, configuration=RETRY) as gateway:
         await gateway.chat("warm/up")
-        before = _tasks()
+        before = tasks()
         for start in range(0, len(CASES), TOGETHER):
             numbers = range(start, min(start + TOGETHER, len(CASES)))
             for number, result in zip(
@@ -205,11 +221,11 @@ async def _run(home: Path) -> Outcome:
                 seen[CASES[number]] = result
         await gateway.quiet()
         await asyncio.sleep(0.3)
-        tasks_left = _tasks() - before
+        tasks_left = tasks() - before
         wire_attempts = {case.fault: gateway.wire_attempts(f"sim-{case.fault}") for case in CASES}
     # A closed socket leaves in the loop's next turns.
     await asyncio.sleep(0.1)
-    return Outcome(seen, wire_attempts, tasks_left, _sockets() - sockets)
+    return Outcome(seen, wire_attempts, tasks_left, sockets() - sockets_before)
 
 
 async def _one(gateway: Gateway, number: int, case: Case) -> Seen:
@@ -218,17 +234,6 @@ async def _one(gateway: Gateway, number: int, case: Case) -> Seen:
     reply = await gateway.chat(f"p{number}/sim-{case.fault}", stream=case.stream, headers=headers)
     attempts = int(reply.headers["x-oneflow-attempts"])
     return Seen(reply, attempts, asyncio.get_running_loop().time() - began)
-
-
-def _tasks() -> set[str]:
-    return {repr(task.get_coro()).split(" at ")[0] for task in asyncio.all_tasks()}
-
-
-def _sockets() -> set[str]:
-    """The process's sockets; none where the system does not tell."""
-    folder = Path("/proc/self/fd")
-    found = {os.readlink(name) for name in folder.iterdir() if os.path.lexists(name)} if folder.exists() else set()
-    return {name for name in found if name.startswith("socket:")}
 
 
 @pytest.fixture(scope="module")
@@ -335,3 +340,23 @@ async def test_a_kept_connection_that_went_stale_is_never_noticed(tmp_path: Path
         assert (reply.status, reply.headers["x-oneflow-attempts"]) == (200, "1")
         assert gateway.wire_attempts("sim-F8") == 2
         assert [one.place for one in gateway.runtime.books.health.shown(0.0) if one.failures] == []
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_provider_that_does_not_read_the_request_is_given_up(tmp_path: Path, stream: bool) -> None:
+    """F44: its window fills, the request never gets to it whole."""
+    attempts = 2 if stream else 1
+    messages = [{"role": "user", "content": "x" * 10_000_000}]
+    before = sockets()
+    async with running(tmp_path, providers={"sim": f"concurrency = 1\n{LIMITS}"}, configuration=RETRY) as gateway:
+        headers = {"x-oneflow-timeout-ms": str(DEADLINE_MILLISECONDS if stream else HANGING_MILLISECONDS)}
+        reply = await gateway.chat("sim/sim-F44;seconds=3", stream=stream, messages=messages, headers=headers)
+        assert (reply.status, reply.code) == (504, "upstream_timeout")
+        assert reply.headers["x-oneflow-attempts"] == str(attempts)
+        assert reply.headers["x-oneflow-cost-usd"] == "0"
+        assert gateway.wire_attempts("sim-F44;seconds=3") == attempts
+        # Its place is free again.
+        assert (await gateway.chat("sim/gpt-6-luna", headers=headers)).status == 200
+        await gateway.quiet()
+    await asyncio.sleep(0.1)
+    assert sockets() <= before

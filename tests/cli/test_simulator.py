@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 import socket
+from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
-from tests.cli.place import Place, ended, first_line, lines
+from tests.cli.place import SECONDS_MOST, Place, ended, first_line, lines
 
 CHAT = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -60,3 +65,27 @@ def test_a_bad_script_is_one_line_that_names_it(place: Place, tmp_path: Path) ->
     assert result.exit_code == 2
     (line,) = lines(result.stderr)
     assert line.startswith("oneflow simulator: faults.toml: rule[0]: fault 'F999'")
+
+
+@pytest.mark.parametrize(("told", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "answering"])
+def test_it_ends_well_when_it_is_told_to(place: Place, told: signal.Signals, status: int, busy: bool) -> None:
+    with ended(place.process("simulator", "--port", "0", "--control-port", "0")) as process:
+        url = first_line(process).partition(": ")[2].strip()
+        with answering(url) if busy else contextlib.nullcontext():
+            process.send_signal(told)
+            _, errors = process.communicate(timeout=SECONDS_MOST)
+    assert (process.returncode, errors) == (status, "")
+
+
+@contextlib.contextmanager
+def answering(url: str) -> Iterator[None]:
+    """A client whose request the simulator has read and never answers."""
+    parts = urlsplit(url)
+    body = json.dumps(CHAT | {"model": "sim-F11"})
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=SECONDS_MOST)
+    with contextlib.closing(connection):
+        connection.request("POST", f"{parts.path}/chat/completions", body, {"authorization": "Bearer any"})
+        # Its head comes, its body never does.
+        assert connection.getresponse().status == 200
+        yield

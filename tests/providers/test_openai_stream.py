@@ -41,6 +41,16 @@ def test_one_read_of_many_events_gives_one_raw() -> None:
     assert end_of([last]).reason == "stop"
 
 
+@pytest.mark.parametrize("ping", [b'event: ping\ndata: {"type":"ping"}\n\n', b"data: {}\n\n"])
+def test_an_event_that_is_no_chunk_of_an_answer_is_not_passed_on(ping: bytes) -> None:
+    """The official client makes a chunk of every event, and one without choices breaks whoever reads it."""
+    events = decode(ping, CONTENT, ping, CONTENT + ping + STOP, ping + DONE)
+    assert b"".join(event.content for event in events if isinstance(event, Raw)) == CONTENT * 2 + STOP
+    assert end_of(events).failure is None
+    (nothing,) = decode(ping, DONE)
+    assert end_of([nothing]).failure is not None
+
+
 def test_nothing_comes_after_the_end() -> None:
     decoder = StreamDecoder(raw=True, include_usage=False)
     decoder.feed(CONTENT + DONE)

@@ -101,6 +101,9 @@ MIDWAY = (
     Case("F15", lambda seen: seen.json["object"] == "chat.completion"),
     _stream("F16", lambda seen: seen.datas[-2:] == [b"[DONE]", b"[DONE]"]),
     _stream("F16;kind=data", lambda seen: seen.datas[-2] == b"[DONE]" and b'"content"' in seen.datas[-1]),
+    _stream("F16@event:2", lambda seen: seen.contents == 2 and seen.datas[-2:] == [b"[DONE]", b"[DONE]"]),
+    _stream("F16@any:0", lambda seen: seen.datas == [b"[DONE]", b"[DONE]"]),
+    _stream("F16@event:2;kind=data", lambda seen: seen.datas.index(b"[DONE]") == 3 and b'"usage"' in seen.datas[-1]),
     Case("F16", lambda seen: seen.json["object"] == "chat.completion"),
     _stream("F17", lambda seen: seen.contents == 0 and seen.datas[-1].startswith(b'{"error"') and seen.whole_chunks),
     _stream("F17@event:3", lambda seen: seen.contents == 3 and seen.datas[-1].startswith(b'{"error"')),
@@ -171,6 +174,8 @@ BODY = (
         "F33;kind=mixed", lambda seen: b"}\r\n\r\n" in seen.body and b"}\r\r" in seen.body and b"}\n\n" in seen.body
     ),
     _stream("F34;mib=1", lambda seen: max(map(len, seen.datas)) > 1 << 20),
+    _stream("F34@event:2;mib=1", lambda seen: [len(data) >> 20 for data in seen.datas][:5] == [0, 0, 0, 1, 0]),
+    _stream("F34@any:0;mib=1", lambda seen: len(seen.datas[0]) > 1 << 20 and seen.datas[-1] == b"[DONE]"),
     Case("F35;mib=1", lambda seen: len(seen.body) == _length(seen) == (1 << 20) + 9),
     Case("F35;kind=endless", lambda seen: seen.end == "open", until=b"a" * 60_000),
     Case("F37;mib=3", lambda seen: _inflated(seen) == 3 << 20 and len(seen.body) < 9_000),

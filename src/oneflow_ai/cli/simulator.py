@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+import signal
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,16 +46,14 @@ class SimulatorChoices:
 
 
 def simulator(choices: SimulatorChoices) -> None:
-    """Run the simulated providers until Ctrl-C.
+    """Run the simulated providers until Ctrl-C or SIGTERM.
 
     They take any key and any model. `--fault "F23=0.3"` lets the fault F23 strike 30 % of the requests.
     """
-    from oneflow_ai.simulator import run
-
     options = _options(choices)
     announce = _say_json if choices.as_json else say
     try:
-        asyncio.run(run(options, choices.host, choices.port, choices.control_port, announce))
+        asyncio.run(_run(options, choices, announce))
     except OSError as error:
         words = f"cannot listen on {choices.host}:{choices.port}: {error.strerror or error}"
         if choices.control_port is not None:
@@ -62,6 +61,14 @@ def simulator(choices: SimulatorChoices) -> None:
                 f"cannot listen on {choices.host}:{choices.port} or :{choices.control_port}: {error.strerror or error}"
             )
         raise Refused(f"oneflow simulator: {words}; choose another with --port") from None
+
+
+async def _run(options: SimulatorOptions, choices: SimulatorChoices, announce: Callable[[str], None]) -> None:
+    from oneflow_ai.simulator import run
+
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await run(options, choices.host, choices.port, choices.control_port, announce, stop)
 
 
 def _options(choices: SimulatorChoices) -> SimulatorOptions:

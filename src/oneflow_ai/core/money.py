@@ -1,4 +1,4 @@
-"""Money as whole nano-USD: reading dollars exactly, writing them plainly, and one rounding, up."""
+"""Money as whole nano-USD: reading dollars exactly, and writing them plainly."""
 
 from __future__ import annotations
 
@@ -31,16 +31,6 @@ def decimal_usd(value: Dollars) -> Decimal:
     return amount
 
 
-def nanos_from_usd(value: Dollars) -> int:
-    """Dollars as nano-USD, exactly. Raises `ValueError` for what is no number or finer than a nano-dollar."""
-    amount = decimal_usd(value)
-    numerator, denominator = amount.as_integer_ratio()
-    nanos, rest = divmod(numerator * NANOS_PER_USD, denominator)
-    if rest:
-        raise ValueError(f"{value!r} is finer than a nano-dollar: at most 9 decimals")
-    return nanos
-
-
 def usd_text(nanos: int) -> str:
     """Nano-USD as plain decimal dollars, without exponent and without idle zeros: `"0.000123"`, `"12"`."""
     if 0 <= nanos < _FLOAT_NANOS_MOST:
@@ -58,8 +48,3 @@ def unit_usd_text(nanos_per_million: int) -> str:
 def usd_float(nanos: int) -> float:
     """Nano-USD as the nearest float of dollars, for JSON numbers; never to be calculated with."""
     return nanos / NANOS_PER_USD
-
-
-def nanos_for(units: int, nanos_per_million: int) -> int:
-    """What `units` cost at a price per million units, rounded up."""
-    return -(-units * nanos_per_million // PER_MILLION)

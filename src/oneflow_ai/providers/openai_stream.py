@@ -81,13 +81,15 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             data, chunk = mended(data)
         if type(chunk) is not dict:
             return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
-        self._seen = True
         choices = chunk.get("choices")
         if type(choices) is not list or chunk.get("error"):
             error = error_in(chunk)
             if error is not None:
                 return stream_failure(error)
+            if _is_ping(chunk):
+                return None
             choices = []
+        self._seen = True
         content_events = self._read(choices)
         if self._deltas is not None:
             out.found += [delta for choice in choices if type(choice) is dict for delta in self._deltas.of(choice)]
@@ -274,6 +276,11 @@ def whole_failure(found: Any, field: str) -> Failure | None:
     if type(found.get(field)) is not list:
         return Failure(UPSTREAM_BAD_RESPONSE, f"the provider's answer has no {field}")
     return None
+
+
+def _is_ping(chunk: dict[str, Any]) -> bool:
+    """Whether an event has nothing of an answer: clients would take it for a chunk, and find no choices in it."""
+    return chunk.keys().isdisjoint(("choices", "usage", "x_groq"))
 
 
 def _repeated(chunk: dict[str, Any]) -> dict[str, Any]:

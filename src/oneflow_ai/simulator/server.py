@@ -208,13 +208,18 @@ def _shown(host: str) -> str:
 
 
 async def run(
-    options: SimulatorOptions, host: str, port: int, control_port: int | None, announce: Callable[[str], None]
+    options: SimulatorOptions,
+    host: str,
+    port: int,
+    control_port: int | None,
+    announce: Callable[[str], None],
+    until: asyncio.Event,
 ) -> None:
-    """Serve until cancelled; `announce` is told, a line each, where. Raises `OSError` when a port is taken."""
+    """Serve until `until` is set; `announce` is told, a line each, where. Raises `OSError` when a port is taken."""
     async with await Simulator(options).start(host, port, control_port) as simulator:
         announce(f"OpenAI's wire: {simulator.base_url}")
         announce(f"Anthropic's wire: {simulator.origin}")
         announce(f"Gemini's wire: {simulator.origin}")
         if simulator.control_port is not None:
             announce(f"Control port: http://{host}:{simulator.control_port}/_sim/status")
-        await asyncio.get_running_loop().create_future()
+        await until.wait()

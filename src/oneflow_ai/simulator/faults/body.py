@@ -10,6 +10,7 @@ from dataclasses import replace
 from oneflow_ai.simulator.answer import LAST_CHUNK, Answer, chunk
 from oneflow_ai.simulator.faults.fault import Scene
 from oneflow_ai.simulator.faults.framing import MIB, drip
+from oneflow_ai.simulator.faults.stream import before
 from oneflow_ai.simulator.steps import Flood, Reset, Send, Step, Steps, Wait
 from oneflow_ai.simulator.wires.wire import Problem
 
@@ -103,9 +104,16 @@ def split(scene: Scene) -> Steps:
 
 
 def long_event(scene: Scene) -> Steps | None:
-    """Send one string of many megabytes, in an event or in a whole answer, without a line end."""
-    content = b"".join([each.content for each in _marked(scene).events or ()]) or _marked(scene).body
-    opening, mark, closing = content.partition(_MARK)
+    """Send one string of many megabytes, in an event after a point or in a whole answer, without a line end."""
+    events, usual = _marked(scene).events, scene.answer.events or ()
+    if events is None:
+        opening, mark, closing = _marked(scene).body.partition(_MARK)
+    else:
+        place = len(before(scene.answer, scene.fault.text("at")))
+        longs = [event.content for event in events if _MARK in event.content]
+        opening, mark, closing = b"".join(longs[:1]).partition(_MARK)
+        opening = b"".join([event.content for event in usual[:place]]) + opening
+        closing += b"".join([event.content for event in usual[place:]])
     return _long(scene, opening, closing) if mark else None
 
 

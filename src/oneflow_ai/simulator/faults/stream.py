@@ -111,13 +111,17 @@ def without_done(scene: Scene) -> Steps | None:
 
 
 def after_done(scene: Scene) -> Steps | None:
-    """Send the end mark twice, or more content after it."""
-    events = scene.answer.events
-    if events is None:
+    """Send the end mark twice, or after it what was still to come: the last content once more, where nothing was."""
+    if scene.answer.events is None:
         return None
-    contents = [event for event in events if event.kind == CONTENT]
-    more = contents[-1:] if scene.fault.text("kind") == "data" else [event for event in events if event.kind == DONE]
-    return iter((scene.usual(replace(scene.answer, events=(*events, *more))),))
+    events = [event for event in scene.answer.events if event.kind != DONE]
+    mark = [event for event in scene.answer.events if event.kind == DONE]
+    at = scene.fault.text("at")
+    place = len(events) if at == "end" else len(before(replace(scene.answer, events=tuple(events)), at))
+    more = mark
+    if scene.fault.text("kind") == "data":
+        more = events[place:] or [event for event in events if event.kind == CONTENT][-1:]
+    return iter((scene.usual(replace(scene.answer, events=(*events[:place], *mark, *more))),))
 
 
 def error_inside(scene: Scene) -> Steps:

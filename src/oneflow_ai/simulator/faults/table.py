@@ -15,7 +15,8 @@ _NUMBER = r"[0-9]{1,5}(\.[0-9]{1,9})?"
 _DIVISOR = r"(?![0.]+$)" + _NUMBER
 _COUNT = r"[0-9]{1,5}"
 _STATUS = r"[1-5]\d\d"
-_POINT = r"head|event:([0-9]{1,5}|last)|any:[0-9]{1,5}|byte:[0-9]{1,9}"
+_EVENTS = r"event:([0-9]{1,5}|last)|any:[0-9]{1,5}"
+_POINT = _EVENTS + r"|head|byte:[0-9]{1,9}"
 _WORD = r"[\w.:/-]{1,100}"
 
 
@@ -140,7 +141,13 @@ ROWS: tuple[FaultRow, ...] = (
     _row(
         "F15", "a finish reason but no end mark, with the usage or bare", stream.without_done, kind=_of("usage", "bare")
     ),
-    _row("F16", "the end mark twice, or data after it", stream.after_done, kind=_of("twice", "data")),
+    _row(
+        "F16",
+        "the end mark twice, or data after it",
+        stream.after_done,
+        kind=_of("twice", "data"),
+        at=Parameter("end", _EVENTS),
+    ),
     _row(
         "F17",
         "an error as event of a good stream, before content",
@@ -202,7 +209,13 @@ ROWS: tuple[FaultRow, ...] = (
         kind=_of(*body.LINE_ENDS),
         size=_count("1"),
     ),
-    _row("F34", "one event of many megabytes", body.long_event, mib=_count("64")),
+    _row(
+        "F34",
+        "one event of many megabytes",
+        body.long_event,
+        mib=_count("64"),
+        at=Parameter("event:0", _EVENTS),
+    ),
     _row(
         "F35",
         "a JSON body of a gigabyte, or one without end",
