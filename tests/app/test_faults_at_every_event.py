@@ -7,6 +7,7 @@ or twice), F18 (an error told) and F34 (an event beyond all bounds) of the fault
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.app.gateway import Gateway, Reply, running, sockets, tasks
 TOKENS = 6
 # The simulator's stream: the role, its content, the finish reason, the usage, the end mark.
 COMMITTED, FINISHED, EVENTS = 2, TOKENS + 2, TOKENS + 4
+TOGETHER = 24
 DEADLINE_SECONDS = 8.0
 # One call at a time: one that kept its place would let no other through.
 PROVIDER = "concurrency = 1\nfirst_event_seconds = 1.5\nidle_seconds = 1.0"
@@ -43,7 +45,8 @@ _LARGE = Row((502, "upstream_too_large"), (502, "upstream_too_large"), "upstream
 _ERROR = Row((503, "upstream_overloaded"), (503, "upstream_overloaded"), "upstream_overloaded", late=True)
 ROWS = {
     **{f"F12;kind={kind};gap=0.2": _LATE for kind in ("body", "pings", "comments")},
-    "F13": _RESET,
+    # Long enough for what came before to be read, however busy this loop is.
+    "F13;after=0.4": _RESET,
     "F14": _ENDED,
     "F14;kind=torn": _RESET,
     "F14;kind=eof": _ENDED,
@@ -89,7 +92,8 @@ async def _all(home: Path) -> Outcome:
     async with running(home, providers=providers, configuration="[retry]\nattempts = 2\njitter = false\n") as gateway:
         sound = {length: await _ask(gateway, "sound/gpt-6-luna", length) for length in LENGTHS}
         usual = tasks()
-        seen = await asyncio.gather(*(_one(gateway, number, *case) for number, case in enumerate(CASES)))
+        turns = asyncio.Semaphore(TOGETHER)
+        seen = await asyncio.gather(*(_one(gateway, turns, number, *case) for number, case in enumerate(CASES)))
         await gateway.quiet()
         await asyncio.sleep(0.3)
         tasks_left = tasks() - usual
@@ -98,15 +102,15 @@ async def _all(home: Path) -> Outcome:
     return Outcome(sound, dict(zip(CASES, seen, strict=True)), tasks_left, sockets() - before)
 
 
-async def _one(gateway: Gateway, number: int, fault: str, point: int) -> Seen:
+async def _one(gateway: Gateway, turns: asyncio.Semaphore, number: int, fault: str, point: int) -> Seen:
     unmarked = fault in UNMARKED
     # The first `times` requests are struck: here that only tells one name from another.
     model = f"sim-{fault};times={point}" if unmarked else f"sim-{fault};at=any:{point}"
-    loop = asyncio.get_running_loop()
-    began, before = loop.time(), gateway.wire_attempts(model)
-    reply = await _ask(gateway, f"p{number}/{model}", point if unmarked else TOKENS)
-    took, attempts = loop.time() - began, gateway.wire_attempts(model) - before
-    return Seen(reply, took, attempts, await _ask(gateway, f"p{number}/gpt-6-luna", TOKENS))
+    async with turns:
+        began = time.monotonic()
+        reply = await _ask(gateway, f"p{number}/{model}", point if unmarked else TOKENS)
+        took, attempts = time.monotonic() - began, gateway.wire_attempts(model)
+        return Seen(reply, took, attempts, await _ask(gateway, f"p{number}/gpt-6-luna", TOKENS))
 
 
 async def _ask(gateway: Gateway, model: str, tokens: int) -> Reply:

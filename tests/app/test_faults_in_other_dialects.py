@@ -14,7 +14,7 @@ import uvloop
 from tests.app.gateway import MESSAGES, Gateway, Reply, running
 
 TOKENS = 6
-FAULTS = ("F12;kind=comments;gap=0.2", "F13", "F14", "F18", "F34;mib=2")
+FAULTS = ("F12;kind=comments;gap=0.2", "F13;after=0.4", "F14", "F18", "F34;mib=2")
 # How each dialect asks, the event that ends a stream well, and the one that ends it otherwise.
 DIALECTS = {
     "messages": ("/v1/messages", {"messages": MESSAGES, "max_tokens": TOKENS}, "message_stop", "error"),
