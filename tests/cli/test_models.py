@@ -26,7 +26,7 @@ def test_models_that_have_ended_and_models_of_other_tasks_are_left_out(place: Pl
     rows = {row["model"] for row in place.json("models", **KEYED)}
     assert rows
     assert {"text-embedding-3-small", "omni-moderation-latest"} <= rows
-    assert not rows & {"gpt-image-2", "tts-1", "o3-mini"}
+    assert not rows & {"gpt-realtime", "o3-mini"}
 
 
 def test_demo_mode_lists_what_can_be_called_today(place: Place) -> None:
