@@ -1,0 +1,45 @@
+"""What it takes to be there: the import, the second start, and memory when nothing is asked. Timed, so not in every run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.endurance import growth
+from benchmarks.measure import IMPORTS, bench, import_seconds
+from benchmarks.processes import memory
+
+pytestmark = pytest.mark.prove
+
+RUNS = 5
+IMPORT_SECONDS_MOST = 0.15
+READY_SECONDS_MOST = 2.0
+IDLE_SECONDS = 10.0
+IDLE_MEGABYTES_MOST = 120.0
+GROWTH_MEGABYTES_MOST = 5.0
+
+
+def test_the_import_is_quick() -> None:
+    assert {
+        statement: import_seconds(statement, RUNS) <= IMPORT_SECONDS_MOST for statement in IMPORTS
+    } == dict.fromkeys(IMPORTS, True)
+
+
+def test_a_second_start_is_quick_and_small(tmp_path: Path) -> None:
+    with bench(tmp_path) as at:
+        with at.oneflow().running():
+            pass
+        with at.oneflow().running() as running:
+            time.sleep(IDLE_SECONDS)
+            idle = memory(running.child.pid)
+        assert running.ready_seconds <= READY_SECONDS_MOST
+        assert idle.proportional_megabytes <= IDLE_MEGABYTES_MOST
+
+
+def test_memory_does_not_grow_with_requests(tmp_path: Path) -> None:
+    with bench(tmp_path) as at:
+        found = growth(at, lambda _: None)
+    assert found.errors == 0
+    assert found.last.proportional_megabytes - found.first.proportional_megabytes <= GROWTH_MEGABYTES_MOST
