@@ -81,6 +81,7 @@ class Call:
     encoded request, without the pictures and the sound of its `media`. `client_id` is the id that the client gave its
     request, empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where
     the client does not say. `headers` are those that its dialect hands on to a provider of the same wire.
+    `owner` is a secret that only the caller's key leads to, for what a provider keeps; empty where all callers are one.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Call:
     media: Media = NO_MEDIA
     read: Callable[[Mapping[str, Any]], Prompt] | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    owner: bytes = field(default=b"", repr=False)
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

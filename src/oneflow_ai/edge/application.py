@@ -185,7 +185,7 @@ class Edge:
                 body,
                 Envelope(
                     self._id(received), caller.account, caller.operation, received, started, deadline,
-                    caller.tags, caller.client_id, caller.forwarded,
+                    caller.tags, caller.client_id, caller.forwarded, caller.owner,
                 ),
             )  # fmt: skip
             client = ReplyClient(call, request, self._standing)

@@ -23,9 +23,14 @@ _WAITS = ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0))
 
 
 class Caller:
-    """Who asks at this address: the fields of an envelope that a head gives. `seconds`: how long he waits at most."""
+    """Who asks at this address: the fields of an envelope that a head gives. `seconds`: how long he waits at most.
 
-    __slots__ = ("_digest", "_door", "account", "client_id", "dialect", "forwarded", "operation", "seconds", "tags")
+    `owner` is what his key is known by, which nobody is told.
+    """
+
+    __slots__ = (
+        "_digest", "_door", "account", "client_id", "dialect", "forwarded", "operation", "owner", "seconds", "tags",
+    )  # fmt: skip
 
     def __init__(self, head: RequestHead, door: Door, snapshot: Snapshot) -> None:
         """Raises `Failure` for a head that no call can have."""
@@ -34,6 +39,8 @@ class Caller:
         headers = head.headers
         self._door = door
         self._digest, self.account = door.entry(headers, snapshot, head.query)
+        # Without keys all who come in are one.
+        self.owner = self._digest or b""
         _check_content(headers)
         self.dialect: Dialect
         self.operation: Operation
