@@ -147,8 +147,9 @@ def _check(body: Mapping[str, Any], *, chats: bool) -> Media:
     kept = any(body.get(name) for name in KEPT_BY_THE_PROVIDER)
     if body.get("input") is None and not kept:
         raise Failure(MISSING_REQUIRED_PARAMETER, "input is missing", param="input")
-    if chats and body.get("background") and not body.get("stream"):
-        words = "an answer made in the background is fetched later, which is not served here: stream it"
+    if chats and body.get("background"):
+        # It would go on, and cost, after its client has gone, and could not be had again.
+        words = "an answer made in the background is fetched later, which is not served here: leave it out"
         raise Failure(UNSUPPORTED_PARAMETER, words, param="background")
     media = check_input(body.get("input"), kept=kept)
     # What the provider adds to the prompt is as large as a file that stands elsewhere: nobody knows.
