@@ -58,8 +58,9 @@ class Row:
 
 # Addresses, keys, and whether there is an address for embeddings: each provider's own API reference, 2026-11-23 and
 # 2026-11-26. OpenAI alone answers moderations in the shape of its wire: Mistral's say nothing of `flagged`.
-# Who stops for a client that hangs up: as openrouter.ai/docs/api-reference/streaming ("Stream Cancellation") lists them,
-# read 2026-11-26, but where a row says otherwise. Where nobody knows, an answer is read on: that never bills too little.
+# Who stops for a client that hangs up: as openrouter.ai/docs/api-reference/streaming ("Stream Cancellation") lists
+# them, read 2026-11-26, but where a row says otherwise. Where nobody knows, an answer is read on: that never bills too
+# little.
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
         # Stops, as OpenAI, Anthropic, DeepSeek, xAI, Together and Azure do: listed as "supported".
