@@ -58,7 +58,8 @@ class EventSplitter:
             return []
         blocks = (b"".join((*waiting, chunk)) if waiting else chunk).split(_BLANK_LINE)
         self._waiting, self._waiting_bytes = [], 0
-        rest, found, repeat = blocks.pop(), [], self._repeat
+        found: list[bytes] = []
+        rest, repeat = blocks.pop(), self._repeat
         for block in blocks:
             if len(block) > self.bytes_most:
                 self.overflow = True
