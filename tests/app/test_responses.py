@@ -60,6 +60,9 @@ async def test_every_provider_answers(tmp_path: Path) -> None:
                 reply = await ask(gateway, model_of(kind), stream=stream)
                 assert reply.status == 200, (kind, reply.body)
                 assert "sea" in text_of(reply), kind
+                assert not reply.broken, kind
+                if stream:
+                    assert events(reply)[-1]["type"] == "response.completed", kind
         await gateway.quiet()
 
 
