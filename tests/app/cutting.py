@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +33,11 @@ STREAMS = (
 _PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 _TYPES = {"bedrock": b"application/vnd.amazon.eventstream"}
 SETTLED_SECONDS = 2.0
+RESET, CLOSED = "reset", "closed"
+WAYS = (RESET, CLOSED)
+"""How a client goes: by a reset, which is noticed at once, or by a FIN, which a client that still listens sends too."""
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 @dataclass
@@ -109,24 +116,45 @@ class Theatre:
     stage: Stage
     records: asyncio.Queue[Exchange]
 
-    async def cut(self, wire: str, content: bytes, rest: bytes = b"") -> Exchange:
+    async def cut(self, wire: str, content: bytes, rest: bytes = b"", way: str = RESET) -> Exchange:
         """Ask for a stream, hang up once the gateway has worked on these bytes of it, and give the call's record.
 
         With a `rest` the gateway reads on, and gets it.
         """
         engine = self.gateway.runtime.engine
         engine.reading_on.answers_most = 1 if rest else 0
-        self.stage.play(content, _TYPES.get(wire, b"text/event-stream"), rest)
-        _, writer = await asyncio.open_connection("127.0.0.1", self.gateway.port)
-        writer.write(_request(wire))
-        async with asyncio.timeout(5.0):
-            await self.stage.taken.wait()
-        writer.transport.abort()
+        _, writer = await self._ask(wire, content, rest)
+        if way == RESET:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            writer.transport.abort()
+        else:
+            writer.close()
         async with asyncio.timeout(SETTLED_SECONDS):
             while rest and engine.calls_open and not engine.reading_on.answers:  # noqa: ASYNC110 - the engine tells nobody
                 await asyncio.sleep(0.001)
             self.stage.left.set()
             return await self.records.get()
+
+    async def half_close(self, wire: str, content: bytes, rest: bytes) -> tuple[Exchange, bytes]:
+        """Ask for a stream, say after these bytes of it that nothing more is sent, and listen on.
+
+        Gives the call's record, and all that came.
+        """
+        reader, writer = await self._ask(wire, content, rest)
+        writer.write_eof()
+        async with asyncio.timeout(SETTLED_SECONDS):
+            self.stage.left.set()
+            came = await reader.read()
+            writer.close()
+            return await self.records.get(), came
+
+    async def _ask(self, wire: str, content: bytes, rest: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        self.stage.play(content, _TYPES.get(wire, b"text/event-stream"), rest)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.gateway.port)
+        writer.write(_request(wire))
+        async with asyncio.timeout(5.0):
+            await self.stage.taken.wait()
+        return reader, writer
 
 
 def _request(wire: str) -> bytes:

@@ -202,3 +202,18 @@ async def test_a_route_of_another_task_is_refused(tmp_path: Path) -> None:
     async with running(tmp_path, configuration='[routes.pictures]\ntask = "image"\ntargets = ["sim/x"]\n') as gateway:
         reply = await gateway.chat("pictures")
         assert (reply.status, reply.code, reply.json["error"]["param"]) == (400, "invalid_value", "model")
+
+
+async def test_models_are_listed_in_the_shape_that_the_request_names(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        theirs = await gateway.get("/v1/models", {"xi-api-key": KEY})
+        assert (theirs.status, theirs.headers["content-type"]) == (200, "application/json")
+        assert isinstance(theirs.json, list) and theirs.headers["request-id"]
+        assert all(model["can_do_text_to_speech"] for model in theirs.json)
+        both = await gateway.get("/v1/models", {"xi-api-key": KEY, "anthropic-version": "2023-06-01"})
+        assert "has_more" in both.json
+        assert (await gateway.get("/v1/models", {"authorization": f"Bearer {KEY}"})).json["object"] == "list"
+        refused = await gateway.get("/v1/models", {"xi-api-key": "of_wrong"})
+        assert (refused.status, refused.json["detail"]["status"]) == (401, "invalid_api_key")
+        silent = await gateway.get("/v1/models/sim/one", {"xi-api-key": KEY})
+        assert (silent.status, silent.json["detail"]["code"]) == (404, "model_not_found")

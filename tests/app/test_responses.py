@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from oneflow_ai.core.call import Account
-from tests.app.gateway import KEY, Gateway, Reply, running
+from tests.app.gateway import KEY, OTHER_KEY, Gateway, Reply, running
 
 # Each wire at the simulator; only the first two have Responses of their own.
 KINDS = ("openai", "xai", "groq", "anthropic")
@@ -24,9 +24,9 @@ def model_of(kind: str) -> str:
     return f"{kind}/{MODELS.get(kind, 'gpt-6-luna')}"
 
 
-async def ask(gateway: Gateway, model: str, path: str = "", **fields: Any) -> Reply:
+async def ask(gateway: Gateway, model: str, path: str = "", *, key: str = KEY, **fields: Any) -> Reply:
     body = {"model": model, "input": "Say something short about the sea.", **fields}
-    return await gateway.post(f"/v1/responses{path}", json.dumps(body).encode())
+    return await gateway.post(f"/v1/responses{path}", json.dumps(body).encode(), key=key)
 
 
 def events(reply: Reply) -> list[dict[str, Any]]:
@@ -60,6 +60,9 @@ async def test_every_provider_answers(tmp_path: Path) -> None:
                 reply = await ask(gateway, model_of(kind), stream=stream)
                 assert reply.status == 200, (kind, reply.body)
                 assert "sea" in text_of(reply), kind
+                assert not reply.broken, kind
+                if stream:
+                    assert events(reply)[-1]["type"] == "response.completed", kind
         await gateway.quiet()
 
 
@@ -136,3 +139,34 @@ async def test_a_client_that_hangs_up_is_settled(tmp_path: Path) -> None:
             async with gateway.session.post(f"{gateway.url}/v1/responses", data=body, headers=headers) as answer:
                 await answer.content.readany()
         await gateway.quiet()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_stored_response_goes_on_with_the_key_that_it_was_made_with_alone(tmp_path: Path, stream: bool) -> None:
+    model = model_of("openai")
+    async with running(tmp_path, providers=PROVIDERS) as gateway:
+        first = await ask(gateway, model, input="My word is quahog.", stream=stream)
+        told = [event["response"] for event in events(first) if "response" in event] if stream else [first.json]
+        (name,) = {response["id"] for response in told}
+        own = await ask(gateway, model, previous_response_id=name, stream=stream)
+        again = events(own)[-1]["response"] if stream else own.json
+        assert (own.status, again["previous_response_id"]) == (200, name)
+        assert (await ask(gateway, model, previous_response_id=again["id"])).status == 200
+        counted = await ask(gateway, model, "/input_tokens", previous_response_id=name)
+        assert counted.status == 200, counted.body
+        attempts = gateway.wire_attempts("gpt-6-luna")
+        provider_name = name.rpartition("_")[0]
+        for key, guess in ((OTHER_KEY, name), (OTHER_KEY, provider_name), (KEY, provider_name), (KEY, "é" * 40)):
+            for path in ("", "/input_tokens"):
+                refused = await ask(gateway, model, path, key=key, previous_response_id=guess)
+                assert (refused.status, refused.code) == (404, "not_found"), (key, guess)
+                assert refused.json["error"]["param"] == "previous_response_id"
+        assert gateway.wire_attempts("gpt-6-luna") == attempts
+
+
+async def test_a_conversation_that_every_key_could_reach_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path, providers=PROVIDERS) as gateway:
+        for conversation in ("conv_1", {"id": "conv_1"}):
+            refused = await ask(gateway, model_of("openai"), conversation=conversation)
+            assert (refused.status, refused.code) == (400, "unsupported_parameter")
+            assert refused.json["error"]["param"] == "conversation"

@@ -16,7 +16,7 @@ def test_a_model_is_told_with_its_price_and_its_end(place: Place) -> None:
     place.write(f'{LISTED}["gpt-4o-mini"]\n')
     (mini,) = place.json("models")
     assert (mini["id"], mini["provider"], mini["model"]) == ("own/gpt-4o-mini", "own", "gpt-4o-mini")
-    assert mini["capabilities"] == ["text"]
+    assert mini["capabilities"] == ["text", "prompt_cache"]
     assert mini["context_window_tokens"] == 128_000
     assert (mini["input_usd_per_million_tokens"], mini["output_usd_per_million_tokens"]) == ("0.15", "0.6")
     assert mini["shutdown"] == "2027-01-14"
@@ -82,7 +82,8 @@ def test_the_table_shows_what_json_tells(place: Place) -> None:
     place.write(f'{LISTED}["gpt-4o-mini"]\n')
     assert lines(place.run("models").stdout)[1].split() == [
         "own/gpt-4o-mini",
-        "text",
+        "text,",
+        "prompt_cache",
         "128k",
         "0.15",
         "0.60",

@@ -184,7 +184,6 @@ def test_a_response_goes_on_where_its_provider_keeps_it(server: Server) -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"background": True, "stream": True}, "background"),
         ({"tools": [{"type": "web_search"}]}, "tools[0]"),
@@ -194,6 +193,17 @@ def test_what_only_openai_keeps_is_refused_by_others(server: Server, fields: dic
     with pytest.raises(openai.BadRequestError) as caught:
         server.client.responses.create(model=FOREIGN, input=HELLO, **fields)
     assert (caught.value.param, caught.value.code) == (param, "unsupported_parameter")
+
+
+def test_a_stored_response_is_refused_by_others_and_unknown_to_all_that_it_was_not_told(server: Server) -> None:
+    first = server.client.responses.create(model=OWN, input=HELLO)
+    with pytest.raises(openai.BadRequestError) as caught:
+        server.client.responses.create(model=FOREIGN, input=HELLO, previous_response_id=first.id)
+    assert (caught.value.param, caught.value.code) == ("previous_response_id", "unsupported_parameter")
+    for model in (OWN, FOREIGN):
+        with pytest.raises(openai.NotFoundError) as unknown:
+            server.client.responses.create(model=model, input=HELLO, previous_response_id="resp_1")
+        assert (unknown.value.param, unknown.value.code) == ("previous_response_id", "not_found")
 
 
 def test_what_is_left_out_is_told(server: Server) -> None:

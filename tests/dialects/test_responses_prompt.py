@@ -172,7 +172,6 @@ def test_allowed_tools_are_all_that_is_offered() -> None:
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
-        ({"background": True, "stream": True}, "background"),
         ({"unheard_of": 1}, "unheard_of"),
         ({"tools": [{"type": "function", "name": "f"}, {"type": "web_search"}]}, "tools[1]"),
         ({"tools": [{"type": "custom", "name": "f"}]}, "tools[0]"),

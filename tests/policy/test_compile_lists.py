@@ -46,3 +46,10 @@ def test_what_only_a_list_tells_makes_no_name_ambiguous_and_decides_about_no_con
     assert the(compiled(*both), "gpt-6-luna").provider == "openai"
     with pytest.raises(ValueError, match="no configured provider, has this model"):
         compiled(*both, routes=[route("gpt-9-new")])
+
+
+def test_a_model_tells_what_its_list_its_name_and_its_price_say_that_it_can_do() -> None:
+    able = Listed("gpt-9-new", able=("vision", "tools"))
+    [provider] = compiled(row("openai", offered={**OFFERED, "gpt-9-new": able})).providers.values()
+    assert provider.capabilities("gpt-9-new") == ("text", "vision", "tools")
+    assert provider.capabilities("gpt-6-luna") == ("text", "reasoning", "prompt_cache")

@@ -104,7 +104,14 @@ def test_the_providers_own_word_comes_first(kind: Kind, word: bool | None, steps
     assert Play().steps("a b", [failing(kind, should_retry=word), None]) == steps
 
 
-@pytest.mark.parametrize("kind", [REFUSED, kinds.PROVIDER_QUOTA_EXHAUSTED, LIMITED, kinds.QUEUE_TIMEOUT])
+OF_ONE_CREDENTIAL = (
+    *(REFUSED, LIMITED, kinds.PROVIDER_QUOTA_EXHAUSTED, kinds.QUEUE_TIMEOUT),
+    # Another account may have the model.
+    kinds.UPSTREAM_MODEL_NOT_FOUND,
+)
+
+
+@pytest.mark.parametrize("kind", OF_ONE_CREDENTIAL)
 def test_another_credential_is_tried_at_once_then_another_place(kind: Kind) -> None:
     assert Play().steps("a a#2 a#3 b", only("b", kind)) == ["a", "a#2", "a#3", "b"]
 

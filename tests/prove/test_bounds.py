@@ -1,4 +1,4 @@
-"""What it takes to be there: the import, the second start, and memory when nothing is asked. Timed, so not in every run."""
+"""What it takes to be there: the import, the second start, memory at rest and after many calls. Timed: not in CI."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.providers import anthropic_failure, bedrock_failure, gemini_failure, openai_failure
+from oneflow_ai.providers.table import TABLE
 
 MODEL, REJECTED, KEY = kinds.UPSTREAM_MODEL_NOT_FOUND, kinds.UPSTREAM_REJECTED, kinds.PROVIDER_AUTH_FAILED
 Read = Callable[[int, dict[str, str], bytes], Failure]
@@ -55,7 +56,7 @@ GEMINI, BEDROCK = gemini_failure.failure_of, bedrock_failure.failure_of
         (OPENAI, 403, _openai("Country, region, or territory not supported"), KEY),
         (OPENAI, 401, _openai("Incorrect API key provided: sk-1.", "invalid_api_key"), KEY),
         (ANTHROPIC, 403, _anthropic("Your API key does not have permission to use the model claude-x."), MODEL),
-        (ANTHROPIC, 403, _anthropic("Your API key does not have permission to use the specified resource."), MODEL),
+        (ANTHROPIC, 403, _anthropic("Your API key does not have permission to use the specified resource."), KEY),
         (ANTHROPIC, 403, _anthropic("You do not have access to file_011."), REJECTED),
         (ANTHROPIC, 403, _anthropic("This organization has been disabled."), KEY),
         (ANTHROPIC, 404, _anthropic("File not found: file_011", "not_found_error"), REJECTED),
@@ -83,3 +84,25 @@ def test_a_models_refusal_inside_a_stream_blames_no_key() -> None:
     told = {"type": "permission_error", "message": "You do not have access to the model claude-x."}
     assert anthropic_failure.stream_failure(told).kind is MODEL
     assert anthropic_failure.stream_failure({**told, "message": "No."}).kind is KEY
+
+
+SECRET = "sk-live-0123456789abcdef0123456789"
+# A refusal that says no more, in each provider's own words, and in none.
+REFUSALS = {
+    "anthropic": _anthropic(f"Your API key {SECRET} does not have permission to use the specified resource."),
+    "gemini": _gemini(f"Permission denied: Consumer {SECRET}."),
+    "bedrock": _bedrock(f"You are not authorized: {SECRET}."),
+    "mistral": {"detail": f"Invalid API Key {SECRET}"},
+    "xai": {"code": "forbidden", "error": f"Not with {SECRET}."},
+}
+
+
+@pytest.mark.parametrize("kind", TABLE)
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_that_names_nothing_of_the_clients_is_the_keys_whoever_sends_it(kind: str, status: int) -> None:
+    told = json.dumps(REFUSALS.get(kind) or _openai(f"Not with {SECRET}.")).encode()
+    for body in (told, b"", b"<html>forbidden</html>", b"{}"):
+        failure = TABLE[kind].adapter.failure(status, {}, body)
+        assert (failure.kind, failure.kind.blame, failure.kind.same) == (KEY, "credential", False), body
+        assert (failure.status, failure.code) == (502, "provider_auth_failed")
+        assert SECRET not in failure.message

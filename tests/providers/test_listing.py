@@ -33,6 +33,39 @@ def test_every_known_shape_is_read(answer: Any, listed: Listed) -> None:
 
 
 @pytest.mark.parametrize(
+    ("item", "able"),
+    [
+        (
+            {
+                "capabilities": {
+                    "image_input": {"supported": True},
+                    "pdf_input": {"supported": True},
+                    "structured_outputs": {"supported": False},
+                    "thinking": {"supported": True, "types": {}},
+                    "batch": {"supported": True},
+                }
+            },
+            ("reasoning", "vision", "pdf"),
+        ),
+        ({"capabilities": {"function_calling": True, "vision": True, "fine_tuning": True}}, ("vision", "tools")),
+        (
+            {
+                "supported_parameters": ["tools", "structured_outputs", "reasoning", "top_p", 7],
+                "architecture": {"input_modalities": ["text", "image", "file"]},
+            },
+            ("reasoning", "vision", "pdf", "tools", "structured_output"),
+        ),
+        ({"thinking": True}, ("reasoning",)),
+        ({"capabilities": None, "supported_parameters": "tools", "architecture": []}, ()),
+        ({"capabilities": ["vision"], "thinking": "yes", "architecture": {"input_modalities": 5}}, ()),
+    ],
+)
+def test_what_a_model_can_do_is_read_in_each_lists_own_words(item: dict[str, Any], able: tuple[str, ...]) -> None:
+    body = orjson.dumps({"data": [{"id": "m", **item}]})
+    assert read_models(body)[1] == {"m": Listed("m", able=able)}
+
+
+@pytest.mark.parametrize(
     "item",
     [
         None,

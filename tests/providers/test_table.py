@@ -6,7 +6,7 @@ import pytest
 
 from oneflow_ai.core.call import Task
 from oneflow_ai.providers.openai import OpenAIAdapter
-from oneflow_ai.providers.table import TABLE
+from oneflow_ai.providers.table import TABLE, Row
 
 COMPATIBLE = {"openai", "groq", "mistral", "deepseek", "xai", "openrouter", "together", "ollama", "vllm", "azure"}
 
@@ -57,6 +57,12 @@ def test_only_local_servers_run_without_a_key() -> None:
 def test_starting_limits_are_the_contracts() -> None:
     limits = {kind: row.requests_per_minute for kind, row in TABLE.items() if row.requests_per_minute}
     assert limits == {"openai": 60, "anthropic": 50}
+
+
+def test_who_is_not_known_to_stop_for_a_client_that_hangs_up_is_taken_to_go_on() -> None:
+    stops = {kind for kind, row in TABLE.items() if row.on_cancel == "stops"}
+    assert stops == {"openai", "anthropic", "deepseek", "xai", "together", "azure", "ollama", "vllm"}
+    assert Row(TABLE["openai"].adapter, None).on_cancel == "goes_on"
 
 
 def test_all_serve_text() -> None:

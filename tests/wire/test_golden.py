@@ -23,7 +23,8 @@ def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
         "deltas": [] if raw else [Delta(*delta) for delta in expected["deltas"]],
         "vectors": [],
         "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
-        "end": expected["end"] | {"reason": reason},
+        # The closing chunk is for clients of this wire alone.
+        "end": expected["end"] | {"reason": reason, "chunk": expected["end"].get("chunk") if raw else None},
     }
 
 

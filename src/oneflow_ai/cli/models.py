@@ -127,7 +127,7 @@ def _day(day: date | None) -> str | None:
 def _say(rows: Iterable[Model]) -> None:
     columns = (
         Column("model", fold=True),
-        Column("does"),
+        Column("does", fold=True),
         Column("context", right=True),
         Column("$/M in", right=True),
         Column("$/M out", right=True),

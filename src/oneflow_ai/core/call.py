@@ -94,6 +94,7 @@ class Call:
     request, empty without one; no two calls share `id`. `output_most_tokens` bounds each of its `answers`; None where
     the client does not say. `headers` are those that its dialect hands on to a provider of the same wire. `order` is
     the middle form of what asks for pictures, speech or a transcript; `form` is what was sent, where that was no JSON.
+    `owner` is a secret that only the caller's key leads to, for what a provider keeps; empty where all callers are one.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Call:
     headers: tuple[tuple[str, str], ...] = ()
     order: Order | None = field(default=None, repr=False)
     form: Form | None = field(default=None, repr=False)
+    owner: bytes = field(default=b"", repr=False)
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

@@ -164,7 +164,7 @@ class Provider(Protocol):
         """The targets of one model, one for each credential; none when no credential is at hand."""
 
     def capabilities(self, model: str) -> tuple[str, ...]:
-        """What a model is for: its tasks, and `reasoning` where it thinks before it answers."""
+        """What a model is for: its tasks, and of `listing.ABILITIES` those that it is known to have."""
 
     def successor(self, model: str) -> str | None:
         """The model that replaces a retired one, or None while it is served."""

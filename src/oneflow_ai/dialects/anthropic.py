@@ -28,7 +28,7 @@ from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 
-__all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "encoder", "failure_body", "models_body", "parse"]
+__all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "encoder", "failure_body", "model_body", "models_body", "parse"]
 
 DIALECT = "anthropic"
 ID_HEADER = b"request-id"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from datetime import datetime
 
 from oneflow_ai.core.call import Account, Operation
@@ -25,3 +26,4 @@ class Envelope:
     tags: tuple[str, ...] = ()
     client_id: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    owner: bytes = field(default=b"", repr=False)

@@ -23,6 +23,7 @@ from oneflow_ai.dialects.openai import failure_body
 from oneflow_ai.dialects.responses_conversation import without_wrapped_seals
 from oneflow_ai.dialects.responses_encoder import CountEncoder, StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.responses_input import check_input
+from oneflow_ai.dialects.responses_owned import owned
 from oneflow_ai.dialects.responses_prompt import KEPT_BY_THE_PROVIDER, read
 
 __all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "encoder", "failure_body", "parse"]
@@ -102,6 +103,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
     media = _check(found, chats=chats)
+    found = owned(found, envelope.owner)
     given = found.get("input")
     # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read; all else they get.
     kept = without_wrapped_seals(given)
@@ -125,6 +127,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         output_most_tokens=found.get("max_output_tokens") if chats else None,
         media=media,
         read=read if kept is given else lambda body: read({**body, "input": given}),
+        owner=envelope.owner,
     )
 
 
@@ -144,8 +147,9 @@ def _check(body: Mapping[str, Any], *, chats: bool) -> Media:
     kept = any(body.get(name) for name in KEPT_BY_THE_PROVIDER)
     if body.get("input") is None and not kept:
         raise Failure(MISSING_REQUIRED_PARAMETER, "input is missing", param="input")
-    if chats and body.get("background") and not body.get("stream"):
-        words = "an answer made in the background is fetched later, which is not served here: stream it"
+    if chats and body.get("background"):
+        # It would go on, and cost, after its client has gone, and could not be had again.
+        words = "an answer made in the background is fetched later, which is not served here: leave it out"
         raise Failure(UNSUPPORTED_PARAMETER, words, param="background")
     media = check_input(body.get("input"), kept=kept)
     # What the provider adds to the prompt is as large as a file that stands elsewhere: nobody knows.

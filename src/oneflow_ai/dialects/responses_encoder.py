@@ -22,16 +22,18 @@ from oneflow_ai.dialects.responses_frame import (
     usage_object,
 )
 from oneflow_ai.dialects.responses_items import ItemWriter
+from oneflow_ai.dialects.responses_owned import Marks, tells
 
 
 class StreamEncoder:
     """Writes one stream: the provider's own bytes where it speaks this wire, else events made of the middle form."""
 
-    __slots__ = ("_call", "_first", "_last", "_made", "_number", "_target")
+    __slots__ = ("_call", "_first", "_last", "_made", "_marks", "_number", "_target")
 
     def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._target = target
+        self._marks = Marks(call)
         self._made: _Made | None = None
         self._number = 0
         self._first = self._last = b""
@@ -39,9 +41,13 @@ class StreamEncoder:
     def feed(self, event: Event) -> bytes:
         """Give the bytes that this event brings."""
         if type(event) is Raw:
-            self._last = event.content
-            self._first = self._first or event.content
-            return event.content
+            content = event.content
+            if tells(content):
+                self._marks.know(_opened(content).get("id"))
+                content = self._marks.write(content)
+            self._last = content
+            self._first = self._first or content
+            return content
         if type(event) is not Delta:
             return b""
         begun, made = self._begin()
@@ -51,7 +57,7 @@ class StreamEncoder:
         """The last event: the whole response, with what it used and cost."""
         cost = usd_float(cost_nanos)
         if end.chunk is not None:
-            response = end.chunk["response"]
+            response = self._marks.told(end.chunk["response"])
             told = response.get("usage")
             used = told if isinstance(told, dict) and told and usage.source == "provider" else usage_object(usage)
             return _event({**end.chunk, "response": {**response, "usage": {**used, "cost": cost}}})
@@ -98,22 +104,23 @@ class WholeEncoder:
         self._call = call
         self._target = target
         self._made: _Made | None = None
-        self._raw = False
+        self._raw = b""
 
     def feed(self, event: Event) -> bytes:
-        """Pass the provider's bytes on; gather all else."""
+        """Gather what comes."""
         if type(event) is Raw:
-            self._raw = True
-            return event.content
+            self._raw += event.content
         if type(event) is Delta:
             self._begun().items.write(event)
         return b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The response, unless it has gone out as it came; what it cost is told in a header."""
+        """The response, the provider's own bytes where they are of this wire; what it cost is told in a header."""
         del cost_nanos
         if self._raw:
-            return b""
+            marks = Marks(self._call)
+            marks.know(end.answer_id)
+            return marks.write(self._raw)
         made = self._begun()
         made.close(end)
         return orjson.dumps(made.response(end, usage))

@@ -17,15 +17,22 @@ from oneflow_ai.dialects import anthropic, openai, openai_forms, responses
 from oneflow_ai.dialects.envelope import Envelope
 
 
-class Dialect(Protocol):
-    """One wire of our clients: a module of pure functions.
+class Teller(Protocol):
+    """A wire of our clients as far as it tells errors: a module of pure functions.
 
     `DIALECT` is its name, `ID_HEADER` the header in which its clients look for the request's id, beside `x-request-id`.
-    `FORWARDED` names the headers of a request, lower case, that its clients mean for the provider.
     """
 
     DIALECT: str
     ID_HEADER: bytes
+
+    def failure_body(self, failure: Failure, request_id: str = "") -> bytes:
+        """The body of an error answer."""
+
+
+class Dialect(Teller, Protocol):
+    """A wire that calls are made in. `FORWARDED` names the headers, lower case, that are meant for the provider."""
+
     FORWARDED: tuple[bytes, ...]
 
     def parse(self, body: bytes, envelope: Envelope) -> Call:
@@ -34,18 +41,15 @@ class Dialect(Protocol):
     def encoder(self, call: Call, target: Target) -> Encoder:
         """What writes one answer to this call, given by this target."""
 
-    def failure_body(self, failure: Failure, request_id: str = "") -> bytes:
-        """The body of an error answer."""
 
-
-class Lister(Dialect, Protocol):
-    """A dialect that has a list of models."""
+class Lister(Teller, Protocol):
+    """A wire that has a list of models."""
 
     def models_body(self, written: Mapping[str, bytes]) -> bytes:
         """The list of models, each as `model_body` wrote it, by its id."""
 
     def model_body(self, model: Shown, created: int) -> bytes:
-        """One model; `created` is seconds of Unix time."""
+        """One model, empty for one that its clients cannot use; `created` is seconds of Unix time."""
 
 
 _ALL: tuple[Dialect, ...] = (openai, responses, anthropic)

@@ -12,7 +12,7 @@ from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failu
 from oneflow_ai.core.money import usd_text
 from oneflow_ai.core.ports import Head, RateHints
 from oneflow_ai.core.record import Exchange
-from oneflow_ai.dialects.table import DIALECTS, Dialect
+from oneflow_ai.dialects.table import DIALECTS, Teller
 from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.reply import Reply
 
@@ -139,13 +139,13 @@ class ReplyClient:
         return headers if left is None else headers + _rate_limits(left)
 
 
-def id_headers(request_id: str, dialect: Dialect) -> Headers:
+def id_headers(request_id: str, dialect: Teller) -> Headers:
     """The headers that tell a request's id: the field's usual one, and the one that this dialect's clients read."""
     told, further = request_id.encode(), dialect.ID_HEADER
     return [(_ID, told)] if further == _ID else [(_ID, told), (further, told)]
 
 
-def failure_reply(failure: Failure, headers: Headers, dialect: Dialect, request_id: str) -> tuple[int, Headers, bytes]:
+def failure_reply(failure: Failure, headers: Headers, dialect: Teller, request_id: str) -> tuple[int, Headers, bytes]:
     """A failure in a dialect's shape; a client's own retries are stopped where ours have been made or cannot help."""
     out: Headers = [_JSON, *headers]
     if failure.retry_after_seconds is not None:

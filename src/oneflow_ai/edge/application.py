@@ -16,7 +16,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
-from oneflow_ai.dialects import anthropic, openai
+from oneflow_ai.dialects import anthropic, elevenlabs, openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.table import FORMS, PATHS, Lister
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
@@ -226,7 +226,7 @@ class Edge:
         return Envelope(
             self._id(received), caller.account, caller.operation, received, started_seconds,
             started_seconds + min(self._limits.deadline_seconds, caller.seconds), caller.tags, caller.client_id,
-            caller.forwarded,
+            caller.forwarded, caller.owner,
         )  # fmt: skip
 
     async def _run(self, call: Call, request: Request) -> None:
@@ -325,4 +325,8 @@ def _check_read(scope: Scope) -> None:
 
 def _lists(headers: Mapping[bytes, bytes]) -> Lister:
     """The dialect in which a request that names none by its address is answered."""
-    return anthropic if b"anthropic-version" in headers else openai
+    if b"anthropic-version" in headers:
+        return anthropic
+    if b"xi-api-key" in headers:
+        return elevenlabs
+    return openai

@@ -28,12 +28,13 @@ _WAITS = ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0))
 class Caller:
     """Who asks at this address: the fields of an envelope that a head gives. `seconds`: how long he waits at most.
 
-    `boundary` is that of the parts of a form, which `form` reads; None where the body is JSON.
+    `boundary` is that of the parts of a form, which `form` reads; None where the body is JSON. `owner` is what his key
+    is known by, which nobody is told.
     """
 
     __slots__ = (
-        "_digest", "_door", "account", "boundary", "client_id", "dialect", "form", "forwarded", "operation", "seconds",
-        "tags",
+        "_digest", "_door", "account", "boundary", "client_id", "dialect", "form", "forwarded", "operation", "owner",
+        "seconds", "tags",
     )  # fmt: skip
 
     def __init__(self, head: RequestHead, door: Door, snapshot: Snapshot) -> None:
@@ -43,6 +44,8 @@ class Caller:
         headers = head.headers
         self._door = door
         self._digest, self.account = door.entry(headers, snapshot, head.query)
+        # Without keys all who come in are one.
+        self.owner = self._digest or b""
         sent = FORMS.get(head.path, _JSON_ALONE)
         self.form = sent.form
         self.boundary = _boundary(headers, sent)

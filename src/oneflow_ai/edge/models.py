@@ -28,7 +28,8 @@ class ModelPages:
         await self._look(snapshot, now)
         found = self._written.get(dialect.DIALECT)
         if found is None:
-            found = {model.id: dialect.model_body(model, self._created) for model in self._shown}
+            bodies = {model.id: dialect.model_body(model, self._created) for model in self._shown}
+            found = {name: body for name, body in bodies.items() if body}
             self._written[dialect.DIALECT] = found
         return found
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, time
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
-from oneflow_ai.core.listing import Listed
+from oneflow_ai.core.listing import ABILITIES, Listed
 from oneflow_ai.core.price import free
 from oneflow_ai.core.target import (
     Credential,
@@ -82,8 +83,16 @@ class CompiledProvider:
         return self._made(model)
 
     def capabilities(self, model: str) -> tuple[str, ...]:
-        """What a model is for."""
-        return (*self._catalog.tasks(model), *(("reasoning",) if self._catalog.reasons(model) else ()))
+        """What a model is for, and what its provider's list, the table of facts or its price say that it can do."""
+        listed = (self._row.offered or {}).get(model)
+        able = set(listed.able) if listed is not None else set()
+        if self._catalog.reasons(model):
+            able.add("reasoning")
+        price = self.targets(model)[0].price
+        if price is not None and "cached" in price.bands(datetime.combine(self._on, time(), UTC), None)[0].rates.kinds:
+            # What has a price of its own for it reads from a cache.
+            able.add("prompt_cache")
+        return (*self._catalog.tasks(model), *(name for name in ABILITIES if name in able))
 
     def successor(self, model: str) -> str | None:
         """The model that replaces a retired one; None while it is served, and where nothing replaces it."""

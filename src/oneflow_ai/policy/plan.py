@@ -212,7 +212,9 @@ class _Chain:
         if kind.blame == "target":
             cost = TIMEOUT_RETRY_COST if kind is kinds.UPSTREAM_TIMEOUT else RETRY_COST
             self._down[place.target.provider] = cost
-        if kind.blame == "credential" or kind.code in _OF_ONE_CREDENTIAL:
+        # Models are given account by account too.
+        lacked = kind is kinds.UPSTREAM_MODEL_NOT_FOUND and wait is None
+        if lacked or kind.blame == "credential" or kind.code in _OF_ONE_CREDENTIAL:
             if self._other_credential(place, wait, now_seconds):
                 return place
             return self._elsewhere(now_seconds)

@@ -73,7 +73,7 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
     (
         frozenset({403}),
         re.compile(
-            r"(?:access|permission|allowed|authorized).{0,80}?\b(?:model|specified resource)\b"
+            r"(?:access|permission|allowed|authorized).{0,80}?\bmodel\b"
             r"|\bmodel\b.{0,200}?(?:access|permission|not (?:allowed|available|found|enabled))",
             re.IGNORECASE | re.DOTALL,
         ),

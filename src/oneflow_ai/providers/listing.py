@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.listing import Listed
+from oneflow_ai.core.listing import ABILITIES, Listed
 
 MODELS_MOST = 10_000
 ID_CHARACTERS_MOST = 256
@@ -24,6 +24,23 @@ _CONTEXTS = (
 )
 _OUTPUTS = ("outputTokenLimit", "max_completion_tokens", "max_tokens")
 _ENDS = ("shutdown_date", "retires_at")
+# What a model can do, by each list's own words: Anthropic's and Mistral's `capabilities` (Anthropic's specification,
+# ModelInfo; docs.mistral.ai/api), and what OpenRouter's models take (openrouter.ai/docs/api-reference), 2026-11-26.
+_CAPABILITIES: Mapping[str, str] = {
+    "thinking": "reasoning",
+    "reasoning": "reasoning",
+    "image_input": "vision",
+    "vision": "vision",
+    "pdf_input": "pdf",
+    "function_calling": "tools",
+    "structured_outputs": "structured_output",
+}
+_PARAMETERS: Mapping[str, str] = {
+    "reasoning": "reasoning",
+    "tools": "tools",
+    "structured_outputs": "structured_output",
+}
+_MODALITIES: Mapping[str, str] = {"image": "vision", "file": "pdf"}
 _NAME_PREFIX = "models/"
 
 
@@ -47,7 +64,31 @@ def _model(item: dict[str, Any]) -> Listed | None:
         output_most_tokens=_tokens(item, _OUTPUTS),
         ends=next((day for day in (_day(item.get(key)) for key in _ENDS) if day is not None), None),
         gone=item.get("lifecycle") == "retired",
+        able=_able(item),
     )
+
+
+def _able(item: dict[str, Any]) -> tuple[str, ...]:
+    """What the list says that the model can do, in the order of `ABILITIES`."""
+    told, modalities = item.get("capabilities"), item.get("architecture")
+    found = (
+        {_CAPABILITIES.get(name) for name, value in told.items() if _yes(value)} if isinstance(told, dict) else set()
+    )
+    found |= _named(item.get("supported_parameters"), _PARAMETERS)
+    if isinstance(modalities, dict):
+        found |= _named(modalities.get("input_modalities"), _MODALITIES)
+    if item.get("thinking") is True:
+        # Gemini's (ai.google.dev/api/models, 2026-11-26).
+        found.add("reasoning")
+    return tuple(name for name in ABILITIES if name in found)
+
+
+def _yes(value: Any) -> bool:
+    return value is True or (isinstance(value, dict) and value.get("supported") is True)
+
+
+def _named(names: Any, words: Mapping[str, str]) -> set[str | None]:
+    return {words.get(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def _tokens(item: dict[str, Any], keys: Sequence[str]) -> int | None:

@@ -18,6 +18,7 @@ from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_prompt import body_of
 from oneflow_ai.providers.openai_responses_stream import decoder_of
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 
 PATHS: Mapping[Operation, str] = {
     Operation.CHAT: "/responses",
@@ -28,6 +29,11 @@ _COUNTED = ("model", "input", "tools", "tool_choice", "parallel_tool_calls", "re
 MODELS_REMEMBERED = 1_024
 _OWN_SEALS = frozenset({WIRE})
 _CHAT, _COUNT_TOKENS = Operation.CHAT, Operation.COUNT_TOKENS
+# An event tells what the request said (instructions, tools); an escape of six bytes there may be two of the request.
+_ESCAPED_TIMES = 3
+# What a tool of the provider's own brings (a picture that was drawn, what a search found) comes in one event.
+FOUND_BYTES_MOST = 32 << 20
+_OWN_TOOLS = ("function", "custom")
 # Ours alone: never sent on.
 _OWN_FIELDS = ("models", "fallbacks")
 
@@ -73,7 +79,8 @@ class ResponsesAdapter(OpenAIAdapter):
         """Raw bytes for a client of the same wire, the middle form for any other."""
         if not self._responds(call, target):
             return super().decoder(call, target, headers)
-        return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE)
+        most = _event_bytes_most(call) if call.stream else EVENT_BYTES_MOST
+        return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE, event_bytes_most=most)
 
     def _responds(self, call: Call, target: Target) -> bool:
         """Whether a call is for the server's Responses."""
@@ -92,3 +99,16 @@ class ResponsesAdapter(OpenAIAdapter):
         if call.stream:
             body["stream"] = True
         return body, dropped
+
+
+def _event_bytes_most(call: Call) -> int:
+    """How large the first event of a stream may be; each later one may be larger by all that came before it."""
+    most = EVENT_BYTES_MOST + _ESCAPED_TIMES * call.prompt_bytes
+    if call.wire == WIRE and (call.body.get("prompt") or _finds(call.body.get("tools") or ())):
+        most += FOUND_BYTES_MOST
+    return most
+
+
+def _finds(tools: Any) -> bool:
+    """Whether the provider itself is to run one of these."""
+    return any(tool.get("type") not in _OWN_TOOLS for tool in tools)

@@ -18,11 +18,9 @@ from oneflow_ai.providers.openai_responses_items import Items, has_content
 from oneflow_ai.providers.openai_responses_usage import read_usage
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import COUNT_MOST
-from oneflow_ai.providers.sse import mended
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST, mended
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
-# The last event repeats the whole response, and an item may hold a picture that was drawn.
-RESPONSE_EVENT_BYTES_MOST = 32 << 20
 # How a response ends well, in its stream and by its status.
 _ENDED = {"response.completed": "completed", "response.incomplete": "incomplete"}
 _BROKEN = frozenset({"response.failed", "response.cancelled"})
@@ -43,13 +41,15 @@ class StreamDecoder(EventStreamDecoder[NamedBatch]):
     """Decodes one stream of numbered events; unknown ones are passed on, and mean nothing in the middle form.
 
     With `raw` it gives the events' bytes (each as its name and its data, whatever the line ends were), but for the one
-    that ends a response: the client's encoder writes it when the call is accounted for.
+    that ends a response: the client's encoder writes it when the call is accounted for. An event has at most
+    `event_bytes_most`, and as much more as came before it.
     """
 
     __slots__ = ("_ending_event", "_items", "_response")
 
-    def __init__(self, *, raw: bool) -> None:
-        super().__init__(RESPONSE_EVENT_BYTES_MOST)
+    def __init__(self, *, raw: bool, event_bytes_most: int = EVENT_BYTES_MOST) -> None:
+        # The events that end a part, an item and the response repeat what those before them brought.
+        super().__init__(event_bytes_most, repeat=True)
         self._items = None if raw else Items()
         self._response: dict[str, Any] = {}
         self._ending_event: dict[str, Any] | None = None
@@ -118,10 +118,12 @@ class StreamDecoder(EventStreamDecoder[NamedBatch]):
         return self._ending_event if self._items is None else None
 
 
-def decoder_of(operation: Operation, *, stream: bool, raw: bool) -> StreamDecoder | WholeDecoder:
+def decoder_of(
+    operation: Operation, *, stream: bool, raw: bool, event_bytes_most: int = EVENT_BYTES_MOST
+) -> StreamDecoder | WholeDecoder:
     """The decoder for one answer: a response, streamed or whole, or a count of tokens."""
     if stream:
-        return StreamDecoder(raw=raw)
+        return StreamDecoder(raw=raw, event_bytes_most=event_bytes_most)
     return WholeDecoder(partial(_counted if operation is Operation.COUNT_TOKENS else _whole, raw))
 
 

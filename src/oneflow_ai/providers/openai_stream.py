@@ -176,8 +176,9 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         usage = read_usage(self._usage, chunk.get("service_tier"))
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
-        end = End(self._reason, failure, word(chunk.get("model")) or None, chunk, answer_id=word(chunk.get("id")))
-        last = end if self._deltas is None else self._deltas.ended(end)
+        end = End(self._reason, failure, word(chunk.get("model")) or None, answer_id=word(chunk.get("id")))
+        # The closing chunk is for clients of this wire alone: others would take it for their own.
+        last = replace(end, chunk=chunk) if self._deltas is None else self._deltas.ended(end)
         return [last] if usage is None else [usage, last]
 
     def _closing(self) -> dict[str, Any]:

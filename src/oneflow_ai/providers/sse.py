@@ -19,13 +19,15 @@ class EventSplitter:
     """Collects bytes and gives the `data` of each event once it is whole.
 
     Lines may end in LF, CR or CRLF; comments, ids and event names are dropped; several data lines are joined by LF.
-    `overflow` is True once an event was larger than `bytes_most`: nothing is given after it.
+    `overflow` is True once an event was larger than `bytes_most`: nothing is given after it. Where events `repeat` what
+    those before them said, each makes that bound larger by its own size.
     """
 
-    __slots__ = ("_after_return", "_started", "_waiting", "_waiting_bytes", "bytes_most", "overflow")
+    __slots__ = ("_after_return", "_repeat", "_started", "_waiting", "_waiting_bytes", "bytes_most", "overflow")
 
-    def __init__(self, bytes_most: int = EVENT_BYTES_MOST) -> None:
+    def __init__(self, bytes_most: int = EVENT_BYTES_MOST, *, repeat: bool = False) -> None:
         self.bytes_most = bytes_most
+        self._repeat = repeat
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._after_return = False
@@ -42,6 +44,7 @@ class EventSplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Give the data of the events that end in this chunk."""
         if self.is_one(chunk):
+            self.bytes_most += self._repeat * len(chunk)
             return [chunk[6:-2]]
         if self.overflow:
             return []
@@ -55,14 +58,16 @@ class EventSplitter:
             return []
         blocks = (b"".join((*waiting, chunk)) if waiting else chunk).split(_BLANK_LINE)
         self._waiting, self._waiting_bytes = [], 0
-        self._wait(blocks.pop())
-        found = []
+        found: list[bytes] = []
+        rest, repeat = blocks.pop(), self._repeat
         for block in blocks:
             if len(block) > self.bytes_most:
                 self.overflow = True
-                break
+                return found
+            self.bytes_most += repeat * (len(block) + len(_BLANK_LINE))
             if (data := _data(block)) is not None:
                 found.append(data)
+        self._wait(rest)
         return found
 
     def close(self) -> bytes | None:

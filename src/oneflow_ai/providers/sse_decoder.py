@@ -58,8 +58,8 @@ class EventStreamDecoder(ABC, Generic[B]):
 
     __slots__ = ("_ended", "_events", "_preface", "_seen")
 
-    def __init__(self, event_bytes_most: int = EVENT_BYTES_MOST) -> None:
-        self._events = EventSplitter(event_bytes_most)
+    def __init__(self, event_bytes_most: int = EVENT_BYTES_MOST, *, repeat: bool = False) -> None:
+        self._events = EventSplitter(event_bytes_most, repeat=repeat)
         self._preface = bytearray()
         self._ended = self._seen = False
 

@@ -52,22 +52,25 @@ class Row:
     tasks: frozenset[Task] = _TEXT
     requests_per_minute: int = 0
     lists: bool = True
-    on_cancel: OnCancel = "stops"
+    on_cancel: OnCancel = "goes_on"
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 # Addresses, keys, and whether there is an address for embeddings: each provider's own API reference, 2026-11-23 and
 # 2026-11-26. OpenAI alone answers moderations in the shape of its wire: Mistral's say nothing of `flagged`.
-# Who stops for a client that hangs up: openrouter.ai/docs/api-reference/streaming lists the others' habits. OpenRouter
-# itself goes on wherever the model's own provider does, which is known too late.
+# Who stops for a client that hangs up: as openrouter.ai/docs/api-reference/streaming ("Stream Cancellation") lists
+# them, read 2026-11-26, but where a row says otherwise. Where nobody knows, an answer is read on: that never bills too
+# little.
 TABLE: Mapping[str, Row] = MappingProxyType(
     {
+        # Stops, as OpenAI, Anthropic, DeepSeek, xAI, Together and Azure do: listed as "supported".
         "openai": Row(
             openai_kin.OPENAI,
             "https://api.openai.com/v1",
             "OPENAI_API_KEY",
             tasks=_TEXT_AND_VECTORS | {Task.MODERATION, Task.IMAGE, Task.SPEECH, Task.TRANSCRIPTION},
             requests_per_minute=60,
+            on_cancel="stops",
         ),
         "anthropic": Row(
             AnthropicAdapter(),
@@ -76,41 +79,66 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_header="x-api-key",
             key_prefix="",
             requests_per_minute=50,
+            on_cancel="stops",
         ),
+        # Goes on: listed as "not currently supported".
         "groq": Row(
             openai_kin.GROQ,
             "https://api.groq.com/openai/v1",
             "GROQ_API_KEY",
             tasks=_TEXT | {Task.TRANSCRIPTION},
-            on_cancel="goes_on",
         ),
+        # Goes on: listed as "not currently supported".
         "mistral": Row(
             openai_kin.MISTRAL,
             "https://api.mistral.ai/v1",
             "MISTRAL_API_KEY",
             tasks=_TEXT_AND_VECTORS,
-            on_cancel="goes_on",
         ),
-        "deepseek": Row(openai_kin.DEEPSEEK, "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
-        "xai": Row(openai_kin.XAI, "https://api.x.ai/v1", "XAI_API_KEY"),
+        "deepseek": Row(
+            openai_kin.DEEPSEEK,
+            "https://api.deepseek.com",
+            "DEEPSEEK_API_KEY",
+            on_cancel="stops",
+        ),
+        "xai": Row(
+            openai_kin.XAI,
+            "https://api.x.ai/v1",
+            "XAI_API_KEY",
+            on_cancel="stops",
+        ),
+        # Goes on wherever the model's own provider does, which is known too late.
         "openrouter": Row(
             openai_kin.OPENROUTER,
             "https://openrouter.ai/api/v1",
             "OPENROUTER_API_KEY",
             tasks=_TEXT_AND_VECTORS,
-            on_cancel="goes_on",
         ),
         "together": Row(
-            openai_kin.TOGETHER, "https://api.together.xyz/v1", "TOGETHER_API_KEY", tasks=_TEXT_AND_VECTORS
+            openai_kin.TOGETHER,
+            "https://api.together.xyz/v1",
+            "TOGETHER_API_KEY",
+            tasks=_TEXT_AND_VECTORS,
+            on_cancel="stops",
         ),
+        # Stops with its next word: github.com/ollama/ollama/issues/11889 and 9813, read 2026-11-26.
         "ollama": Row(
             openai_kin.OLLAMA,
             "http://127.0.0.1:11434/v1",
             "OLLAMA_API_KEY",
             key_required=False,
             tasks=_TEXT_AND_VECTORS,
+            on_cancel="stops",
         ),
-        "vllm": Row(openai_kin.VLLM, None, "VLLM_API_KEY", key_required=False, tasks=_TEXT_AND_VECTORS),
+        # Stops: github.com/vllm-project/vllm/pull/32442, where its maintainers say so, read 2026-11-26.
+        "vllm": Row(
+            openai_kin.VLLM,
+            None,
+            "VLLM_API_KEY",
+            key_required=False,
+            tasks=_TEXT_AND_VECTORS,
+            on_cancel="stops",
+        ),
         "azure": Row(
             openai_kin.AZURE,
             None,
@@ -120,7 +148,9 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             tasks=_TEXT_AND_VECTORS,
             lists=False,
             options=MappingProxyType({"api_version": "2024-10-21"}),
+            on_cancel="stops",
         ),
+        # Goes on: listed as "Google AI Studio", "not currently supported".
         "gemini": Row(
             GeminiAdapter(),
             "https://generativelanguage.googleapis.com/v1beta",
@@ -128,8 +158,8 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_header="x-goog-api-key",
             key_prefix="",
             tasks=_TEXT_AND_VECTORS,
-            on_cancel="goes_on",
         ),
+        # Goes on: listed as "AWS Bedrock", "not currently supported".
         "bedrock": Row(
             BedrockAdapter(),
             DEFAULT_URL,
@@ -137,7 +167,6 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             signs=lambda key: key_pair(key) is not None,
             key_mistake=key_mistake,
             lists=False,
-            on_cancel="goes_on",
         ),
     }
 )

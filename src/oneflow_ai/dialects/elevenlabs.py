@@ -1,0 +1,76 @@
+"""ElevenLabs' dialect, as far as it is spoken: the list of models that speak, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import orjson
+
+from oneflow_ai.core.call import Task
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.listing import Shown
+
+__all__ = ["DIALECT", "ID_HEADER", "failure_body", "model_body", "models_body"]
+
+DIALECT = "elevenlabs"
+ID_HEADER = b"request-id"
+# How much text one request may have: ElevenLabs' and OpenAI's API references, 2026-11-23. Clients cut their texts by
+# it, so that of a model that nobody knows it is the least.
+_CHARACTERS_MOST: Mapping[str, int] = {
+    "eleven_multilingual_v2": 10_000,
+    "eleven_flash_v2_5": 40_000,
+    "eleven_turbo_v2_5": 40_000,
+    "eleven_flash_v2": 30_000,
+    "*": 4_096,
+}
+# Credits for one character, of the same source.
+_CREDITS: Mapping[str, float] = {"eleven_flash_*": 0.5, "eleven_turbo_*": 0.5, "*": 1.0}
+_STATUSES = {401: "invalid_api_key", 404: "not_found", 429: "too_many_concurrent_requests", 503: "system_busy"}
+
+
+def models_body(written: Mapping[str, bytes]) -> bytes:
+    """The list of models, each as `model_body` wrote it, by its id."""
+    return b"[" + b",".join(written.values()) + b"]"
+
+
+def model_body(model: Shown, created: int) -> bytes:
+    """One model that speaks; of what this wire must tell and nobody knows, the least. Empty for any other model."""
+    del created
+    if Task.SPEECH.value not in model.capabilities:
+        return b""
+    name = model.id.rpartition("/")[2]
+    characters, credits = _first(_CHARACTERS_MOST, name), _first(_CREDITS, name)
+    return orjson.dumps(
+        {
+            "model_id": model.id,
+            "name": model.id,
+            "description": f"{name} of {model.owner}",
+            "can_be_finetuned": False,
+            "can_do_text_to_speech": True,
+            "can_do_voice_conversion": False,
+            "can_use_style": False,
+            "can_use_speaker_boost": False,
+            "serves_pro_voices": False,
+            "requires_alpha_access": False,
+            "token_cost_factor": credits,
+            "model_rates": {"character_cost_multiplier": credits, "cost_discount_multiplier": 1.0},
+            "max_characters_request_free_user": characters,
+            "max_characters_request_subscribed_user": characters,
+            "maximum_text_length_per_request": characters,
+            "languages": [],
+            "concurrency_group": model.owner,
+        }
+    )
+
+
+def failure_body(failure: Failure, request_id: str = "") -> bytes:
+    """The body of an error answer: a status of this wire where it has one, else the gateway's own code."""
+    del request_id
+    status = _STATUSES.get(failure.status, failure.code)
+    message = f"{failure.param}: {failure.message}" if failure.param else failure.message
+    return orjson.dumps({"detail": {"status": status, "message": message, "code": failure.code}})
+
+
+def _first(table: Mapping[str, float], name: str) -> float:
+    return next(value for pattern, value in table.items() if fnmatchcase(name, pattern))
