@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oneflow_ai.simulator.form import Part, parts_as_json
 from oneflow_ai.simulator.request import Request
 
 MODELS_COUNTED_MOST = 1_000
@@ -26,7 +27,7 @@ class Attempt:
 
     `number` counts requests since the start, `attempt` those of the same nonce, or of the same model and credential.
     `credential` is a short hash. `fault` is the fault that was played, as it was asked for. `sent_bytes` is what was
-    handed to the network.
+    handed to the network. `parts` are those of a form, of whose texts the record shows as much as of a body.
     """
 
     number: int
@@ -41,6 +42,8 @@ class Attempt:
     attempt: int
     body_bytes: int
     body: bytes = b""
+    parts: Sequence[Part] = ()
+    shown_bytes: int = 0
     fault: str | None = None
     status: int | None = None
     sent_bytes: int = 0
@@ -49,7 +52,9 @@ class Attempt:
 
     def as_json(self) -> dict[str, Any]:
         """The attempt as the control port shows it."""
-        shown = {name: getattr(self, name) for name in self.__slots__ if name not in ("headers", "body")}
+        left_out = ("headers", "body", "parts", "shown_bytes")
+        shown = {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
+        shown["parts"] = parts_as_json(self.parts, self.shown_bytes)
         headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in self.headers]
         return shown | {"headers": headers, "body": self.body.decode("utf-8", "replace")}
 
@@ -143,8 +148,10 @@ class Record:
             credential=request.credential_hash,
             model=model,
             attempt=attempt,
-            body_bytes=len(request.body),
+            body_bytes=request.body_bytes,
             body=request.body[: self._body_bytes_most],
+            parts=request.form.parts if request.form else (),
+            shown_bytes=self._body_bytes_most,
         )
         self._attempts.append(noted)
         if self._watchers:

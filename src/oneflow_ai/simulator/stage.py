@@ -215,7 +215,7 @@ class Stage:
 
     def _plain(self, given: _Given) -> Performance:
         answer, common = given.answer, self._common(given)
-        if self.pace.instant or answer.status != _OK:
+        if (self.pace.instant and not answer.flows) or answer.status != _OK:
             given.attempt.status = answer.status
             return Performance(given.attempt, at_once(answer, common, given.request), admitted=given.admitted)
         steps = paced(answer, common, given.request, self.pace, iter(self._chance.random, None))
@@ -224,7 +224,7 @@ class Stage:
     def _common(self, given: _Given) -> Headers:
         request, answer = given.request, given.answer
         limits, state = self.limits, None
-        if limits.requests_per_minute or limits.tokens_per_minute:
+        if limits.any:
             state = self._limiter.state(limits, request.credential_hash, request.arrived_seconds)
         seconds = self.pace.first_token_seconds if answer.events else self.pace.whole_seconds(answer.output_tokens)
         told = given.wire.headers(given.around, seconds, state)
@@ -261,5 +261,7 @@ class Stage:
             options.models,
             options.strict_models,
             options.answer_tokens,
+            speech_seconds=options.speech_seconds,
+            file_bytes_most=options.file_bytes_most,
             memory=self._memory,
         )

@@ -55,6 +55,8 @@ class Editable:
 
     def with_usage(self, answer: Answer, change: UsageChange) -> Answer:
         """The same answer with another usage."""
+        if answer.opaque:
+            return answer
         edit = self._usage_edit(change)
         if answer.events is None:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))
@@ -65,7 +67,7 @@ class Editable:
 
     def with_two_usages(self, answer: Answer, change: UsageChange) -> Answer:
         """The same stream with a changed usage before the true one; a whole answer stays as it is."""
-        if answer.events is None:
+        if answer.events is None or answer.opaque:
             return answer
         telling = [place for place, each in enumerate(answer.events) if self._tells_usage(each)]
         edit = self._usage_edit(change)
@@ -78,6 +80,8 @@ class Editable:
 
     def with_model(self, answer: Answer, model: str) -> Answer:
         """The same answer as from another model."""
+        if answer.opaque:
+            return answer
         edit = self._model_edit(model)
         if answer.events is None:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))
