@@ -107,10 +107,7 @@ class Form:
         self.parts.append(
             Part(name[1] if name else "", filename[1] if filename else None, typed[1] if typed else "")
         )
-        # a part without content ends in the same line break that ends its head
-        self._state, self._buffer = _CONTENT, rest if rest else b""
-        if self._buffer.startswith(self._mark[2:]):
-            self._buffer = b"\r\n" + self._buffer
+        self._state, self._buffer = _CONTENT, rest
         return True
 
     def _content(self) -> bool:

@@ -26,6 +26,9 @@ from oneflow_ai.simulator.wires.embeddings import EmbeddingsWire
 from oneflow_ai.simulator.wires.gemini import GeminiWire
 from oneflow_ai.simulator.wires.moderations import ModerationsWire
 from oneflow_ai.simulator.wires.openai import OpenAIWire
+from oneflow_ai.simulator.wires.openai_images import OpenAIImagesWire
+from oneflow_ai.simulator.wires.openai_speech import OpenAISpeechWire
+from oneflow_ai.simulator.wires.openai_transcripts import OpenAITranscriptsWire
 from oneflow_ai.simulator.wires.responses import ResponsesWire
 from oneflow_ai.simulator.wires.wire import Problem, Surroundings, Wire
 
@@ -84,6 +87,9 @@ class Stage:
             ResponsesWire(),
             EmbeddingsWire(),
             ModerationsWire(),
+            OpenAIImagesWire(),
+            OpenAISpeechWire(),
+            OpenAITranscriptsWire(),
             BedrockWire(),
             self._last_wire,
         )
