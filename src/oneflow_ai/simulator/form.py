@@ -34,6 +34,11 @@ class Part:
     _digest: Any = field(default_factory=hashlib.sha256, repr=False)
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return self.filename is not None
+
+    @property
     def text(self) -> str:
         """What a text says."""
         return self.beginning.decode("utf-8", "replace")
@@ -104,9 +109,7 @@ class Form:
             return False
         told = head.decode("utf-8", "replace")
         name, filename, typed = _NAME.search(told), _FILENAME.search(told), _TYPED.search(told)
-        self.parts.append(
-            Part(name[1] if name else "", filename[1] if filename else None, typed[1] if typed else "")
-        )
+        self.parts.append(Part(name[1] if name else "", filename[1] if filename else None, typed[1] if typed else ""))
         self._state, self._buffer = _CONTENT, rest
         return True
 
@@ -129,7 +132,7 @@ class Form:
         """The texts by name; those whose names end in `[]` as lists."""
         told: dict[str, Any] = {}
         for part in self.parts:
-            if part.filename is None:
+            if not part.is_file:
                 if part.name.endswith("[]"):
                     told.setdefault(part.name[:-2], []).append(part.text)
                 else:
@@ -138,12 +141,7 @@ class Form:
 
     def files(self, name: str) -> list[Part]:
         """The files of a name, with `[]` behind it or without."""
-        return [each for each in self.parts if each.filename is not None and each.name in (name, f"{name}[]")]
-
-    @property
-    def file_names(self) -> list[str]:
-        """The names of the parts that are files."""
-        return [each.name.removesuffix("[]") for each in self.parts if each.filename is not None]
+        return [each for each in self.parts if each.is_file and each.name in (name, f"{name}[]")]
 
 
 def form_of(content_type: bytes) -> Form | None:

@@ -27,8 +27,8 @@ class Request:
     """A request with its body. Header names are lower case; `arrived_seconds` is monotonic, at the end of the head.
 
     `fields` are the headers by name (the last, when one came twice). `credential` is the key of the headers, `key` that
-    or else the one in the query, which some wires take. A form of several parts has a `form` and no `body`; `body_bytes`
-    is how large either was.
+    or else the one in the query, which some wires take. A form of several parts has a `form` and no `body`;
+    `body_bytes` is how large either was.
     """
 
     __slots__ = (

@@ -22,6 +22,7 @@ from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.anthropic import AnthropicWire
 from oneflow_ai.simulator.wires.bedrock import BedrockWire
+from oneflow_ai.simulator.wires.elevenlabs import ElevenLabsWire
 from oneflow_ai.simulator.wires.embeddings import EmbeddingsWire
 from oneflow_ai.simulator.wires.gemini import GeminiWire
 from oneflow_ai.simulator.wires.moderations import ModerationsWire
@@ -30,6 +31,8 @@ from oneflow_ai.simulator.wires.openai_images import OpenAIImagesWire
 from oneflow_ai.simulator.wires.openai_speech import OpenAISpeechWire
 from oneflow_ai.simulator.wires.openai_transcripts import OpenAITranscriptsWire
 from oneflow_ai.simulator.wires.responses import ResponsesWire
+from oneflow_ai.simulator.wires.stability import StabilityWire
+from oneflow_ai.simulator.wires.stability_v1 import StabilityV1Wire
 from oneflow_ai.simulator.wires.wire import Problem, Surroundings, Wire
 
 NONCE_HEADER = b"x-request-nonce"
@@ -91,6 +94,9 @@ class Stage:
             OpenAISpeechWire(),
             OpenAITranscriptsWire(),
             BedrockWire(),
+            StabilityWire(),
+            StabilityV1Wire(),
+            ElevenLabsWire(),
             self._last_wire,
         )
         self._prefix = "".join(chance.choices(_LETTERS, k=_PREFIX_LETTERS))

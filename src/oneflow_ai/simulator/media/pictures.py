@@ -1,4 +1,4 @@
-"""Pictures of one colour or of bands of it, as PNG, JPEG and WebP; all written here, in a few milliseconds at any size."""
+"""Pictures of one colour or of bands of it, as PNG, JPEG and WebP; written here, in milliseconds at any size."""
 
 from __future__ import annotations
 

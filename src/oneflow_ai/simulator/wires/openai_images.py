@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.simulator.answer import CONTENT, FINISH, STREAM_TYPE, Answer
+from oneflow_ai.simulator.fields import VALUE as WRONG_VALUE
 from oneflow_ai.simulator.fields import (
     Path,
     Wrong,
@@ -22,7 +23,6 @@ from oneflow_ai.simulator.fields import (
     record,
     text,
 )
-from oneflow_ai.simulator.fields import VALUE as WRONG_VALUE
 from oneflow_ai.simulator.form import TRUTH, WHOLE, Part, typed
 from oneflow_ai.simulator.media.pictures import FORMATS, colour, kind_of, picture
 from oneflow_ai.simulator.request import Request
@@ -57,7 +57,7 @@ def _size(value: Any, path: Path) -> None:
     """`auto`, or a width and a height."""
     text()(value, path)
     if value != "auto" and not _SIZE.fullmatch(value):
-        raise Wrong(WRONG_VALUE, path, "'auto' or a size like 1024x1024")
+        raise Wrong(path, WRONG_VALUE, "'auto' or a size like 1024x1024")
 
 
 _FIELDS = {
@@ -214,9 +214,7 @@ def _whole(asked: _Asked, given: int, around: Surroundings) -> Answer:
     data = [{"url": f"data:image/{asked.form};base64,{each}"} if asked.url else {"b64_json": each} for each in pictures]
     usage = asked.usage(given)
     body = {"created": around.now_unix, **asked.shown, "data": data, "usage": usage}
-    return Answer(
-        body=orjson.dumps(body), input_tokens=usage["input_tokens"], output_tokens=usage["output_tokens"]
-    )
+    return Answer(body=orjson.dumps(body), input_tokens=usage["input_tokens"], output_tokens=usage["output_tokens"])
 
 
 def _streamed(asked: _Asked, given: int, around: Surroundings) -> Answer:

@@ -40,7 +40,9 @@ class Transcript:
         """The parts of the text with their beginnings and ends in seconds, by their share of it."""
         per_character = self.seconds / max(len(self.text), 1)
         found = pattern.finditer(self.text)
-        return [(each[0], round(each.start() * per_character, 2), round(each.end() * per_character, 2)) for each in found]
+        return [
+            (each[0], round(each.start() * per_character, 2), round(each.end() * per_character, 2)) for each in found
+        ]
 
 
 def usage_of(transcript: Transcript) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def document_of(transcript: Transcript, form: str, usage: dict[str, Any]) -> dic
     }
     if transcript.words:
         words = transcript.parts(re.compile(r"\S+"))
-        body["words"] = [{"word": word.strip(".,;:\""), "start": start, "end": end} for word, start, end in words]
+        body["words"] = [{"word": word.strip('.,;:"'), "start": start, "end": end} for word, start, end in words]
     return body | ({"usage": duration} if told else {})
 
 

@@ -143,12 +143,15 @@ def _heard(file: Part, task: str, document: dict[str, Any], around: Surroundings
 
 def _whole(transcript: Transcript, form: str) -> Answer:
     usage = usage_of(transcript)
-    spent = {"input_tokens": transcript.input_tokens, "output_tokens": tokens(transcript.text)}
+    media_type = _TEXT_TYPE
     if form == "text":
-        return Answer(body=transcript.text.encode() + b"\n", media_type=_TEXT_TYPE, **spent)
-    if form in ("srt", "vtt"):
-        return Answer(body=subtitles(transcript, form).encode(), media_type=_TEXT_TYPE, **spent)
-    return Answer(body=orjson.dumps(document_of(transcript, form, usage)), **spent)
+        body = transcript.text.encode() + b"\n"
+    elif form in ("srt", "vtt"):
+        body = subtitles(transcript, form).encode()
+    else:
+        body, media_type = orjson.dumps(document_of(transcript, form, usage)), "application/json"
+    written = tokens(transcript.text)
+    return Answer(body=body, media_type=media_type, input_tokens=transcript.input_tokens, output_tokens=written)
 
 
 def _streamed(transcript: Transcript) -> Answer:
