@@ -171,7 +171,7 @@ TRUTH, WHOLE, NUMBER = _truth, _number(int), _number(float)
 
 
 def typed(document: Mapping[str, Any], kinds: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """The texts of a form as what they stand for. A JSON document stays as it is."""
+    """The texts of a form as what they stand for."""
     return {
         name: kinds[name](value) if name in kinds and isinstance(value, str) else value
         for name, value in document.items()

@@ -27,8 +27,8 @@ _BUSY = ("system_busy", "The system is experiencing heavy traffic, please try ag
 _QUOTA = (
     "quota_exceeded",
     (
-        "This request exceeds your quota of 10000. You have 0 credits remaining, while 91 credits are required for this "
-        "request."
+        "This request exceeds your quota of 10000. You have 0 credits remaining, while 91 credits are required "
+        "for this request."
     ),
 )
 _TYPES = {MISSING: "missing", TYPE: "type_error", VALUE: "value_error", UNKNOWN: "extra_forbidden"}

@@ -102,7 +102,7 @@ class OpenAIImagesWire(OpenAIManners):
         edit = request.path.endswith("/edits")
 
         def make(document: dict[str, Any]) -> Answer:
-            document = typed(document, _KINDS)
+            document = typed(document, _KINDS) if request.form else document
             given = _given(request, document, around) if edit else 0
             _check(document, edit)
             need_model({"model": document.get("model") or MODEL_DEFAULT}, around, MODELS)

@@ -92,8 +92,8 @@ _PROBLEMS: Mapping[int, tuple[str, str]] = {
     403: (
         "content_moderation",
         (
-            "Your request was flagged by our content moderation system, as a result your request was denied and you were "
-            "not charged."
+            "Your request was flagged by our content moderation system, as a result your request was denied and you "
+            "were not charged."
         ),
     ),
     404: ("not_found", "The requested resource was not found."),
@@ -103,8 +103,8 @@ _PROBLEMS: Mapping[int, tuple[str, str]] = {
     429: (
         "rate_limit_exceeded",
         (
-            "You have exceeded the rate limit of 150 requests within a 10 second period, and have been timed out for 60 "
-            "seconds."
+            "You have exceeded the rate limit of 150 requests within a 10 second period, and have been timed out for "
+            "60 seconds."
         ),
     ),
     500: ("internal_error", "An unexpected server error has occurred, please try again later."),
