@@ -13,8 +13,10 @@ TYPED = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
 File = tuple[str, bytes, str]
 """A file's name, its content, its media type."""
 
+Fields = Mapping[str, str | File]
 
-def form(fields: Mapping[str, str | File]) -> bytes:
+
+def form(fields: Fields) -> bytes:
     """The body of a form."""
     parts = []
     for name, value in fields.items():
@@ -30,7 +32,7 @@ def form(fields: Mapping[str, str | File]) -> bytes:
 async def send(
     simulator: Simulator,
     path: str,
-    fields: Mapping[str, str | File],
+    fields: Fields,
     key: str = "key",
     headers: Mapping[str, str] | None = None,
 ) -> Seen:

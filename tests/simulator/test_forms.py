@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ def read(*pieces: bytes) -> Form:
 @given(st.lists(st.integers(0, len(BODY)), max_size=20))
 def test_a_form_is_the_same_however_it_is_cut(places: list[int]) -> None:
     cuts = [0, *sorted(places), len(BODY)]
-    made = read(*[BODY[start:end] for start, end in zip(cuts, cuts[1:], strict=False)])
+    made = read(*[BODY[start:end] for start, end in itertools.pairwise(cuts)])
     assert made.whole
     assert made.document == {"model": "whisper-1", "empty": "", "tags": ["a"]}
     (file,) = made.files("file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import wave
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -18,10 +19,11 @@ from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from oneflow_ai.simulator.media.pictures import picture
 from oneflow_ai.simulator.media.sound import Format, sound
 from oneflow_ai.simulator.wires.openai_speech import SPEECH_FORMATS
-from tests.simulator.forms import send
+from tests.simulator.forms import Fields, send
 from tests.simulator.media.test_sound import seconds_heard
 from tests.simulator.raw import once
 from tests.simulator.spoken import documents
+from tests.simulator.test_shapes import shape
 from tests.simulator.test_wire_shapes import mistakes
 
 PICTURES, EDITS = "/v1/images/generations", "/v1/images/edits"
@@ -258,7 +260,7 @@ async def test_transcripts_are_valid(simulator: Simulator, openai: Any) -> None:
         "diarized_json": ("gpt-4o-transcribe-diarize", "CreateTranscriptionResponseDiarizedJson"),
     }
     for form, (model, schema) in forms.items():
-        fields = {"model": model, "file": WAV, "response_format": form, "timestamp_granularities[]": "word"}
+        fields: Fields = {"model": model, "file": WAV, "response_format": form, "timestamp_granularities[]": "word"}
         assert not [*mistakes(openai, schema, (await send(simulator, TRANSCRIPTS, fields)).json)]
     seen = await send(simulator, TRANSCRIPTS, {"model": "gpt-4o-transcribe", "file": WAV, "stream": "true"})
     delta, *_, done = documents(seen)
@@ -269,6 +271,34 @@ async def test_transcripts_are_valid(simulator: Simulator, openai: Any) -> None:
         simulator, TRANSLATIONS, {"model": "whisper-1", "file": WAV, "response_format": "verbose_json"}
     )
     assert not [*mistakes(openai, "CreateTranslationResponseVerboseJson", translated.json)]
+
+
+def _recorded(shared_folder: Path, name: str) -> str:
+    recording = json.loads((shared_folder / "recordings" / "openai" / f"{name}.json").read_text("utf-8"))
+    return str(recording["response"]["body"])
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("audio-transcription-gpt-4o-transcribe-usage", "gpt-4o-transcribe"),
+        ("audio-transcription-whisper-1-verbose", "whisper-1"),
+    ],
+)
+async def test_transcripts_have_the_shape_of_recorded_ones(
+    simulator: Simulator, shared_folder: Path, name: str, model: str
+) -> None:
+    seen = await send(simulator, TRANSCRIPTS, {"model": model, "file": WAV})
+    assert shape(seen.json) == shape(json.loads(_recorded(shared_folder, name)))
+
+
+async def test_a_streamed_transcript_has_the_shape_of_a_recorded_one(simulator: Simulator, shared_folder: Path) -> None:
+    seen = await send(simulator, TRANSCRIPTS, {"model": "gpt-4o-transcribe", "file": WAV, "stream": "true"})
+    recorded = _recorded(shared_folder, "audio-transcription-stream-gpt-4o-transcribe").encode()
+    lines = [each.split(b"data: ")[1] for each in recorded.split(b"\r\n\r\n") if each.strip()]
+    delta, *_, done = documents(seen)
+    assert [shape(delta), shape(done)] == [shape(json.loads(lines[0])), shape(json.loads(lines[-2]))]
+    assert seen.body.split(b"\r\n\r\n")[-2].split(b"data: ")[1] == lines[-1] == b"[DONE]"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +323,7 @@ async def test_a_wrong_transcript_is_refused(simulator: Simulator, fields: Any, 
 
 
 async def test_a_larger_file_is_taken_when_told_so() -> None:
-    fields = {"model": "whisper-1", "file": ("a.wav", bytes(26 << 20), "audio/wav")}
+    fields: Fields = {"model": "whisper-1", "file": ("a.wav", bytes(26 << 20), "audio/wav")}
     async with Simulator(SimulatorOptions(pace=FAST, file_bytes_most=1 << 30)) as simulator:
         assert (await send(simulator, TRANSCRIPTS, fields)).status == 200
 

@@ -16,7 +16,7 @@ from PIL import Image
 from oneflow_ai.simulator import FAST, Limits, Simulator, SimulatorOptions
 from oneflow_ai.simulator.media.pictures import picture
 from oneflow_ai.testing import StepClock
-from tests.simulator.forms import send
+from tests.simulator.forms import Fields, send
 from tests.simulator.raw import Seen, once
 from tests.simulator.test_wire_shapes import mistakes
 
@@ -82,7 +82,7 @@ async def test_a_picture_is_repeated_by_its_seed(simulator: Simulator) -> None:
 
 
 async def test_a_picture_is_changed_by_another(simulator: Simulator) -> None:
-    fields = {"prompt": "Bees", "image": PNG, "strength": "0.5"}
+    fields: Fields = {"prompt": "Bees", "image": PNG, "strength": "0.5"}
     assert (await send(simulator, ULTRA, fields)).status == 200
     assert (await send(simulator, SD3, {**fields, "mode": "image-to-image", "model": "sd3.5-medium"})).status == 200
 

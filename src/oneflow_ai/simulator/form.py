@@ -12,6 +12,7 @@ FORM_BYTES_MOST = 1 << 30
 TEXT_BYTES_MOST = 1 << 20
 PARTS_MOST = 1_000
 _HEAD_BYTES_MOST = 16 << 10
+_SHOWN_MOST, _NAME_MOST = 64, 512
 _BEGINNING_BYTES = 4_096
 _MEDIA_TYPE = b"multipart/form-data"
 _BOUNDARY = re.compile(rb';\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
@@ -58,10 +59,11 @@ class Part:
 
     def as_json(self, text_bytes_most: int) -> dict[str, Any]:
         """The part as the record shows it, so many bytes of a text."""
-        shown: dict[str, Any] = {"name": self.name, "bytes": self.size_bytes}
+        shown: dict[str, Any] = {"name": self.name[:_NAME_MOST], "bytes": self.size_bytes}
         if self.filename is None:
             return shown | {"text": self.beginning[:text_bytes_most].decode("utf-8", "replace")}
-        return shown | {"filename": self.filename, "media_type": self.media_type, "sha256": self.sha256}
+        told = {"filename": self.filename[:_NAME_MOST], "media_type": self.media_type[:_NAME_MOST]}
+        return shown | told | {"sha256": self.sha256}
 
 
 class Form:
@@ -179,5 +181,5 @@ def typed(document: Mapping[str, Any], kinds: Mapping[str, Callable[[str], Any]]
 
 
 def parts_as_json(parts: Sequence[Part], text_bytes_most: int) -> list[dict[str, Any]]:
-    """The parts as the record shows them."""
-    return [part.as_json(text_bytes_most) for part in parts]
+    """The parts as the record shows them: the first 64."""
+    return [part.as_json(text_bytes_most) for part in parts[:_SHOWN_MOST]]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oneflow_ai.simulator.form import Part, parts_as_json
+from oneflow_ai.simulator.form import parts_as_json
 from oneflow_ai.simulator.request import Request
 
 MODELS_COUNTED_MOST = 1_000
@@ -27,7 +27,7 @@ class Attempt:
 
     `number` counts requests since the start, `attempt` those of the same nonce, or of the same model and credential.
     `credential` is a short hash. `fault` is the fault that was played, as it was asked for. `sent_bytes` is what was
-    handed to the network. `parts` are those of a form, of whose texts the record shows as much as of a body.
+    handed to the network. `parts` are those of a form, of whose texts as much is kept as of a body.
     """
 
     number: int
@@ -42,8 +42,7 @@ class Attempt:
     attempt: int
     body_bytes: int
     body: bytes = b""
-    parts: Sequence[Part] = ()
-    shown_bytes: int = 0
+    parts: Sequence[dict[str, Any]] = ()
     fault: str | None = None
     status: int | None = None
     sent_bytes: int = 0
@@ -52,9 +51,7 @@ class Attempt:
 
     def as_json(self) -> dict[str, Any]:
         """The attempt as the control port shows it."""
-        left_out = ("headers", "body", "parts", "shown_bytes")
-        shown = {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
-        shown["parts"] = parts_as_json(self.parts, self.shown_bytes)
+        shown = {name: getattr(self, name) for name in self.__slots__ if name not in ("headers", "body")}
         headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in self.headers]
         return shown | {"headers": headers, "body": self.body.decode("utf-8", "replace")}
 
@@ -150,8 +147,7 @@ class Record:
             attempt=attempt,
             body_bytes=request.body_bytes,
             body=request.body[: self._body_bytes_most],
-            parts=request.form.parts if request.form else (),
-            shown_bytes=self._body_bytes_most,
+            parts=parts_as_json(request.form.parts, self._body_bytes_most) if request.form else (),
         )
         self._attempts.append(noted)
         if self._watchers:
