@@ -33,11 +33,17 @@ async def ask(url: str, **fields: Any) -> tuple[int, Any]:
 def test_it_answers_where_it_says_with_limits_and_a_control_port(place: Place) -> None:
     command = ("simulator", "--port", "0", "--control-port", "0", "--rpm", "1", "--fast", "--seed", "7", "--json")
     with ended(place.process(*command)) as process:
-        wire, *_, control = [json.loads(first_line(process)) for _ in range(4)]
+        wire, *_, control = [json.loads(first_line(process)) for _ in range(6)]
         statuses = [asyncio.run(ask(wire["url"]))[0] for _ in range(2)]
         assert statuses == [200, 429]
         assert wire["name"] == "OpenAI's wire"
         assert control["url"].endswith("/_sim/status")
+
+
+def test_bursts_are_refused_when_told_so(place: Place) -> None:
+    with ended(place.process("simulator", "--port", "0", "--burst", "2", "--concurrency", "5", "--fast")) as process:
+        url = first_line(process).partition(": ")[2].strip()
+        assert [asyncio.run(ask(url))[0] for _ in range(4)] == [200, 200, 429, 429]
 
 
 @pytest.mark.parametrize("by", ["share", "script"])

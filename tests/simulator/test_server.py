@@ -140,12 +140,13 @@ async def test_run_announces_where_it_serves_until_it_is_told_to_end() -> None:
     told: asyncio.Queue[str] = asyncio.Queue()
     until = asyncio.Event()
     serving = asyncio.create_task(run(SimulatorOptions(pace=FAST), "127.0.0.1", 0, 0, told.put_nowait, until))
-    lines = [await told.get() for _ in range(4)]
+    lines = [await told.get() for _ in range(6)]
     until.set()
     await serving
     assert lines[0].startswith("OpenAI's wire: http://127.0.0.1:")
-    assert [line.partition(": http://127.0.0.1:")[0] for line in lines[1:3]] == ["Anthropic's wire", "Gemini's wire"]
-    assert lines[3].startswith("Control port: http://127.0.0.1:")
+    names = [f"{each} wire" for each in ("Anthropic's", "Gemini's", "Stability's", "ElevenLabs'")]
+    assert [line.partition(": http://127.0.0.1:")[0] for line in lines[1:5]] == names
+    assert lines[5].startswith("Control port: http://127.0.0.1:")
 
 
 def test_a_blackhole_never_answers_a_connection_attempt() -> None:

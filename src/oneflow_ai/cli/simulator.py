@@ -35,6 +35,18 @@ class SimulatorChoices:
         int,
         typer.Option("--rpm", min=0, max=COUNT_MOST, metavar="N", help="Requests a minute for each key; 0: no limit."),
     ] = 0
+    concurrency: Annotated[
+        int, typer.Option(min=0, max=COUNT_MOST, metavar="N", help="Requests at a time for each key; 0: no limit.")
+    ] = 0
+    burst: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=COUNT_MOST,
+            metavar="N",
+            help="Requests in 10 s for each key, else refused for 60 s; 0: no limit.",
+        ),
+    ] = 0
     fast: Annotated[bool, typer.Option("--fast", help="Answer without any delay.")] = False
     seed: Annotated[int | None, typer.Option(metavar="N", help="Chance that can be repeated.")] = None
     script: Annotated[Path | None, typer.Option(metavar="FILE", help="Faults by rule, in TOML or JSON.")] = None
@@ -80,7 +92,7 @@ def _options(choices: SimulatorChoices) -> SimulatorOptions:
         raise misuse(f"oneflow simulator: {error}") from None
     return SimulatorOptions(
         pace=FAST if choices.fast else Pace(),
-        limits=Limits(requests_per_minute=choices.rpm),
+        limits=Limits(requests_per_minute=choices.rpm, concurrency=choices.concurrency, burst_requests=choices.burst),
         rules=rules,
         fault_probability=_shares(choices.fault or ()),
         seed=choices.seed,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
+from oneflow_ai.simulator.lazy import Lazy
 from oneflow_ai.simulator.options import Pace
 from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.steps import Close, Send, Step, Steps, Wait
@@ -44,12 +45,22 @@ class Answer:
 
     status: int = 200
     body: bytes = b""
-    events: tuple[StreamEvent, ...] | None = None
+    events: Sequence[StreamEvent] | None = None
     media_type: str = "application/json"
     headers: Headers = ()
     input_tokens: int = 0
     output_tokens: int = 0
     barred: bool = False
+
+    @property
+    def opaque(self) -> bool:
+        """Whether it is a picture, a sound or plain text: nothing that a usage or an error could be written into."""
+        return self.media_type.startswith(("audio/", "image/", "text/plain"))
+
+    @property
+    def flows(self) -> bool:
+        """Whether its events are made as they are sent, so that it is never whole anywhere."""
+        return isinstance(self.events, Lazy)
 
 
 def head(status: int, headers: Iterable[tuple[str, str]], version: str = "1.1") -> bytes:
@@ -98,11 +109,12 @@ def paced(answer: Answer, common: Headers, request: Request, pace: Pace, jitter:
         yield Send(whole(answer, common))
         return
     frame = chunk if request.version == "1.1" else bytes
-    yield Wait(pace.first_token_seconds)
+    if not pace.instant:
+        yield Wait(pace.first_token_seconds)
     yield Send(stream_head(answer, common, request))
     drawn, first = iter(jitter), True
     for kind, content in answer.events:
-        if kind == CONTENT and not first:
+        if kind == CONTENT and not first and not pace.instant:
             yield Wait(pace.gap_seconds * (1 + pace.jitter * (2 * next(drawn) - 1)))
         first = first and kind != CONTENT
         yield Send(frame(content))

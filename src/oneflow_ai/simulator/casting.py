@@ -17,7 +17,10 @@ from oneflow_ai.simulator.request import Request
 FAULT_HEADER = b"x-fault"
 REMEMBERED_MOST = 10_000
 _NAMED = re.compile(r"(?:.*/)?sim-(F\d.*)")
-_NAMED_EARLY = re.compile(rb'"model"\s*:\s*"((?:[^"\\]*/)?sim-F\d[^"\\]*)"')
+_NAMED_EARLY = re.compile(
+    rb'"model(?:_id)?"\s*:\s*"((?:[^"\\]*/)?sim-F\d[^"\\]*)"'
+    rb'|name="model"(?:\r\n[^\r\n]+)*\r\n\r\n((?:[^\r\n]*/)?sim-F\d[^\r\n]*)'
+)
 
 
 def fault_in_name(model: str) -> str:
@@ -37,7 +40,7 @@ def _read(asked: str) -> tuple[Fault, FaultRow] | None:
 def model_in_part(content: bytes) -> str:
     """The model's name in the beginning of a body, when it asks for a fault; else empty."""
     found = _NAMED_EARLY.search(content)
-    return found[1].decode("utf-8", "replace") if found else ""
+    return (found[1] or found[2]).decode("utf-8", "replace") if found else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import httptools
 
 from oneflow_ai.core.ports import Clock
 from oneflow_ai.simulator.answer import head
+from oneflow_ai.simulator.form import FORM_BYTES_MOST, form_of
 from oneflow_ai.simulator.record import CLIENT_CLOSED, CLOSED, COMPLETED, RESET
 from oneflow_ai.simulator.request import HIDDEN, SECRET_HEADERS, Request
 from oneflow_ai.simulator.stage import Performance
@@ -164,6 +165,7 @@ class Connection(asyncio.Protocol):
         method, target = self._parser.get_method().decode("latin-1"), self._url.decode("latin-1")
         request = Request(method, target, self._headers, self._secrets, self._host.clock.monotonic())
         request.version = self._parser.get_http_version()
+        request.form = form_of(request.fields.get(b"content-type", b""))
         self._request = request
         if self._performance is None:
             if performance := self._host.early(request, (self._number, self._served)):
@@ -175,13 +177,17 @@ class Connection(asyncio.Protocol):
         """A part of the body."""
         if self._deaf or self._request is None:
             return
-        first = not self._body and self._performance is None
+        first = not self._body_bytes and self._performance is None
         if first and (performance := self._host.early(self._request, (self._number, self._served), part)):
             self._early(performance)
             return
-        self._body.append(part)
+        form = self._request.form
+        if form is None:
+            self._body.append(part)
+        else:
+            form.feed(part)
         self._body_bytes += len(part)
-        if self._body_bytes > BODY_BYTES_MOST:
+        if self._body_bytes > (BODY_BYTES_MOST if form is None else FORM_BYTES_MOST):
             self._refuse(413)
 
     def on_message_complete(self) -> None:
@@ -190,6 +196,7 @@ class Connection(asyncio.Protocol):
         if self._deaf or request is None:
             return
         request.keep_alive = self._parser.should_keep_alive()
+        request.body_bytes = self._body_bytes
         request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         if self._performance is None:
             self._start(request)

@@ -23,6 +23,8 @@ class LimitState:
     reset_requests_seconds: float = 0.0
     limit_tokens: int = 0
     remaining_tokens: int = 0
+    concurrency: int = 0
+    in_flight: int = 0
     reset_tokens_seconds: float = 0.0
 
 
@@ -43,6 +45,8 @@ class _Usage:
     spent: deque[tuple[float, int]] = field(default_factory=deque)
     tokens: int = 0
     in_flight: int = 0
+    burst: deque[float] = field(default_factory=deque)
+    shut_out_until: float = 0.0
 
 
 class Limiter:
@@ -59,7 +63,7 @@ class Limiter:
         """Count an arrival; give why it is refused, or None. An admitted one must be released at its end."""
         usage = self._of(credential)
         _forget(usage, now_seconds)
-        refusal = _refusal(usage, limits, tokens, now_seconds)
+        refusal = _burst(usage, limits, now_seconds) or _refusal(usage, limits, tokens, now_seconds)
         if limits.requests_per_minute:
             usage.arrivals.append(now_seconds)
             while len(usage.arrivals) > limits.requests_per_minute:
@@ -77,8 +81,8 @@ class Limiter:
             usage.in_flight = max(usage.in_flight - 1, 0)
 
     def state(self, limits: Limits, credential: str, now_seconds: float) -> LimitState | None:
-        """What to tell of the limits of requests and tokens; None when there are none."""
-        if not limits.requests_per_minute and not limits.tokens_per_minute:
+        """What to tell of the limits of requests, tokens and requests at a time; None when there are none."""
+        if not limits.requests_per_minute and not limits.tokens_per_minute and not limits.concurrency:
             return None
         usage = self._of(credential)
         _forget(usage, now_seconds)
@@ -92,6 +96,8 @@ class Limiter:
             limit_tokens=limits.tokens_per_minute,
             remaining_tokens=max(limits.tokens_per_minute - usage.tokens, 0),
             reset_tokens_seconds=last_spent + WINDOW_SECONDS - now_seconds,
+            concurrency=limits.concurrency,
+            in_flight=usage.in_flight,
         )
 
     def _of(self, credential: str) -> _Usage:
@@ -103,6 +109,22 @@ class Limiter:
         else:
             self._usage.move_to_end(credential)
         return usage
+
+
+def _burst(usage: _Usage, limits: Limits, now: float) -> Refusal | None:
+    """Shut out whoever asks too often in a short time."""
+    most, arrivals = limits.burst_requests, usage.burst
+    if not most:
+        return None
+    if now >= usage.shut_out_until:
+        while arrivals and arrivals[0] <= now - limits.burst_seconds:
+            arrivals.popleft()
+        arrivals.append(now)
+        if len(arrivals) <= most:
+            return None
+        usage.shut_out_until = now + limits.timeout_seconds
+        arrivals.clear()
+    return Refusal(REQUESTS, most, most, 1, usage.shut_out_until - now)
 
 
 def _refusal(usage: _Usage, limits: Limits, tokens: int, now: float) -> Refusal | None:

@@ -52,16 +52,22 @@ FAST = Pace(first_token_seconds=0.0, tokens_per_second=0.0, whole_seconds_most=0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each credential may use: requests and tokens in any 60 s, requests at a time. Zero means no limit."""
+    """What each credential may use: requests and tokens in any 60 s, requests at a time. Zero means no limit.
+
+    A burst of more than `burst_requests` within `burst_seconds` shuts its credential out for `timeout_seconds`.
+    """
 
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     concurrency: int = 0
+    burst_requests: int = 0
+    burst_seconds: float = 10.0
+    timeout_seconds: float = 60.0
 
     @property
     def any(self) -> bool:
         """Whether there is any."""
-        return bool(self.requests_per_minute or self.tokens_per_minute or self.concurrency)
+        return bool(self.requests_per_minute or self.tokens_per_minute or self.concurrency or self.burst_requests)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +92,8 @@ class SimulatorOptions:
 
     `models` are the ids it lists (empty: a list of its own); with `strict_models` any other id is unknown.
     `fault_probability` maps a fault to the share of requests it strikes. `record_body_bytes` is how much of each body
-    the record keeps. `answer_tokens` fixes the length of answers (0: by the prompt). `seed` makes a run repeatable.
+    the record keeps. `answer_tokens` fixes the length of answers (0: by the prompt), `speech_seconds` that of speech
+    (0: by its text), `file_bytes_most` the largest file (0: as the provider has it). `seed` makes a run repeatable.
     """
 
     pace: Pace = field(default_factory=Pace)
@@ -96,6 +103,8 @@ class SimulatorOptions:
     models: tuple[str, ...] = ()
     strict_models: bool = False
     answer_tokens: int = 0
+    speech_seconds: float = 0.0
+    file_bytes_most: int = 0
     record_requests_most: int = RECORD_REQUESTS_MOST
     record_body_bytes: int = 0
     seed: int | None = None

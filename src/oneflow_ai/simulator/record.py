@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oneflow_ai.simulator.form import parts_as_json
 from oneflow_ai.simulator.request import Request
 
 MODELS_COUNTED_MOST = 1_000
@@ -26,7 +27,7 @@ class Attempt:
 
     `number` counts requests since the start, `attempt` those of the same nonce, or of the same model and credential.
     `credential` is a short hash. `fault` is the fault that was played, as it was asked for. `sent_bytes` is what was
-    handed to the network.
+    handed to the network. `parts` are those of a form, of whose texts as much is kept as of a body.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Attempt:
     attempt: int
     body_bytes: int
     body: bytes = b""
+    parts: Sequence[dict[str, Any]] = ()
     fault: str | None = None
     status: int | None = None
     sent_bytes: int = 0
@@ -143,8 +145,9 @@ class Record:
             credential=request.credential_hash,
             model=model,
             attempt=attempt,
-            body_bytes=len(request.body),
+            body_bytes=request.body_bytes,
             body=request.body[: self._body_bytes_most],
+            parts=parts_as_json(request.form.parts, self._body_bytes_most) if request.form else (),
         )
         self._attempts.append(noted)
         if self._watchers:

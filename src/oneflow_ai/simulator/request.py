@@ -9,6 +9,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from oneflow_ai.simulator.form import Form
+
 DEPTH_MOST = 254
 """How deep JSON may be nested that is to be written again."""
 
@@ -25,16 +27,19 @@ class Request:
     """A request with its body. Header names are lower case; `arrived_seconds` is monotonic, at the end of the head.
 
     `fields` are the headers by name (the last, when one came twice). `credential` is the key of the headers, `key` that
-    or else the one in the query, which some wires take.
+    or else the one in the query, which some wires take. A form of several parts has a `form` and no `body`;
+    `body_bytes` is how large either was.
     """
 
     __slots__ = (
         "_document",
         "arrived_seconds",
         "body",
+        "body_bytes",
         "credential",
         "credential_hash",
         "fields",
+        "form",
         "headers",
         "keep_alive",
         "key",
@@ -60,6 +65,8 @@ class Request:
         self.version = "1.1"
         self.keep_alive = True
         self.body = b""
+        self.body_bytes = 0
+        self.form: Form | None = None
         self.credential = _credential(secrets) if secrets else ""
         self.key = self.credential or _key_in(self.query)
         self.credential_hash = short_hash(self.key)
@@ -71,7 +78,9 @@ class Request:
 
     @property
     def document(self) -> Any:
-        """The decoded JSON body, or None when it is not JSON, or too deep to be written again."""
+        """The decoded JSON body, or a form's texts; None when it is neither, or too deep to be written again."""
+        if self.form is not None:
+            return self.form.document if self.form.whole else None
         if self._document is _UNREAD:
             try:
                 self._document = orjson.loads(self.body)

@@ -218,8 +218,8 @@ async def run(
     """Serve until `until` is set; `announce` is told, a line each, where. Raises `OSError` when a port is taken."""
     async with await Simulator(options).start(host, port, control_port) as simulator:
         announce(f"OpenAI's wire: {simulator.base_url}")
-        announce(f"Anthropic's wire: {simulator.origin}")
-        announce(f"Gemini's wire: {simulator.origin}")
+        for name in ("Anthropic's", "Gemini's", "Stability's", "ElevenLabs'"):
+            announce(f"{name} wire: {simulator.origin}")
         if simulator.control_port is not None:
             announce(f"Control port: http://{host}:{simulator.control_port}/_sim/status")
         await until.wait()

@@ -22,11 +22,17 @@ from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.steps import Steps
 from oneflow_ai.simulator.wires.anthropic import AnthropicWire
 from oneflow_ai.simulator.wires.bedrock import BedrockWire
+from oneflow_ai.simulator.wires.elevenlabs import ElevenLabsWire
 from oneflow_ai.simulator.wires.embeddings import EmbeddingsWire
 from oneflow_ai.simulator.wires.gemini import GeminiWire
 from oneflow_ai.simulator.wires.moderations import ModerationsWire
 from oneflow_ai.simulator.wires.openai import OpenAIWire
+from oneflow_ai.simulator.wires.openai_images import OpenAIImagesWire
+from oneflow_ai.simulator.wires.openai_speech import OpenAISpeechWire
+from oneflow_ai.simulator.wires.openai_transcripts import OpenAITranscriptsWire
 from oneflow_ai.simulator.wires.responses import ResponsesWire
+from oneflow_ai.simulator.wires.stability import StabilityWire
+from oneflow_ai.simulator.wires.stability_v1 import StabilityV1Wire
 from oneflow_ai.simulator.wires.wire import Problem, Surroundings, Wire
 
 NONCE_HEADER = b"x-request-nonce"
@@ -84,7 +90,13 @@ class Stage:
             ResponsesWire(),
             EmbeddingsWire(),
             ModerationsWire(),
+            OpenAIImagesWire(),
+            OpenAISpeechWire(),
+            OpenAITranscriptsWire(),
             BedrockWire(),
+            StabilityWire(),
+            StabilityV1Wire(),
+            ElevenLabsWire(),
             self._last_wire,
         )
         self._prefix = "".join(chance.choices(_LETTERS, k=_PREFIX_LETTERS))
@@ -215,7 +227,7 @@ class Stage:
 
     def _plain(self, given: _Given) -> Performance:
         answer, common = given.answer, self._common(given)
-        if self.pace.instant or answer.status != _OK:
+        if (self.pace.instant and not answer.flows) or answer.status != _OK:
             given.attempt.status = answer.status
             return Performance(given.attempt, at_once(answer, common, given.request), admitted=given.admitted)
         steps = paced(answer, common, given.request, self.pace, iter(self._chance.random, None))
@@ -224,7 +236,7 @@ class Stage:
     def _common(self, given: _Given) -> Headers:
         request, answer = given.request, given.answer
         limits, state = self.limits, None
-        if limits.requests_per_minute or limits.tokens_per_minute:
+        if limits.any:
             state = self._limiter.state(limits, request.credential_hash, request.arrived_seconds)
         seconds = self.pace.first_token_seconds if answer.events else self.pace.whole_seconds(answer.output_tokens)
         told = given.wire.headers(given.around, seconds, state)
@@ -261,5 +273,7 @@ class Stage:
             options.models,
             options.strict_models,
             options.answer_tokens,
+            speech_seconds=options.speech_seconds,
+            file_bytes_most=options.file_bytes_most,
             memory=self._memory,
         )

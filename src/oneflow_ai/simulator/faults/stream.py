@@ -7,7 +7,7 @@ the last one), `any:K` (after K events, whatever is in them) or `byte:N` (after 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from oneflow_ai.simulator.answer import CONTENT, DONE, Answer, StreamEvent
@@ -31,7 +31,7 @@ def before(answer: Answer, at: str) -> list[bytes]:
     return [b"".join(contents)[: int(number or 0)]]
 
 
-def _events_before(events: tuple[StreamEvent, ...], number: str) -> int:
+def _events_before(events: Sequence[StreamEvent], number: str) -> int:
     places = [place for place, event in enumerate(events) if event.kind == CONTENT]
     if not places:
         return 0
@@ -51,7 +51,7 @@ def dripped(scene: Scene) -> Steps:
     """From a point on send a byte at a time, or only pings, or only comments."""
     gap, kind = scene.fault.number("gap"), scene.fault.text("kind")
     yield Send(opening(scene))
-    if kind == "body":
+    if kind == "body" or scene.answer.opaque:
         rest = scene.body()[len(b"".join(before(scene.answer, scene.fault.text("at")))) :]
         for start in range(len(rest)):
             yield Wait(gap)
@@ -125,11 +125,18 @@ def after_done(scene: Scene) -> Steps | None:
 
 
 def error_inside(scene: Scene) -> Steps:
-    """Send an error as an event of a good stream; a whole answer becomes the error, still with status 200."""
+    """Send an error as an event of a good stream; a whole answer becomes the error, still with status 200.
+
+    A sound has no place for an error, so it breaks off.
+    """
     problem = Problem(scene.fault.count("status"))
     if scene.answer.events is None:
         told = scene.wire.failure(problem, scene.around)
         yield scene.reply(200, told.body, media_type=told.media_type)
+        return
+    if scene.answer.opaque:
+        yield Send(opening(scene))
+        yield Close()
         return
     sent = before(scene.answer, scene.fault.text("at"))
     error = scene.wire.stream_failure(problem, scene.fault.text("kind") == "named", sent)

@@ -42,6 +42,11 @@ class Places(NamedTuple):
     inside: str = ""
 
 
+def _editable(answer: Answer) -> bool:
+    """Whether an answer has documents: a sound, a picture and a list that is all there is have none."""
+    return not answer.opaque and not answer.body.startswith(b"[")
+
+
 class Editable:
     """The three edits of the `Wire` port, for a wire that says where its usage and its model stand."""
 
@@ -55,6 +60,8 @@ class Editable:
 
     def with_usage(self, answer: Answer, change: UsageChange) -> Answer:
         """The same answer with another usage."""
+        if not _editable(answer):
+            return answer
         edit = self._usage_edit(change)
         if answer.events is None:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))
@@ -65,7 +72,7 @@ class Editable:
 
     def with_two_usages(self, answer: Answer, change: UsageChange) -> Answer:
         """The same stream with a changed usage before the true one; a whole answer stays as it is."""
-        if answer.events is None:
+        if answer.events is None or not _editable(answer):
             return answer
         telling = [place for place, each in enumerate(answer.events) if self._tells_usage(each)]
         edit = self._usage_edit(change)
@@ -78,6 +85,8 @@ class Editable:
 
     def with_model(self, answer: Answer, model: str) -> Answer:
         """The same answer as from another model."""
+        if not _editable(answer):
+            return answer
         edit = self._model_edit(model)
         if answer.events is None:
             return replace(answer, body=orjson.dumps(edit(orjson.loads(answer.body))))

@@ -56,6 +56,11 @@ def _input(value: Any, path: Path) -> None:
         text_or(listed(text()))(value, path)
 
 
+def flagged(words: str) -> bool:
+    """Whether a text is flagged for anything."""
+    return any(pattern.search(words) for pattern in _WORDS.values())
+
+
 _CHECK = record({"model": nullable(text(1)), "input": _input}, required=("input",))
 
 

@@ -20,6 +20,9 @@ MODELS = (
     *("gpt-5.6-sol", "gpt-5.6-terra", "gpt-5.6-luna", "gpt-5.5", "gpt-5.4", "gpt-5.4-mini", "gpt-5.2", "gpt-5.1"),
     *("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini"),
     *("text-embedding-3-large", "text-embedding-3-small", "text-embedding-ada-002", "omni-moderation-latest"),
+    *("gpt-image-2.6-sunburst", "gpt-image-2.6-flare", "gpt-image-2.5", "gpt-image-2", "gpt-image-1.5"),
+    *("gpt-image-1-mini", "chatgpt-image-latest", "gpt-4o-mini-tts", "tts-1", "tts-1-hd", "gpt-transcribe"),
+    *("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-transcribe-diarize", "whisper-1"),
 )
 _MODELS_CREATED = 1_790_000_000
 _DEPLOYMENT = re.compile(r".*/deployments/([^/]+)/.*")

@@ -65,7 +65,7 @@ class OpenAIManners(Editable):
 
     def model(self, request: Request) -> str:
         """The body's `model`."""
-        document = request.document if request.body else None
+        document = request.document if request.body or request.form else None
         return str(document["model"]) if isinstance(document, dict) and "model" in document else ""
 
     def checked(
@@ -78,7 +78,8 @@ class OpenAIManners(Editable):
             return refused(Problem(405, f"Not allowed to {request.method} on {request.path}."))
         document = request.document if method == "POST" else {}
         if not isinstance(document, dict):
-            return refused(Problem(400, "We could not parse the JSON body of your request.", code="invalid_json"))
+            kind = "JSON body" if request.form is None else "multipart form"
+            return refused(Problem(400, f"We could not parse the {kind} of your request.", code="invalid_json"))
         try:
             return make(document)
         except Wrong as wrong:

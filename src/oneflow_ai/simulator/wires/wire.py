@@ -19,6 +19,9 @@ DROPPED = object()
 BAD_KEY = "bad"
 """What the keys begin with that no wire accepts."""
 
+POOR_KEY = "poor"
+"""What the keys begin with that have no credit left."""
+
 _UNKNOWN_MODEL = "no-such"
 
 
@@ -26,7 +29,8 @@ _UNKNOWN_MODEL = "no-such"
 class Surroundings:
     """What a wire may know beside the request: the time in Unix seconds, a name nobody has yet, the models there are.
 
-    `say` is the text to answer with instead of a composed one, `answer_tokens` the length of composed ones (0: free).
+    `say` is the text to answer with instead of a composed one, `answer_tokens` the length of composed ones (0: free),
+    `speech_seconds` that of speech (0: by the text), `file_bytes_most` the largest file (0: as the provider has it).
     `memory` is what all requests share.
     """
 
@@ -36,6 +40,8 @@ class Surroundings:
     strict_models: bool = False
     answer_tokens: int = 0
     say: str | None = None
+    speech_seconds: float = 0.0
+    file_bytes_most: int = 0
     memory: Memory = field(default_factory=Memory)
 
     def knows(self, model: str, models: Sequence[str]) -> bool:
