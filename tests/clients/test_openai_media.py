@@ -52,10 +52,10 @@ TEXT = "Bees dance. " * 20
 
 @dataclass(frozen=True)
 class Server:
-    """A running `oneflow serve`: its clients, its process, and the simulator behind it."""
+    """A running `oneflow serve`: a client and how others are made, its process, and the simulator behind it."""
 
     client: OpenAI
-    waiting: AsyncOpenAI
+    how: dict[str, Any]
     pid: int
     simulator: ThreadedSimulator
 
@@ -71,7 +71,8 @@ def started(home: Path, options: SimulatorOptions) -> Iterator[Server]:
         with serving(home, {"SECRET": "sk-secret"}) as (url, key):
             [pid] = set(tree(os.getpid())) - before
             how: dict[str, Any] = {"base_url": url + "/v1", "api_key": key, "max_retries": 0}
-            yield Server(OpenAI(**how), AsyncOpenAI(**how), pid, simulator)
+            with OpenAI(**how) as client:
+                yield Server(client, how, pid, simulator)
 
 
 @pytest.fixture(scope="module")
@@ -210,10 +211,10 @@ def test_speech_that_breaks_is_not_taken_for_whole(server: Server) -> None:
 
 def test_many_at_once(server: Server) -> None:
     async def all_of_them() -> list[Any]:
-        waiting = server.waiting
-        asked: list[Any] = [waiting.audio.transcriptions.create(model=WHISPER, file=WAV) for _ in range(20)]
-        asked += [waiting.images.generate(model=IMAGES, prompt="Bees") for _ in range(20)]
-        return await asyncio.gather(*asked)
+        async with AsyncOpenAI(**server.how) as client:
+            asked: list[Any] = [client.audio.transcriptions.create(model=WHISPER, file=WAV) for _ in range(20)]
+            asked += [client.images.generate(model=IMAGES, prompt="Bees") for _ in range(20)]
+            return await asyncio.gather(*asked)
 
     assert len(asyncio.run(all_of_them())) == 40
 
