@@ -94,6 +94,8 @@ class Ledger:
     def configure(self, file_budgets: Collection[Budget]) -> None:
         """Take up the budgets of another configuration; raises `ValueError` for one that the database sets too."""
         self.check(file_budgets)
+        if self._file_budgets and self._file_budgets != tuple(file_budgets):
+            self._task(self._return_all())
         self._file_budgets = tuple(file_budgets)
         self.changed(self.active)
 
@@ -113,6 +115,7 @@ class Ledger:
         if found != (self._kept, self._wallets):
             self._kept, self._wallets = found
             self.changed(self.active)
+            await self._return_all()
 
     @property
     def active(self) -> bool:
@@ -230,10 +233,7 @@ class Ledger:
         return Standing(found.limit_nanos, found.posted_nanos, max(found.held_nanos - idle, 0))
 
     async def _change(self, work: Callable[[Connection], T]) -> T:
-        async with self._booking:
-            # What is booked is for a limit that may be another by now.
-            await self._give_back(idle_only=False)
-            result = await self._database.write(work, durable=True)
+        result = await self._database.write(work, durable=True)
         await self.refresh()
         return result
 
@@ -284,6 +284,11 @@ class Ledger:
         mine = await self._database.write(lambda connection: ledger_book.renew(connection, holder, until))
         self._slices = {account: piece for account, piece in self._slices.items() if account in mine}
         self._until_seconds = began_seconds + LEASE_SECONDS - SKEW_SECONDS
+
+    async def _return_all(self) -> None:
+        """Give back what no call holds: it was booked of a limit that is another now."""
+        async with self._booking:
+            await self._give_back(idle_only=False)
 
     async def _give_back(self, *, idle_only: bool) -> None:
         """Return what no call holds, if nobody used it for a while; whoever calls this has the lock."""
