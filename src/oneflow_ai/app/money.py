@@ -15,9 +15,12 @@ def configured_budgets(loaded: Loaded) -> tuple[Budget, ...]:
 
 
 def _budgets(loaded: Loaded) -> Iterator[Budget]:
-    tables = {EVERYBODY: (loaded.settings.budgets, "")}
-    tables |= {f"{PROVIDER}{name}": (table, "budget_") for name, table in configured_providers(loaded).items()}
-    for scope, (table, prefix) in tables.items():
-        for period in Period:
-            if limit_usd := getattr(table, f"{prefix}{period}_usd"):
-                yield Budget(scope, period, nanos_from_usd(limit_usd))
+    yield from _of(EVERYBODY, loaded.settings.budgets, "")
+    for name, table in configured_providers(loaded).items():
+        yield from _of(f"{PROVIDER}{name}", table, "budget_")
+
+
+def _of(scope: str, table: object, prefix: str) -> Iterator[Budget]:
+    for period in Period:
+        if limit_usd := getattr(table, f"{prefix}{period}_usd"):
+            yield Budget(scope, period, nanos_from_usd(limit_usd))

@@ -95,7 +95,7 @@ class Ledger:
         """Take up the budgets of another configuration; raises `ValueError` for one that the database sets too."""
         self.check(file_budgets)
         if self._file_budgets and self._file_budgets != tuple(file_budgets):
-            self._task(self._return_all())
+            _ = self._task(self._return_all())
         self._file_budgets = tuple(file_budgets)
         self.changed(self.active)
 
@@ -211,9 +211,7 @@ class Ledger:
         if nanos <= 0:
             raise ValueError("credit is above 0")
         now, account = as_microseconds(self._clock.utc()), wallet_account(key_id)
-        return await self._change(
-            lambda connection: ledger_book.credit(connection, credit_id, account, nanos, now)
-        )
+        return await self._change(lambda connection: ledger_book.credit(connection, credit_id, account, nanos, now))
 
     async def budget_standing(self, budget: Budget) -> Standing:
         """How a budget stands in the period of this moment."""

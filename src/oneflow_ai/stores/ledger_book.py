@@ -48,7 +48,7 @@ class Posting:
     at: int
 
 
-class Short(Exception):  # noqa: N818 - no error: the answer "no"
+class Short(Exception):
     """An account has not enough left."""
 
     def __init__(self, line: Line, left_nanos: int) -> None:
@@ -64,7 +64,9 @@ def standing(connection: Connection, account: str) -> Standing | None:
     return None if row is None else Standing(*row)
 
 
-def book(connection: Connection, holder: str, needs: Sequence[tuple[Line, int]], hold_nanos: int, until: int) -> list[int]:
+def book(
+    connection: Connection, holder: str, needs: Sequence[tuple[Line, int]], hold_nanos: int, until: int
+) -> list[int]:
     """Book of every account what is needed, and a slice more where plenty is left; gives what was booked of each.
 
     Raises `Short` where one has not enough; whoever runs the transaction must then undo it whole.
@@ -80,9 +82,7 @@ def book(connection: Connection, holder: str, needs: Sequence[tuple[Line, int]],
             raise Short(line, left)
         nanos = max(need, left // SLICE_SHARE if left >= SLICE_HOLDS_LEAST * hold_nanos else 0)
         connection.execute(
-            update(ledger_accounts)
-            .where(_account.id == line.account)
-            .values(held_nanos=_account.held_nanos + nanos)
+            update(ledger_accounts).where(_account.id == line.account).values(held_nanos=_account.held_nanos + nanos)
         )
         new = insert(ledger_slices).values(holder=holder, account=line.account, nanos=nanos, until=until)
         more = {"nanos": _slice.nanos + nanos, "until": until}
