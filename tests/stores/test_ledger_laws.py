@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sqlalchemy import Connection, select
 
-from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.stores.ledger import LEASE_SECONDS, Ledger
-from oneflow_ai.stores.ledger_book import SPENT
+from oneflow_ai.stores.ledger_book import SPENT, Posting, post
 from oneflow_ai.stores.ledger_budgets import WALLET, Budget, Period
 from oneflow_ai.stores.sqlite import Database
 from oneflow_ai.stores.tables import ledger_transfers
@@ -23,7 +23,7 @@ from tests.stores.test_ledger import Moments, account, check_sound
 BUDGET = Budget("all", Period.TOTAL, 100_000)
 BUDGET_ACCOUNT = "budget all total"
 PROCESSES = st.integers(0, 1)
-AMOUNTS = st.integers(1, 30_000) | st.integers(1, 300)
+AMOUNTS = st.integers(5_000, 30_000) | st.integers(1, 300)
 
 
 class Money(RuleBasedStateMachine):
@@ -52,15 +52,43 @@ class Money(RuleBasedStateMachine):
         self.runner.run(ledger.open([BUDGET]))
         return ledger
 
-    @rule(process=PROCESSES, nanos=AMOUNTS)
-    def hold(self, process: int, nanos: int) -> None:
+    @rule(calls=st.lists(st.tuples(PROCESSES, AMOUNTS), min_size=1, max_size=8))
+    def hold(self, calls: list[tuple[int, int]]) -> None:
+        """At once, as calls come."""
+        self.runner.run(self.all_held(calls))
+
+    async def all_held(self, calls: list[tuple[int, int]]) -> None:
+        await asyncio.gather(*(self.held(process, nanos) for process, nanos in calls))
+
+    async def held(self, process: int, nanos: int) -> None:
         self.numbered += 1
         name = f"call.{self.numbered}"
         try:
-            self.runner.run(self.ledgers[process].hold(name, "key", "sim", nanos))
-        except Failure:
-            return
-        self.holds[process][name] = nanos
+            await self.ledgers[process].hold(name, "key", "sim", nanos)
+        except Failure as failure:
+            if failure.kind is not INSUFFICIENT_QUOTA:
+                raise
+        else:
+            self.holds[process][name] = nanos
+
+    @rule(process=PROCESSES, share=st.floats(0.5, 1.2))
+    def settle_all(self, process: int, share: float) -> None:
+        """At once: in one batch."""
+        holds, self.holds[process] = self.holds[process], {}
+        self.costs |= {name: min(int(held * share), held) for name, held in holds.items()}
+        self.runner.run(self.all_settled(process, {name: int(held * share) for name, held in holds.items()}))
+
+    async def all_settled(self, process: int, costs: dict[str, int]) -> None:
+        await asyncio.gather(*(self.ledgers[process].settle(name, cost) for name, cost in costs.items()))
+
+    @rule(late=st.booleans())
+    def replay(self, late: bool) -> None:
+        """What was kept is sent again, as after a commit of which nobody heard."""
+        if self.costs:
+            name = max(self.costs) if late else min(self.costs)
+            posting = Posting(name, self.costs[name], _SOURCES, 0)
+            if posting.nanos:
+                self.runner.run(self.database.write(lambda connection: post(connection, "process 1", [posting])))
 
     @rule(process=PROCESSES, share=st.floats(0, 1.5), times=st.integers(1, 2))
     def settle(self, process: int, share: float, times: int) -> None:
@@ -144,5 +172,5 @@ def _spent(connection: Connection) -> dict[tuple[str, str], int]:
 
 TestMoney = Money.TestCase
 TestMoney.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
