@@ -9,7 +9,6 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-
 from sqlalchemy import Connection, select
 
 from oneflow_ai.core.failure import INSUFFICIENT_QUOTA, Failure
