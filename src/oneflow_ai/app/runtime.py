@@ -118,13 +118,7 @@ class Runtime:
         if not self.demo:
             self.lists.restore()
         plant = self._plant = self._compile(loaded, self.simulator)
-        self.database = await Database.open(database_path(loaded))
-        self.ledger = Ledger(self.database, self.clock)
-        try:
-            await self.ledger.open(configured_budgets(loaded))
-        except BaseException:
-            await self.database.close()
-            raise
+        await self._open_database(loaded)
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
         self.recorder = QueueRecorder(
             self.history,
@@ -156,6 +150,15 @@ class Runtime:
         self.keep(self._tend_ledger())
         self.keep(self._follow_lists())
         return self
+
+    async def _open_database(self, loaded: Loaded) -> None:
+        self.database = await Database.open(database_path(loaded))
+        self.ledger = Ledger(self.database, self.clock)
+        try:
+            await self.ledger.open(configured_budgets(loaded))
+        except BaseException:
+            await self.database.close()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
