@@ -53,8 +53,8 @@ class _Hold:
 class Ledger:
     """The money of one database, as one event loop uses it. `file_budgets` are those that the configuration sets.
 
-    `active` says whether any call is limited; `changed` is told it whenever that may have changed. `overrun_nanos` is what
-    could not be charged to anybody since the start.
+    `active` says whether any call is limited; `changed` is told it whenever that may have changed. `overrun_nanos` is
+    what could not be charged to anybody since the start.
     """
 
     def __init__(self, database: Database, clock: Clock, *, holder: str | None = None) -> None:
