@@ -10,6 +10,8 @@ import pytest
 
 from oneflow_ai.core.money import nanos_from_usd
 from oneflow_ai.core.record import Exchange
+from oneflow_ai.providers.table import TABLE
+from oneflow_ai.settings import load
 from oneflow_ai.simulator import Pace, SimulatorOptions
 from oneflow_ai.stores.ledger_book import Standing
 from oneflow_ai.stores.ledger_budgets import EVERYBODY, PROVIDER, Budget, Period
@@ -108,3 +110,19 @@ async def test_without_any_limit_calls_ask_nobody(tmp_path: Path) -> None:
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
         budget = await limit(gateway, PLENTY)
         assert await standing(gateway, budget) == Standing(PLENTY, 0, 0)
+
+
+async def test_a_reload_takes_up_other_budgets_or_keeps_the_old_ones(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        runtime = gateway.runtime
+        before, file = runtime.loaded, tmp_path / "oneflow.toml"
+        file.write_text("[budgets]\ntotal_usd = 0.000001\n" + file.read_text())
+        await runtime.reload(load(file, before.environment, tmp_path, kinds=TABLE))
+        refused = await gateway.chat("sim/gpt-6-luna")
+        assert refused.json["error"]["param"] == "budget all total"
+        await runtime.reload(before)
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+        await limit(gateway, PLENTY)
+        with pytest.raises(ValueError, match="oneflow budget remove all total"):
+            await runtime.reload(load(file, before.environment, tmp_path, kinds=TABLE))
+        assert (await gateway.chat("sim/gpt-6-luna")).status == 200

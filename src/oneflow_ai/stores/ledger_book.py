@@ -22,6 +22,8 @@ SLICE_SHARE = 50
 
 _account = ledger_accounts.c
 _slice = ledger_slices.c
+# Made once: making a statement costs more than running it.
+_NEW_TRANSFER = insert(ledger_transfers).on_conflict_do_nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,7 @@ def post(connection: Connection, holder: str, postings: Iterable[Posting]) -> in
     for posting in postings:
         for account in posting.accounts:
             moved = {"source": account, "destination": SPENT, "nanos": posting.nanos, "at": posting.at}
-            new = insert(ledger_transfers).values(id=posting.id, **moved).on_conflict_do_nothing()
-            if connection.execute(new).rowcount:
+            if connection.execute(_NEW_TRANSFER, {"id": posting.id, **moved}).rowcount:
                 spent[account] += posting.nanos
     return sum(_charge(connection, holder, account, nanos) for account, nanos in spent.items())
 
@@ -170,8 +171,7 @@ def holders(connection: Connection) -> list[str]:
 def credit(connection: Connection, credit_id: str, account: str, nanos: int, at: int) -> bool:
     """Add prepaid credit, once for each id; gives whether it was new."""
     moved = {"source": CREDIT, "destination": account, "nanos": nanos, "at": at}
-    new = insert(ledger_transfers).values(id=credit_id, **moved).on_conflict_do_nothing()
-    if not connection.execute(new).rowcount:
+    if not connection.execute(_NEW_TRANSFER, {"id": credit_id, **moved}).rowcount:
         return False
     _add(connection, account, "limit_nanos", nanos)
     return True
