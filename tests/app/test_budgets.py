@@ -29,8 +29,12 @@ async def limit(gateway: Gateway, nanos: int, scope: str = EVERYBODY) -> Budget:
 
 
 async def standing(gateway: Gateway, budget: Budget) -> Standing:
+    """How a budget stands once what is on its way is written and given back: within 2 s."""
     await gateway.quiet()
-    return await gateway.runtime.ledger.budget_standing(budget)
+    async with asyncio.timeout(2.0):
+        while (found := await gateway.runtime.ledger.budget_standing(budget)).held_nanos:
+            await asyncio.sleep(0.01)
+    return found
 
 
 def bound_of(refusal: Reply) -> int:
