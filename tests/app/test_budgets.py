@@ -32,7 +32,7 @@ async def standing(gateway: Gateway, budget: Budget) -> Standing:
     """How a budget stands once what is on its way is written and given back: within 2 s."""
     await gateway.quiet()
     async with asyncio.timeout(2.0):
-        while (found := await gateway.runtime.ledger.budget_standing(budget)).held_nanos:
+        while (found := await gateway.runtime.ledger.budget_standing(budget)).held_nanos:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     return found
 
