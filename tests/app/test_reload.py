@@ -20,6 +20,7 @@ from tests.app.reloading import (
     PRICED,
     ROUTE,
     SIM,
+    Bench,
     Probe,
     access_lines,
     account,
@@ -44,6 +45,14 @@ MODELS = ("GET", "/v1/models")
 CHAT = ("POST", "/v1/chat/completions")
 TARGET = 'targets = [{{ target = "sim/m", {} }}]\n'
 
+
+def _budget(bench: Bench) -> tuple[str, str] | None:
+    """The one budget in force, if there is one."""
+    return next(((budget.scope, budget.period.value) for budget in bench.runtime.ledger.budgets), None)
+
+
+budget_set = seen(_budget)
+
 # For each setting that is taken up at once: a configuration with another value, what is then seen, and by what probe.
 AT_ONCE: list[tuple[str, str, object, Probe]] = [
     ("server.auth", '[server]\nauth = "none"', 200, answered(*MODELS, authorization="")),
@@ -56,6 +65,14 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
         answered("POST", "/v1/audio/transcriptions", "x" * 2_000, content_type="multipart/form-data; boundary=b"),
     ),
     ("server.calls_most", "[server]\ncalls_most = 5", 503, answered(*CHAT, {}, calls_open=5)),
+    *(
+        (f"budgets.{period}_usd", f"[budgets]\n{period}_usd = 5", ("all", period), budget_set)
+        for period in ("daily", "weekly", "monthly", "total")
+    ),
+    *(
+        (f"providers.NAME.budget_{period}_usd", f"{KEYED}budget_{period}_usd = 5", ("provider:sim", period), budget_set)
+        for period in ("daily", "weekly", "monthly", "total")
+    ),
     ("server.log_level", '[server]\nlog_level = "debug"', "debug", seen(lambda bench: bench.looks[-1].level)),
     ("providers.NAME.kind", KEYED.replace("openai", "groq"), "groq", of_target(lambda target: target.kind)),
     (

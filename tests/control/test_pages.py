@@ -12,7 +12,7 @@ import pytest
 from oneflow_ai.control.endpoint import Endpoint
 from oneflow_ai.control.shapes import Shown
 from tests.control.plane import HERE, Plane
-from tests.control.test_access import ROLES, address, endpoints
+from tests.control.test_access import ROLES, address, endpoints, role_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -72,7 +72,7 @@ async def test_every_endpoint_is_described_with_its_role(plane: Plane) -> None:
     for route in endpoints(plane):
         for method in route.methods or ():
             operation = described["paths"][route.path][method.lower()]
-            assert operation["x-oneflow-role"] == ROLES[route.path]
+            assert operation["x-oneflow-role"] == role_of(route)
             assert operation["description"]
             assert "422" not in operation["responses"]
             assert operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].endswith(

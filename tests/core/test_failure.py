@@ -42,6 +42,7 @@ FAULTS = [
 ELSEWHERE = {
     "unsupported_parameter",
     "unsupported_operation",
+    "insufficient_quota",
     "model_not_priced",
     "overloaded",
     "queue_timeout",

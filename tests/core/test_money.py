@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oneflow_ai.core.money import NANOS_PER_USD, decimal_usd, usd_float, usd_text
+from oneflow_ai.core.money import NANOS_PER_USD, decimal_usd, nanos_from_usd, usd_float, usd_text
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ from oneflow_ai.core.money import NANOS_PER_USD, decimal_usd, usd_float, usd_tex
 )
 def test_dollars_are_the_nanos_that_were_written(dollars: Decimal | float | int | str, nanos: int) -> None:
     assert decimal_usd(dollars) * NANOS_PER_USD == nanos
+    assert nanos_from_usd(dollars) == nanos
+
+
+@pytest.mark.parametrize("dollars", ["0.0000000001", 1e-10])
+def test_what_is_finer_than_a_nano_dollar_is_refused(dollars: float | str) -> None:
+    with pytest.raises(ValueError, match="finer"):
+        nanos_from_usd(dollars)
 
 
 @pytest.mark.parametrize("dollars", ["", "one", "nan", float("inf"), Decimal("-Infinity"), True, "1e500", "1" * 50])
@@ -50,7 +57,7 @@ def test_nanos_are_written_as_plain_decimals(nanos: int, text: str) -> None:
 
 @given(st.integers(-(10**25), 10**25))
 def test_text_and_nanos_are_each_others_inverse(nanos: int) -> None:
-    assert decimal_usd(usd_text(nanos)) * NANOS_PER_USD == nanos
+    assert nanos_from_usd(usd_text(nanos)) == nanos
 
 
 @given(st.floats(1e-12, 1e6))

@@ -14,10 +14,12 @@ from typing import Self
 
 from oneflow_ai.app.clock import SystemClock, system_chance
 from oneflow_ai.app.lists import ModelLists
+from oneflow_ai.app.money import configured_budgets
 from oneflow_ai.app.reload import check_reload
 from oneflow_ai.app.rows import Plant, Simulated, compile_settings, ends_simulated, has_credentials, with_lists
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account
+from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.core.version import VERSION
 from oneflow_ai.flow.admission import Admission
@@ -32,6 +34,7 @@ from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.settings import Loaded, database_path, demo
 from oneflow_ai.simulator import Simulator, SimulatorOptions
 from oneflow_ai.stores.history import History
+from oneflow_ai.stores.ledger import Ledger
 from oneflow_ai.stores.memory_limits import MemoryLimits
 from oneflow_ai.stores.memory_quota import MemoryQuota
 from oneflow_ai.stores.sqlite import Database
@@ -45,6 +48,7 @@ from oneflow_ai.upstream import Way, Ways
 MEMORY_CHECK_SECONDS = 1.0
 RETENTION_CHECK_SECONDS = 3_600.0
 LISTS_CHECK_SECONDS = 60.0
+LEDGER_CHECK_SECONDS = 1.0
 # The part by which two looks at the lists of models are sooner or later, so that many gateways do not ask at once.
 REFRESH_SPREAD = 0.1
 SIMULATED_REQUESTS_KEPT = 100
@@ -114,7 +118,7 @@ class Runtime:
         if not self.demo:
             self.lists.restore()
         plant = self._plant = self._compile(loaded, self.simulator)
-        self.database = await Database.open(database_path(loaded))
+        await self._open_database(loaded)
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
         self.recorder = QueueRecorder(
             self.history,
@@ -128,6 +132,8 @@ class Runtime:
         self.upstream = self._upstream(plant.ways)
         self.desk = Desk(plant.snapshot)
         self._ways = AttemptWays(self.clock, self.quota, self.upstream)
+        self.ledger.changed = self._limit_money
+        self._limit_money(self.ledger.active)
         self.engine = Engine(
             self.desk,
             Router(self.books.scores, self.chance),
@@ -141,8 +147,18 @@ class Runtime:
             self.engine.reading_on.answers_most = 0
         self._watch()
         self.keep(self._retain())
+        self.keep(self._tend_ledger())
         self.keep(self._follow_lists())
         return self
+
+    async def _open_database(self, loaded: Loaded) -> None:
+        self.database = await Database.open(database_path(loaded))
+        self.ledger = Ledger(self.database, self.clock)
+        try:
+            await self.ledger.open(configured_budgets(loaded))
+        except BaseException:
+            await self.database.close()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -153,6 +169,9 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.upstream.close()
         await self.recorder.close()
+        with contextlib.suppress(Failure):
+            # What cannot be given back now is free when its lease ends.
+            await self.ledger.close()
         await self.database.close()
         if self.simulator is not None:
             await self.simulator.stop()
@@ -172,6 +191,8 @@ class Runtime:
         check_reload(self.loaded, loaded)
         if self._is_demo(loaded) != self.demo:
             raise ValueError("demo mode cannot begin or end while the server runs; restart it")
+        budgets = configured_budgets(loaded)
+        self.ledger.check(budgets)
         simulator = self.simulator or await self._simulator_for(loaded)
         try:
             plant = self._compile(loaded, simulator)
@@ -182,6 +203,7 @@ class Runtime:
             raise
         self.loaded, self.simulator = loaded, simulator
         self._plant, self.desk.snapshot = plant, plant.snapshot
+        self.ledger.configure(budgets)
         self.admit(self._accounts)
         self._bind(plant.snapshot)
         self.history.keep_prompts = loaded.settings.history.prompts
@@ -305,6 +327,25 @@ class Runtime:
             self._plant.rows, self.catalog, self.lists.known, self._keys, str(self._version), day
         )
         self._bind(self.desk.snapshot)
+
+    def _limit_money(self, active: bool) -> None:
+        # A call pays for nothing of it as long as nothing is limited.
+        self._ways.purse = self.ledger if active else None
+
+    async def _tend_ledger(self) -> None:
+        failing, overrun_nanos = False, 0
+        while True:
+            try:
+                await self.ledger.tend()
+                failing = False
+            except Exception as error:  # noqa: BLE001 - whatever one look meets, it is looked again
+                if not failing:
+                    self.log.warning("the ledger cannot be tended; calls that it limits may be refused", error=error)
+                failing = True
+            if self.ledger.overrun_nanos != overrun_nanos:
+                overrun_nanos = self.ledger.overrun_nanos
+                self.log.warning("calls cost more than could be charged", overrun_nanos=overrun_nanos)
+            await self.clock.sleep(LEDGER_CHECK_SECONDS)
 
     async def _retain(self) -> None:
         while True:

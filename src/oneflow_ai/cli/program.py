@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from oneflow_ai.cli import ask, config, doctor, models, providers, serve, simulator, tokens, version
+from oneflow_ai.cli import ask, config, doctor, models, money, providers, serve, simulator, tokens, version
 from oneflow_ai.cli.failures import MISUSED, guarded
 from oneflow_ai.cli.output import say
 from oneflow_ai.cli.spread import spread
@@ -88,6 +88,12 @@ _TOKENS: tuple[_Verb, ...] = (
     ("revoke", tokens.revoke, "oneflow tokens revoke key_0Gd3oYb4pLq2K"),
 )
 
+_BUDGET: tuple[_Verb, ...] = (
+    ("set", money.set_budget, "oneflow budget set provider:openai monthly 50"),
+    ("remove", money.remove_budget, "oneflow budget remove all daily"),
+)
+_WALLET: tuple[_Verb, ...] = (("add", money.add_credit, "oneflow wallet add 25 --id invoice-1024"),)
+
 
 def _group(
     verbs: tuple[_Verb, ...], alone: Callable[..., None], example: str, cls: type[TyperGroup] = TyperGroup
@@ -112,6 +118,8 @@ def _program() -> typer.Typer:
     program.add_typer(_group(_PROVIDERS, providers.list_all, "oneflow providers"), name="providers")
     program.add_typer(_group(_CONFIG, _config, "oneflow config check"), name="config")
     program.add_typer(_group(_TOKENS, _tokens, "oneflow tokens list"), name="tokens")
+    program.add_typer(_group(_BUDGET, money.budgets, "oneflow budget"), name="budget")
+    program.add_typer(_group(_WALLET, money.wallet, "oneflow wallet"), name="wallet")
     return program
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from oneflow_ai.control import health, history, keys, pages, plain, providers, status
+from oneflow_ai.control import health, history, keys, money, pages, plain, providers, status
 from oneflow_ai.control.access import Role, check_declared
 from oneflow_ai.control.checking import ProviderChecks
 from oneflow_ai.control.endpoint import Endpoint
@@ -19,7 +19,7 @@ from oneflow_ai.control.ports import ControlPorts
 from oneflow_ai.control.shapes import Asked, ErrorAnswer, Shown
 from oneflow_ai.core.version import VERSION
 
-_NOUNS = (health, status, providers, history, keys, plain, pages)
+_NOUNS = (health, status, providers, history, keys, money, plain, pages)
 _ABOUT = "What operators see and set. The data plane, under `/v1`, speaks the providers' own languages."
 _KEY = "key"
 # What FastAPI would answer to a mistake; here it is a 400 of the one shape.

@@ -20,6 +20,7 @@ from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.settings import Loaded
 from oneflow_ai.stores.history import History
 from oneflow_ai.stores.keys import Keys
+from oneflow_ai.stores.ledger import Ledger
 from oneflow_ai.stores.memory_quota import QuotaState
 from oneflow_ai.telemetry.log import Log
 from oneflow_ai.telemetry.metrics import Metrics
@@ -132,6 +133,10 @@ class Running(Protocol):
     @property
     def history(self) -> History:
         """The history of requests."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Budgets and wallets."""
 
     @property
     def recorder(self) -> Backlog:

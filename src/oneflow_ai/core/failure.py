@@ -133,7 +133,7 @@ MODEL_NOT_PRICED = _policy("model_not_priced", 400, "invalid_request_error", oth
 MODEL_NOT_ALLOWED = _policy("model_not_allowed", 403, "permission_error")
 RATE_LIMIT_EXCEEDED = _policy("rate_limit_exceeded", 429, "rate_limit_error")
 CONCURRENCY_LIMIT_EXCEEDED = _policy("concurrency_limit_exceeded", 429, "rate_limit_error")
-INSUFFICIENT_QUOTA = _policy("insufficient_quota", 429, "insufficient_quota")
+INSUFFICIENT_QUOTA = _policy("insufficient_quota", 429, "insufficient_quota", other=True)
 QUEUE_TIMEOUT = _policy("queue_timeout", 429, "rate_limit_error", other=True)
 PROVIDER_NOT_CONFIGURED = _policy("provider_not_configured", 503, "server_error", other=True)
 

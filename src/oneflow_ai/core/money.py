@@ -31,6 +31,16 @@ def decimal_usd(value: Dollars) -> Decimal:
     return amount
 
 
+def nanos_from_usd(value: Dollars) -> int:
+    """Dollars as nano-USD, exactly. Raises `ValueError` for what is no number or finer than a nano-dollar."""
+    amount = decimal_usd(value)
+    numerator, denominator = amount.as_integer_ratio()
+    nanos, rest = divmod(numerator * NANOS_PER_USD, denominator)
+    if rest:
+        raise ValueError(f"{value!r} is finer than a nano-dollar: at most 9 decimals")
+    return nanos
+
+
 def usd_text(nanos: int) -> str:
     """Nano-USD as plain decimal dollars, without exponent and without idle zeros: `"0.000123"`, `"12"`."""
     if 0 <= nanos < _FLOAT_NANOS_MOST:

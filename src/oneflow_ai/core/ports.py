@@ -258,6 +258,19 @@ class Quota(Protocol):
         """The provider answered 429: stop that credential for a while and slow down."""
 
 
+class Purse(Protocol):
+    """Money: of every budget and wallet that limits a call. Each method is harmless if repeated for an attempt."""
+
+    async def hold(self, attempt_id: str, key_id: str, provider: str, nanos: int) -> None:
+        """Take an upper bound; raises `Failure` (`insufficient_quota`) naming the scope that has not enough."""
+
+    async def settle(self, attempt_id: str, nanos: int) -> None:
+        """Turn the hold into what the attempt cost; done once a crash cannot undo it."""
+
+    def void(self, attempt_id: str) -> None:
+        """Give the hold back, unless it was settled."""
+
+
 class Recorder(Protocol):
     """Takes each finished exchange without waiting."""
 

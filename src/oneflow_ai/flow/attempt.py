@@ -8,7 +8,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import Failure
-from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Quota, Upstream
+from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Purse, Quota, Upstream
 from oneflow_ai.core.target import Target
 from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 from oneflow_ai.policy.usage import believable
@@ -269,12 +269,16 @@ class Attempt:
 
 
 class Ways:
-    """What an attempt acts through: clock, quota and network, and how many may be at each provider."""
+    """What an attempt acts through: clock, quota and network, and how many may be at each provider.
 
-    __slots__ = ("bulkheads", "clock", "quota", "upstream")
+    `purse` is where its money comes from, as long as anything limits that.
+    """
+
+    __slots__ = ("bulkheads", "clock", "purse", "quota", "upstream")
 
     def __init__(self, clock: Clock, quota: Quota, upstream: Upstream) -> None:
         self.bulkheads = Places(PROVIDER_SHARE)
         self.clock = clock
+        self.purse: Purse | None = None
         self.quota = quota
         self.upstream = upstream

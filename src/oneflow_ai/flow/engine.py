@@ -9,8 +9,8 @@ from functools import partial
 from oneflow_ai.core import record
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Usage
-from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, OVERLOADED, Failure
-from oneflow_ai.core.ports import Client, Recorder
+from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED, Failure
+from oneflow_ai.core.ports import Client, Purse, Recorder
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
@@ -25,6 +25,8 @@ from oneflow_ai.policy.usage import believable
 BYTES_PER_TOKEN = 4
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
 PICTURE_TOKENS = 1_000
+# What turned a call away before anything of it ran.
+_NOT_RUN = (OVERLOADED, INSUFFICIENT_QUOTA)
 
 
 @dataclass(slots=True)
@@ -101,6 +103,8 @@ class Engine:
             # Whatever happened, nothing stays held.
             if not run.accounted:
                 await self._let_go(run)
+            if run.purse is not None:
+                run.purse.void(run.attempt_id)
         exchange.outcome, exchange.status = "ok", 200
         await client.finish(attempt.end, exchange)
 
@@ -138,6 +142,8 @@ class Engine:
             failure = waits.turned_away(OVERLOADED, words, self._router.chance.random())
             return self._tried(run, attempt, asked_seconds, failure)
         try:
+            if self._ways.purse is not None and (refused := await self._pay(run, self._ways.purse, step)) is not None:
+                return self._tried(run, attempt, asked_seconds, refused)
             if step.target.on_cancel == "stops":
                 tried = await attempt.run()
             else:
@@ -151,6 +157,18 @@ class Engine:
         finally:
             bulkheads.leave(provider)
         return self._tried(run, attempt, asked_seconds, tried)
+
+    async def _pay(self, run: _Run, purse: Purse, step: Try) -> Failure | None:
+        """Hold what an attempt may cost, instead of what the one before it held; gives why that cannot be."""
+        if run.purse is not None:
+            run.purse.void(run.attempt_id)
+        attempt_id = f"{run.call.id}.{step.number}"
+        try:
+            await purse.hold(attempt_id, run.call.account.key_id, step.target.provider, run.admitted.nanos)
+        except Failure as failure:
+            return failure.with_traceback(None)
+        run.purse, run.attempt_id = purse, attempt_id
+        return None
 
     def _leave(self, run: _Run) -> bool:
         """A call was cancelled: whether it was its client that left, which stays so if we stop after that."""
@@ -187,7 +205,7 @@ class Engine:
         attempt = run.attempt
         if attempt is not None and (attempt.committed or (run.left and attempt.sent and not attempt.failed)):
             await self._settle(run, attempt, _used(run.call, attempt))
-        elif attempt is not None and (run.sent or (run.failure is not None and run.failure.kind is not OVERLOADED)):
+        elif attempt is not None and (run.sent or (run.failure is not None and run.failure.kind not in _NOT_RUN)):
             # It ran, so it counts as a request, though its owner pays nothing.
             run.accounted = True
             await self._admission.settle(run.call, Usage(), 0)
@@ -211,12 +229,16 @@ class Engine:
         exchange.model_actual = end.model if end is not None else None
         run.accounted = True
         # What is free takes nothing from anybody's limits: the tokens that it names were counted, not used.
-        await self._admission.settle(run.call, Usage() if run.call.operation.free else usage, cost_nanos)
+        try:
+            if run.purse is not None:
+                await run.purse.settle(run.attempt_id, cost_nanos)
+        finally:
+            await self._admission.settle(run.call, Usage() if run.call.operation.free else usage, cost_nanos)
 
 
 @dataclass(slots=True)
 class _Run:
-    """One call under way. `left`: its client went away."""
+    """One call under way. `left`: its client went away. `purse` holds what the attempt of `attempt_id` may cost."""
 
     call: Call
     client: Client
@@ -228,6 +250,8 @@ class _Run:
     sent: bool = False
     left: bool = False
     accounted: bool = False
+    purse: Purse | None = None
+    attempt_id: str = ""
 
 
 def _used(call: Call, attempt: Attempt) -> Usage:

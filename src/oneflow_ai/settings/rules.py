@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from oneflow_ai.core.money import nanos_from_usd
 from oneflow_ai.core.region import is_region
 
 NAME_CHARACTERS_MOST = 64
@@ -222,3 +223,12 @@ def _address(value: str) -> IPv4Address | IPv6Address | None:
         return ip_address(value)
     except ValueError:
         return None
+
+
+def usd(value: float) -> float:
+    """US dollars, to the nano-dollar."""
+    try:
+        nanos_from_usd(value)
+    except ValueError:
+        raise wrong("is finer than a nano-dollar: at most 9 decimals") from None
+    return value

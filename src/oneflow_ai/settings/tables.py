@@ -16,6 +16,7 @@ MODELS_MOST = 10_000
 TARGETS_MOST = 32
 COUNT_MOST = 1_000_000_000
 SECONDS_MOST = 86_400.0
+USD_MOST = 1_000_000_000.0
 BODY_BYTES_LEAST = 1024
 BODY_BYTES_MOST = 1 << 30
 UPLOAD_BYTES_MOST = 1 << 34
@@ -30,6 +31,7 @@ Host = Annotated[str, AfterValidator(rules.host)]
 Headers = Annotated[Mapping[str, str], AfterValidator(rules.headers)]
 Processes = Annotated[int, Field(ge=1), AfterValidator(rules.processes), Field(json_schema_extra={"maximum": 1})]
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MOST)]
+Usd = Annotated[float, Field(ge=0, le=USD_MOST), AfterValidator(rules.usd)]
 Count = Annotated[int, Field(ge=0, le=COUNT_MOST)]
 
 
@@ -138,6 +140,10 @@ class ProviderSettings(Table):
     )
     organization: Word | None = Field(None, description="Organization that is billed (OpenAI).")
     project: Word | None = Field(None, description="Project that is billed (OpenAI).")
+    budget_daily_usd: Usd = Field(0.0, description="Most that calls to it may cost a day (UTC); 0: no budget.")
+    budget_weekly_usd: Usd = Field(0.0, description="Most a week, from Monday.")
+    budget_monthly_usd: Usd = Field(0.0, description="Most a calendar month.")
+    budget_total_usd: Usd = Field(0.0, description="Most in all.")
 
 
 class TargetSettings(Table):
@@ -197,6 +203,15 @@ class LimitSettings(Table):
     concurrency: Count = Field(0, description="Calls in flight for each API key.")
 
 
+class BudgetSettings(Table):
+    """What all calls together may cost; 0 is no budget. A provider's own budgets stand in its table."""
+
+    daily_usd: Usd = Field(0.0, description="Most that calls may cost a day (UTC).")
+    weekly_usd: Usd = Field(0.0, description="Most a week, from Monday.")
+    monthly_usd: Usd = Field(0.0, description="Most a calendar month.")
+    total_usd: Usd = Field(0.0, description="Most in all.")
+
+
 class ModelSettings(Table):
     """How model names are understood."""
 
@@ -247,6 +262,7 @@ class Settings(Table):
     routes: Mapping[str, RouteSettings] = Field(default_factory=dict)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    budgets: BudgetSettings = Field(default_factory=BudgetSettings)
     prices: Mapping[str, Mapping[str, float]] = Field(
         default_factory=dict, description="Prices of models, by `provider/model`, before those of the catalogue."
     )

@@ -143,6 +143,10 @@ class Keys:
         self.unlisted = tuple(unlisted)
         return found
 
+    async def has(self, key_id: str) -> bool:
+        """Whether there is a key of this id, revoked or not."""
+        return await key_was_made(self._database, key_id)
+
     async def load_all(self) -> dict[bytes, Account]:
         """Every key that may be used at this moment: its digest, and the account that it opens.
 
@@ -223,6 +227,12 @@ class Keys:
 async def keys_were_made(database: Database) -> bool:
     """Whether the database holds keys, revoked ones too: then the server's secret must not be lost."""
     return await database.read(_any_row) is not None
+
+
+async def key_was_made(database: Database, key_id: str) -> bool:
+    """Whether there is a key of this id, revoked or not."""
+    chosen = select(api_keys.c.id).where(api_keys.c.id == key_id)
+    return await database.read(lambda connection: connection.execute(chosen).first()) is not None
 
 
 def _any_row(connection: Connection) -> Row[Any] | None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """The version of these tables: the last file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -116,4 +116,40 @@ Index(
     requests.c.at,
     sqlite_where=requests.c.outcome != text("'ok'"),
     postgresql_where=requests.c.outcome != text("'ok'"),
+)
+
+# Money. An account has `limit_nanos` to spend: of those are `posted_nanos` spent and `held_nanos` booked by processes.
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("limit_nanos", BigInteger, nullable=False, server_default=text("0")),
+    Column("posted_nanos", BigInteger, nullable=False, server_default=text("0")),
+    Column("held_nanos", BigInteger, nullable=False, server_default=text("0")),
+)
+# Appended to, never changed: what went from one account to another, once for each id (an attempt's, or a credit's).
+ledger_transfers = Table(
+    "ledger_transfers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("nanos", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+# What a process has booked of an account, until its lease ends.
+ledger_slices = Table(
+    "ledger_slices",
+    metadata,
+    Column("holder", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("nanos", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+ledger_budgets = Table(
+    "ledger_budgets",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("limit_nanos", BigInteger, nullable=False),
 )
