@@ -35,7 +35,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of text, with who gave it, what it cost in US dollars, and how long it took in seconds."""
+    """One answer of text, with who gave it, what it cost in US dollars, and how long it took in seconds.
+
+    `continued_by` are the places, `provider/model`, that went on with it where it had broken off.
+    """
 
     text: str
     provider: str
@@ -50,6 +53,7 @@ class Answer:
     tool_calls: tuple[ToolCall, ...] = ()
     simulated: bool = False
     estimated: bool = False
+    continued_by: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values."""
@@ -66,6 +70,7 @@ class Answer:
             "tool_calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls],
             "simulated": self.simulated,
             "estimated": self.estimated,
+            "continued_by": list(self.continued_by),
             "request_id": self.request_id,
         }
 
@@ -139,6 +144,7 @@ class Collector:
             tool_calls=self._tool_calls(),
             simulated=head.target.simulated,
             estimated=exchange.estimated,
+            continued_by=tuple(delta.text for delta in self.deltas if delta.kind == "continued"),
         )
 
     def _text(self, kind: str) -> str:

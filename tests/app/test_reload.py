@@ -230,6 +230,12 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
         True,
         of_route(lambda route: route.targets[-1].simulated),
     ),
+    (
+        "routes.NAME.continue_cut",
+        f'{ROUTE}targets = ["sim/m"]\ncontinue_cut = true',
+        True,
+        of_route(lambda route: route.targets[0].continue_cut),
+    ),
     ("retry.attempts", "[retry]\nattempts = 7", 7, retry("attempts")),
     ("retry.unsafe", "[retry]\nunsafe = false", False, retry("unsafe")),
     ("retry.jitter", "[retry]\njitter = false", False, retry("jitter")),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import cast
 
-from oneflow_ai.core.failure import Failure, Kind
+from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure, Kind
 from oneflow_ai.core.ports import Adapter
 from oneflow_ai.core.target import Credential, ProviderLimits, RetryPolicy, Secret, Target, Timeouts
 from oneflow_ai.policy.health import HealthBook
@@ -60,7 +60,11 @@ def planner(seed: int | None = None) -> Planner:
 
 @dataclass(slots=True)
 class Play:
-    """One call's plan: `steps` are the short names tried and the seconds waited, in order."""
+    """One call's plan: `steps` are the short names tried and the seconds waited, in order.
+
+    `committed`: whatever fails has told its client something. `continued`: a stream that is interrupted has, and may be
+    gone on with.
+    """
 
     planner: Planner = field(default_factory=planner)
     policy: RetryPolicy = PLAIN
@@ -68,6 +72,7 @@ class Play:
     deadline_seconds: float = 600.0
     try_seconds: float = 0.0
     committed: bool = False
+    continued: bool = False
 
     def steps(
         self, places: str | Sequence[Target], answers: Iterable[Answer] | Callable[[Target], Answer]
@@ -83,13 +88,19 @@ class Play:
                 if isinstance(step, Try):
                     played.append(step.target.way)
                     self.now_seconds += self.try_seconds
-                    step = plan.send(Result(_failure(answer(step.target)), self.committed, self.now_seconds))
+                    step = plan.send(self._result(answer(step.target)))
                 else:
                     played.append(step.seconds)
                     self.now_seconds += step.seconds
                     step = next(plan)
         except StopIteration:
             return played
+
+    def _result(self, answer: Answer) -> Result:
+        failure = _failure(answer)
+        cut = failure is not None and failure.kind is UPSTREAM_STREAM_INTERRUPTED
+        continued = cut and self.continued
+        return Result(failure, self.committed or continued, self.now_seconds, continued)
 
 
 def _in_turn(answers: list[Answer]) -> Callable[[Target], Answer]:

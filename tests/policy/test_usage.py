@@ -3,7 +3,7 @@
 import pytest
 
 from oneflow_ai.core.events import Usage
-from oneflow_ai.policy.usage import TOKENS_MOST, believable, input_tokens_bound
+from oneflow_ai.policy.usage import TOKENS_MOST, believable, input_tokens_bound, total
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,14 @@ def test_more_tokens_than_any_model_takes_are_not_believed(inputs: int, outputs:
 )
 def test_a_prompt_is_bounded_by_its_estimate_or_its_bytes(arguments: dict[str, int], tokens: int) -> None:
     assert input_tokens_bound(**arguments) == tokens
+
+
+def test_the_parts_of_one_answer_are_added_up_and_as_sure_as_the_least_sure() -> None:
+    first = Usage(10, 4, cached_tokens=2, source="estimated", odd=True, cost_nanos=5)
+    second = Usage(14, 6, reasoning_tokens=1, service_tier="default", cost_nanos=7)
+    assert total((first,)) is first
+    assert total((first, second)) == Usage(
+        24, 10, cached_tokens=2, reasoning_tokens=1, source="estimated", odd=True, cost_nanos=12, service_tier="default"
+    )
+    assert total((second, second)).source == "provider"
+    assert total((first, Usage(1, 1))).cost_nanos is None

@@ -202,7 +202,7 @@ def _route(loaded: Loaded, name: str, ways: dict[str, Way], simulated: Simulated
     targets = [_target(loaded, target, ways) for target in found.targets]
     if found.simulate_last and simulated is not None and not simulated.everywhere:
         targets.append(RouteTarget(f"{SIMULATOR}/{name}"))
-    return RouteRow(name, found.task, tuple(targets), found.strategy)
+    return RouteRow(name, found.task, tuple(targets), found.strategy, found.continue_cut)
 
 
 def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> RouteTarget:

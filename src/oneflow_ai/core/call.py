@@ -95,6 +95,7 @@ class Call:
     the client does not say. `headers` are those that its dialect hands on to a provider of the same wire. `order` is
     the middle form of what asks for pictures, speech or a transcript; `form` is what was sent, where that was no JSON.
     `owner` is a secret that only the caller's key leads to, for what a provider keeps; empty where all callers are one.
+    `translated` asks for the answer in the middle form, even from a provider of the client's own wire.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Call:
     order: Order | None = field(default=None, repr=False)
     form: Form | None = field(default=None, repr=False)
     owner: bytes = field(default=b"", repr=False)
+    translated: bool = False
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

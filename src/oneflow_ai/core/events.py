@@ -21,7 +21,8 @@ class Delta:
       whole; both for the wire named in `wire`;
     - `citation`: an object in JSON: `url`, `title`, `text` (what is quoted), `start`, `end` (characters of the answer),
       those that are known;
-    - `logprobs`: a list in JSON, as OpenAI's chat has it in `logprobs.content`.
+    - `logprobs`: a list in JSON, as OpenAI's chat has it in `logprobs.content`;
+    - `continued`: nothing of the answer, but that from here on another model writes it: the place named in `text`.
     """
 
     kind: str

@@ -87,6 +87,8 @@ class Target:
     `vectors` names the model whose embeddings it gives, alike at every provider; empty where that is not known.
     `on_cancel` says whether the provider stops, and bills no more, once its client hangs up.
     `ends` is the UTC day from which the provider refuses the model, `successor` the model to use then.
+    `prefill` says that the model goes on with an answer which the request begins, `continue_cut` that the target's
+    route wants an answer that broke off to be gone on with.
     """
 
     place: str
@@ -110,6 +112,8 @@ class Target:
     ends: date | None = None
     successor: str | None = None
     on_cancel: OnCancel = "stops"
+    prefill: bool = False
+    continue_cut: bool = False
 
     def warning(self, on: date) -> str | None:
         """What whoever calls it on that UTC day is to know of its end; None while that is over `ENDING_DAYS` away."""

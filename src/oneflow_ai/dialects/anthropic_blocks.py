@@ -9,6 +9,7 @@ import orjson
 from oneflow_ai.core.events import Delta
 from oneflow_ai.dialects.anthropic_read import TOOL_MARK
 from oneflow_ai.dialects.seal import wrapped
+from oneflow_ai.dialects.seam import seam
 
 WIRE = "anthropic"
 Event = dict[str, Any]
@@ -36,10 +37,8 @@ class BlockWriter:
             # This wire knows one choice.
             return []
         match delta.kind:
-            case "text" | "refusal":
-                return self._piece("text", {"type": "text_delta", "text": delta.text}, delta.text)
-            case "reasoning":
-                return self._piece("thinking", {"type": "thinking_delta", "thinking": delta.text}, delta.text)
+            case "text" | "refusal" | "reasoning":
+                return self._said("thinking" if delta.kind == "reasoning" else "text", delta.text)
             case "signature":
                 return self._signed(delta)
             case "sealed":
@@ -54,6 +53,8 @@ class BlockWriter:
             case "citation":
                 found = {"type": "citations_delta", "citation": _citation(delta.text)}
                 return self._piece("text", found, "citation")
+            case "continued":
+                return self._seam(delta)
             case _:
                 return []
 
@@ -67,6 +68,14 @@ class BlockWriter:
         for seal in seals:
             found += self._whole({"type": "redacted_thinking", "data": seal})
         return found
+
+    def _said(self, kind: str, text: str) -> list[Event]:
+        return self._piece(kind, {"type": f"{kind}_delta", kind: text}, text)
+
+    def _seam(self, delta: Delta) -> list[Event]:
+        """A piece without text that tells which model goes on."""
+        *begun, piece = self._piece("text", {"type": "text_delta", "text": ""}, "seam")
+        return [*begun, {**piece, "oneflow": seam(delta)}]
 
     def _piece(self, kind: str, delta: Event, text: str) -> list[Event]:
         found = [] if self._open == kind else self._begin(kind)

@@ -13,6 +13,7 @@ from oneflow_ai.core.fold import Choice, Fold, Thought
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects.seal import wrapped
+from oneflow_ai.dialects.seam import seam
 
 DONE = b"data: [DONE]\n\n"
 # Each reason of the middle form in this wire's words. A pause is for the client to go on, as after a stop.
@@ -106,6 +107,8 @@ class ChunkWriter:
             return begun + self._chunk(delta.index, {"content": delta.text})
         if kind == "logprobs":
             return begun + self._chunk(delta.index, {}, _logprobs([delta.text]))
+        if kind == "continued":
+            return begun + self._seam(delta)
         fields = self._fields(delta, place)
         return begun + self._chunk(delta.index, fields) if fields else begun
 
@@ -136,6 +139,11 @@ class ChunkWriter:
             b"null" if logprobs is None else orjson.dumps(logprobs),
             self._tail,
         )
+
+    def _seam(self, delta: Delta) -> bytes:
+        """A chunk without content that tells which model goes on."""
+        choice = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":null}]' % delta.index
+        return b'%b%b,"oneflow":%b%b' % (self._head, choice, orjson.dumps(seam(delta)), self._tail[1:])
 
     def _fields(self, delta: Delta, place: _Place) -> dict[str, Any]:
         kind, text = delta.kind, delta.text

@@ -11,6 +11,7 @@ from oneflow_ai.core.events import Delta
 from oneflow_ai.dialects.responses_conversation import CALL_MARK, SEALED_MARK
 from oneflow_ai.dialects.responses_frame import COMPLETED, IN_PROGRESS
 from oneflow_ai.dialects.seal import wrapped
+from oneflow_ai.dialects.seam import seam
 
 Event = dict[str, Any]
 # What a tool is called with that takes nothing: clients of this wire parse it as JSON.
@@ -68,6 +69,7 @@ class ItemWriter:
             "tool_signature": self._call_sealed,
             "citation": self._cite,
             "logprobs": self._logprobs,
+            "continued": self._seam,
         }.get(kind)
         return [] if write is None else write(delta)
 
@@ -144,6 +146,12 @@ class ItemWriter:
         told = _tokens(delta.text)
         self._part["logprobs"] += told
         return [*found, {"type": "response.output_text.delta", **self._at(), "delta": "", "logprobs": told}]
+
+    def _seam(self, delta: Delta) -> list[Event]:
+        """A piece without text that tells which model goes on."""
+        found = self._open_part("output_text")
+        piece = {"type": "response.output_text.delta", **self._at(), "delta": "", "logprobs": []}
+        return [*found, {**piece, "oneflow": seam(delta)}]
 
     def _piece(self, kind: str, text: str, **more: Any) -> list[Event]:
         if not text:

@@ -15,12 +15,13 @@ from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
+from oneflow_ai.flow.continuing import Continuing
 from oneflow_ai.flow.places import KEY_SHARE, Places
 from oneflow_ai.flow.reading_on import ReadingOn
-from oneflow_ai.policy import price, waits
+from oneflow_ai.policy import continuation, price, waits
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
-from oneflow_ai.policy.usage import believable
+from oneflow_ai.policy.usage import believable, total
 
 BYTES_PER_TOKEN = 4
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
@@ -90,12 +91,14 @@ class Engine:
         targets = self._router.targets(snapshot, call)
         run = _Run(call, client, exchange, await self._admission.hold(call, targets), snapshot)
         try:
+            if targets[0].continue_cut:
+                run.keep()
             run.failure = await self._try_all(run)
             if run.failure is not None:
                 raise run.failure
             attempt = run.attempt
             assert attempt is not None and attempt.end is not None
-            await self._settle(run, attempt, _used(call, attempt))
+            await self._settle(run, attempt, _used(run.call, attempt))
         except asyncio.CancelledError:
             self._leave(run)
             raise
@@ -120,9 +123,9 @@ class Engine:
             while True:
                 if isinstance(step, Try):
                     result = await self._try(run, step)
-                    if failure is None or result.failure is None or result.failure.kind.cause != "client":
-                        # What the next target cannot do is not why the first one failed.
-                        failure = result.failure
+                    failure = _told(failure, result, cut=run.cut)
+                    if run.kept is not None and result.committed and result.failure is not None:
+                        result = await self._go_on(run, run.kept, result, result.failure)
                     step = steps.send(result)
                 else:
                     await clock.sleep(step.seconds)
@@ -131,6 +134,26 @@ class Engine:
             return failure
         finally:
             steps.close()
+
+    async def _go_on(self, run: _Run, kept: Continuing, result: Result, failure: Failure) -> Result:
+        """Account for the part that reached the client, and hold what the rest may cost, if anybody can tell it."""
+        attempt = run.attempt
+        assert attempt is not None
+        targets = [one for one in run.admitted.targets if continuation.goes_on(one, attempt.target)]
+        if not targets or not continuation.may_go_on(failure):
+            return result
+        usage = _used(run.call, attempt)
+        rest = kept.next_call(usage.output_tokens)
+        if rest is None:
+            return result
+        await self._settle(run, attempt, usage)
+        try:
+            admitted = await self._admission.hold(rest, targets)
+        except Failure:
+            # Its key or its owner has not enough left for more: the answer ends where it broke off.
+            return result
+        run.resume(rest, admitted)
+        return replace(result, continued=True)
 
     async def _try(self, run: _Run, step: Try) -> Result:
         attempt = run.attempt = Attempt(
@@ -223,9 +246,12 @@ class Engine:
         if cost_nanos > run.admitted.nanos:
             # Nobody is charged above the hold, whatever a provider reports.
             cost_nanos, usage = run.admitted.nanos, replace(usage, source="capped", odd=True)
-        exchange.usage, exchange.cost_nanos, exchange.served = usage, cost_nanos, target
-        exchange.estimated = usage.source != "provider"
-        exchange.first_event_seconds = attempt.first_event_seconds
+        parts = (usage,) if exchange.usage is None else (exchange.usage, usage)
+        exchange.usage, exchange.served = total(parts), target
+        exchange.cost_nanos += cost_nanos
+        exchange.estimated = exchange.usage.source != "provider"
+        if exchange.first_event_seconds is None:
+            exchange.first_event_seconds = attempt.first_event_seconds
         exchange.model_actual = end.model if end is not None else None
         run.accounted = True
         # What is free takes nothing from anybody's limits: the tokens that it names were counted, not used.
@@ -238,7 +264,11 @@ class Engine:
 
 @dataclass(slots=True)
 class _Run:
-    """One call under way. `left`: its client went away. `purse` holds what the attempt of `attempt_id` may cost."""
+    """One call under way. `left`: its client went away. `purse` holds what the attempt of `attempt_id` may cost.
+
+    `kept` has what was said, where another model may go on with it; once one does, the answer was `cut`, and `call` is
+    that for the rest.
+    """
 
     call: Call
     client: Client
@@ -252,6 +282,32 @@ class _Run:
     accounted: bool = False
     purse: Purse | None = None
     attempt_id: str = ""
+    kept: Continuing | None = None
+    cut: bool = False
+
+    def keep(self) -> None:
+        """Keep what is said, if another model may go on with it."""
+        prompt = continuation.prompt_of(self.call)
+        if prompt is not None:
+            self.client = self.kept = Continuing(self.call, prompt, self.client)
+            self.call = replace(self.call, translated=True)
+
+    def resume(self, rest: Call, admitted: Admitted) -> None:
+        """What comes now is the rest: nothing of it was sent, or accounted for."""
+        self.call, self.admitted, self.attempt = rest, admitted, None
+        self.sent = self.accounted = False
+        self.cut = True
+
+
+def _told(failure: Failure | None, result: Result, *, cut: bool) -> Failure | None:
+    """Which failure a client is told: the last, but for what the next target cannot do; None for a success.
+
+    Who has a part of the answer (it was `cut`) is told why it broke off, not why nobody could go on with it.
+    """
+    latest = result.failure
+    if failure is None or latest is None:
+        return latest
+    return latest if (result.committed if cut else latest.kind.cause != "client") else failure
 
 
 def _used(call: Call, attempt: Attempt) -> Usage:

@@ -157,6 +157,7 @@ class CompiledProvider:
                 ends=_known(listed, "ends") or _known(facts, "shutdown"),
                 successor=_known(facts, "successor"),
                 on_cancel=self._sort.on_cancel,
+                prefill=self._sort.prefill(model),
             )
             for credential in self._credentials
         )
@@ -215,6 +216,8 @@ def _route(row: RouteRow, snapshot: Snapshot) -> Route:
             f"route {row.name}: there is no strategy {row.strategy}; known are {', '.join(sorted(STRATEGIES))}"
         )
     targets = _targets(row, snapshot) if row.targets else _default_chain(row.task, snapshot)
+    if row.continue_cut:
+        targets = tuple(replace(target, continue_cut=True) for target in targets)
     return Route(row.name, row.task, targets, row.strategy)
 
 

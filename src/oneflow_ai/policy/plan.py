@@ -10,6 +10,7 @@ from oneflow_ai.core.failure import Failure, Kind
 from oneflow_ai.core.ports import Chance
 from oneflow_ai.core.target import RetryPolicy, Target
 from oneflow_ai.core.value import value
+from oneflow_ai.policy.continuation import goes_on
 from oneflow_ai.policy.health import HealthBook, Outcome
 
 FIRST_WAIT_SECONDS = 1.0
@@ -43,11 +44,15 @@ Step = Try | Wait
 
 @value
 class Result:
-    """How one try ended, at which monotonic second. `committed`: something of the answer reached the client."""
+    """How one try ended, at which monotonic second. `committed`: something of the answer reached the client.
+
+    `continued`: another model may go on with what did.
+    """
 
     failure: Failure | None
     committed: bool
     now_seconds: float
+    continued: bool = False
 
 
 class RetryBucket:
@@ -103,8 +108,9 @@ class Planner:
 
         Each place is tried up to `policy.attempts` times, then the next; a refused or limited credential gives way to
         the next of the same place at once, a rate limit to the next place first. After a prompt that was too long only
-        places that take more are tried, as far as is known what each takes. Places with an open breaker are passed
-        over, but never all of them. There is at least one target and one `Try`; raises `Failure` (`deadline_exceeded`)
+        places that take more are tried, as far as is known what each takes. After a part of the answer only those are
+        that go on with it, if it is to be continued. Places with an open breaker are passed over, but never all of
+        them. There is at least one target and one `Try`; raises `Failure` (`deadline_exceeded`)
         when it is too late even for that.
         """
         assert targets
@@ -139,7 +145,7 @@ class Planner:
             self._failed(target, ticket, failure.kind, now_seconds)
             if chain is None:
                 chain = _Chain(self, policy, deadline_seconds, place)
-            place = None if result.committed else chain.next(place, failure, now_seconds)
+            place = chain.after(place, result, failure)
             if place is not None and place.ticket is None:
                 if place.ready_seconds > now_seconds:
                     yield Wait(place.ready_seconds - now_seconds)
@@ -201,6 +207,12 @@ class _Chain:
         place.ticket = self._book.admits(place.target.place, now_seconds, self._chance.random())
         return place
 
+    def after(self, place: _Place, result: Result, failure: Failure) -> _Place | None:
+        """The place to try next after a try that failed; with a part of the answer, if that is to be continued."""
+        if not result.committed:
+            return self.next(place, failure, result.now_seconds)
+        return self._go_on(place.target, failure, result.now_seconds) if result.continued else None
+
     def next(self, place: _Place, failure: Failure, now_seconds: float) -> _Place | None:
         """The place to try next, from its `ready_seconds` on, after its last try failed so; None when that was all."""
         kind = failure.kind
@@ -234,6 +246,16 @@ class _Chain:
             place.ticket = self._book.admits(name, now_seconds, self._chance.random())
             other = self._fresh(now_seconds) if place.ticket is None else None
         return other or place
+
+    def _go_on(self, cut: Target, failure: Failure, now_seconds: float) -> _Place | None:
+        """The first place that goes on with what this target began; from now on no other is tried."""
+        if now_seconds >= self._deadline_seconds:
+            return None
+        if failure.kind.blame == "target":
+            self._down[cut.provider] = RETRY_COST
+        for place in self._places:
+            place.over = place.over or not goes_on(place.target, cut)
+        return self._elsewhere(now_seconds)
 
     def _leave_no_longer(self, short: Target) -> None:
         """A prompt that was too long for one model is so for all that are known to take no more."""

@@ -49,6 +49,10 @@ class Sort(Protocol):
         """Whether it stops, and bills no more, once its client hangs up."""
 
     @property
+    def prefill(self) -> Callable[[str], bool]:
+        """Tells of a model whether it goes on with an answer that the request begins."""
+
+    @property
     def options(self) -> Mapping[str, str]:
         """Its own settings, by name."""
 
@@ -138,12 +142,16 @@ class RouteTarget:
 
 @dataclass(frozen=True, slots=True)
 class RouteRow:
-    """One configured route; no targets stand for the task's default chain."""
+    """One configured route; no targets stand for the task's default chain.
+
+    `continue_cut` lets another of its models go on with an answer that broke off.
+    """
 
     name: str
     task: Task
     targets: tuple[RouteTarget, ...] = ()
     strategy: str = "order"
+    continue_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

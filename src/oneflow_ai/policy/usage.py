@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
 from oneflow_ai.core.events import Usage
 
 PROMPT_BYTES_PER_TOKEN = 4
@@ -18,9 +22,29 @@ TOKENS_MOST = 1 << 27
 """More than any model takes and gives in one call: its window is 10 million tokens at the most (2026-11-26)."""
 
 
+# From the surest on: where the count of an answer comes from.
+_SURENESS = ("provider", "provider_partial", "capped", "estimated")
+_COUNTS = tuple(field.name for field in fields(Usage) if type(field.default) is int)
+
+
 def believable(usage: Usage) -> bool:
     """Whether a report whose counts are sound, as decoders leave them, may be true of one call."""
     return usage.input_tokens + usage.output_tokens <= TOKENS_MOST
+
+
+def total(parts: Sequence[Usage]) -> Usage:
+    """What the parts of one answer used together; as sure as the least sure of them."""
+    if len(parts) == 1:
+        return parts[0]
+    summed: dict[str, Any] = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
+    told_nanos = [part.cost_nanos for part in parts if part.cost_nanos is not None]
+    return replace(
+        parts[-1],
+        **summed,
+        cost_nanos=sum(told_nanos) if len(told_nanos) == len(parts) else None,
+        source=max((part.source for part in parts), key=_SURENESS.index),
+        odd=any(part.odd for part in parts),
+    )
 
 
 def input_tokens_bound(

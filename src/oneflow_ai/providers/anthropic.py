@@ -104,7 +104,8 @@ class AnthropicAdapter:
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
         del target, headers
-        return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE)
+        raw = call.dialect == WIRE and not call.translated
+        return decoder_of(call.operation, stream=call.stream, raw=raw)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What an unsuccessful answer means."""

@@ -83,6 +83,17 @@ _ROWS: Mapping[str, Traits] = {
 }
 
 
+def takes_prefill(model: str) -> bool:
+    """Whether a model is known to go on with an answer that the request begins: Claude does up to 4.5.
+
+    While it does not think, and from a beginning that does not end in white space
+    (https://docs.claude.com/en/docs/prefill-claudes-response, 2026-11-26). From 4.6 on it is a 400
+    (https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6, 2026-11-26).
+    """
+    found = traits_of(model)
+    return found.prefill and found.current
+
+
 def traits_of(model: str) -> Traits:
     """What a model can be asked for, by its name; one that is newer than the table is taken for the newest known."""
     return next((row for pattern, row in _ROWS.items() if fnmatchcase(model, pattern)), _OTHER)

@@ -98,7 +98,7 @@ class OpenAIAdapter:
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
-        raw = call.dialect == DIALECT
+        raw = call.dialect == DIALECT and not call.translated
         if call.operation is Operation.EMBEDDING:
             return embedding_decoder(raw=raw)
         if call.operation is Operation.MODERATION:

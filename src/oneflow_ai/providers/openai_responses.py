@@ -80,7 +80,8 @@ class ResponsesAdapter(OpenAIAdapter):
         if not self._responds(call, target):
             return super().decoder(call, target, headers)
         most = _event_bytes_most(call) if call.stream else EVENT_BYTES_MOST
-        return decoder_of(call.operation, stream=call.stream, raw=call.dialect == WIRE, event_bytes_most=most)
+        raw = call.dialect == WIRE and not call.translated
+        return decoder_of(call.operation, stream=call.stream, raw=raw, event_bytes_most=most)
 
     def _responds(self, call: Call, target: Target) -> bool:
         """Whether a call is for the server's Responses."""

@@ -13,6 +13,7 @@ from oneflow_ai.providers import openai_kin
 from oneflow_ai.providers.anthropic import AnthropicAdapter
 from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
 from oneflow_ai.providers.bedrock_sign import key_mistake, key_pair
+from oneflow_ai.providers.claude import takes_prefill
 from oneflow_ai.providers.gemini import GeminiAdapter
 
 _TEXT = frozenset({Task.TEXT})
@@ -29,6 +30,11 @@ def _any(key: str) -> str:
     return ""
 
 
+def _begins_itself(model: str) -> bool:
+    del model
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One kind of provider.
@@ -39,6 +45,7 @@ class Row:
     `requests_per_minute` is the starting value at its own address. `lists` is False where the provider's list of models
     is not of what can be called: Azure's has no deployments, Bedrock's no inference profiles.
     `on_cancel` says what becomes of an answer whose client hangs up: whether the provider stops, and bills no more.
+    `prefill` tells of a model whether it goes on with an answer that the request begins: only where that is known.
     """
 
     adapter: Adapter
@@ -53,6 +60,7 @@ class Row:
     requests_per_minute: int = 0
     lists: bool = True
     on_cancel: OnCancel = "goes_on"
+    prefill: Callable[[str], bool] = _begins_itself
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -80,6 +88,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_prefix="",
             requests_per_minute=50,
             on_cancel="stops",
+            prefill=takes_prefill,
         ),
         # Goes on: listed as "not currently supported".
         "groq": Row(

@@ -130,6 +130,8 @@ def _routes(loaded: Loaded) -> Iterator[Mistake]:
             yield _mistake(loaded, path, "a route's name is letters, digits, '-', '_' and '.', at most 64")
         if name in tuple(Task) and route.task != name:
             yield _mistake(loaded, (*path, "task"), f"must be {name}: the route {name} always gives that")
+        if route.continue_cut and route.task is not Task.TEXT:
+            yield _mistake(loaded, (*path, "continue_cut"), "is for routes of text: nothing else can be gone on with")
         for index, target in enumerate(route.targets):
             place = (*path, "targets", index)
             yield from _target(loaded, place, target.target)

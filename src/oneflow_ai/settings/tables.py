@@ -184,6 +184,9 @@ class RouteSettings(Table):
     simulate_last: bool = Field(
         False, description="When every target failed: answer from the simulator, marked as simulated."
     )
+    continue_cut: bool = Field(
+        False, description="When a stream of text breaks off: let another model of the route go on with it, marked."
+    )
 
 
 class RetrySettings(Table):
