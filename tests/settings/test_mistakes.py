@@ -133,8 +133,8 @@ MISTAKES = [
         "routes.text.strategy",
         "must be order, weighted, best, cheapest or fastest",
     ),
-    ('[routes.text]\ncontinue_cut = 1', 2, "routes.text.continue_cut", "must be true or false"),
-    ('[routes.image]\ncontinue_cut = true', 2, "routes.image.continue_cut", "is for routes of text"),
+    ("[routes.text]\ncontinue_cut = 1", 2, "routes.text.continue_cut", "must be true or false"),
+    ("[routes.image]\ncontinue_cut = true", 2, "routes.image.continue_cut", "is for routes of text"),
     ('[routes.text]\nsimulate_last = "yes"', 2, "routes.text.simulate_last", "must be true or false"),
     (
         '[routes.text]\ntargets = ["groq/a"]',
