@@ -52,6 +52,27 @@ def test_a_stream_gives_the_same_text_in_pieces(settings: Loaded) -> None:
         assert "".join(pieces) == flow.text("Count to five").text
 
 
+def test_an_answer_tells_which_model_went_on_with_it(simulator: ThreadedSimulator, tmp_path: Path) -> None:
+    file = tmp_path / "oneflow.toml"
+    file.write_text(
+        "".join(
+            f'[providers.{name}]\nkind = "{kind}"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
+            f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
+            for name, kind in (("sim", "openai"), ("next", "anthropic"))
+        )
+        + '[routes.text]\ntargets = ["sim/sim-F13@event:5", "next/claude-haiku-4-5"]\ncontinue_cut = true\n'
+    )
+    settings = load(file, {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
+    pieces: list[str] = []
+    with OneFlow(settings=settings) as flow:
+        answer = flow.text("Count to five", on_piece=pieces.append)
+        assert (answer.continued_by, answer.attempts, answer.estimated) == (("next/claude-haiku-4-5",), 2, True)
+        whole = flow.text("Count to five", model="next/claude-haiku-4-5")
+        assert answer.text == "".join(pieces) == whole.text
+        assert whole.continued_by == ()
+        assert "".join(flow.stream("Count to five")) == whole.text
+
+
 def test_a_stream_that_is_left_ends_its_call(settings: Loaded, simulator: ThreadedSimulator) -> None:
     with OneFlow(settings=settings) as flow:
         stream = flow.stream("Count to five", model="sim/sim-F12")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.simulator import Rule
+from tests.app.continued import DIALECTS, Told, of_chat
 from tests.app.gateway import KEY, MESSAGES, Gateway, Reply, running
 
 NEXT = "next/claude-haiku-4-5"
@@ -23,98 +25,7 @@ NO_MORE: Mapping[str, str] = {}
 CUTS = ("F13", "F14", "F18")
 WIRES = ("openai", "anthropic")
 OTHER = {"openai": "first", "anthropic": "claude"}
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a client of one dialect made of a stream: its text, the seams in it, and whether it is one sound answer."""
-
-    text: str
-    seams: tuple[str, ...]
-    whole: bool
-    cost: float | None = None
-
-
-def of_chat(reply: Reply) -> Told:
-    events = reply.events()
-    chunks = [event for event in events if isinstance(event, dict) and "choices" in event]
-    choices = [choice for chunk in chunks for choice in chunk["choices"]]
-    usage = [chunk["usage"] for chunk in chunks if chunk.get("usage")]
-    one = (
-        len({(chunk["id"], chunk["model"], chunk["created"]) for chunk in chunks}) == 1
-        and sum("role" in choice["delta"] for choice in choices) == 1
-        and [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["stop"]
-        and events.count(b"[DONE]") == 1
-        and events[-1] == b"[DONE]"
-        and len(usage) == 1
-    )
-    text = "".join(choice["delta"].get("content") or "" for choice in choices)
-    seams = tuple(event["oneflow"]["continued_by"] for event in chunks if "oneflow" in event)
-    return Told(text, seams, one and not reply.broken, usage[0]["cost"] if usage else None)
-
-
-def named(reply: Reply) -> list[dict[str, Any]]:
-    blocks = [block for block in reply.body.split(b"\n\n") if block]
-    return [orjson.loads(block.partition(b"\ndata: ")[2]) for block in blocks]
-
-
-def of_messages(reply: Reply) -> Told:
-    events = [event for event in named(reply) if event["type"] != "ping"]
-    kinds = [event["type"] for event in events]
-    deltas = [event for event in events if event["type"] == "content_block_delta"]
-    edges = [kind for kind in kinds if kind != "content_block_delta"]
-    one = edges == ["message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop"]
-    seams = tuple(event["oneflow"]["continued_by"] for event in events if "oneflow" in event)
-    cost = next((event["usage"]["cost"] for event in events if event["type"] == "message_delta"), None)
-    return Told("".join(event["delta"]["text"] for event in deltas), seams, one and not reply.broken, cost)
-
-
-def of_responses(reply: Reply) -> Told:
-    events = named(reply)
-    assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    text = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
-    edges = [event["type"] for event in events if not event["type"].endswith(".delta")]
-    one = edges == [
-        "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
-        "response.output_text.done", "response.content_part.done", "response.output_item.done", "response.completed",
-    ]  # fmt: skip
-    seams = tuple(event["oneflow"]["continued_by"] for event in events if "oneflow" in event)
-    if one:
-        assert events[-1]["response"]["output"][0]["content"][0]["text"] == text
-    cost = events[-1]["response"]["usage"]["cost"] if one else None
-    return Told(text, seams, one and not reply.broken, cost)
-
-
-@dataclass(frozen=True)
-class Dialect:
-    path: str
-    fields: dict[str, Any]
-    told: Callable[[Reply], Told]
-    tools: list[dict[str, Any]]
-
-
-_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 CALLING = [{"role": "user", "content": "Call get_weather for Paris."}]
-DIALECTS = {
-    "chat": Dialect(
-        "/v1/chat/completions",
-        {"messages": MESSAGES, "stream_options": {"include_usage": True}},
-        of_chat,
-        [{"type": "function", "function": {"name": "get_weather", "parameters": _SCHEMA}}],
-    ),
-    "messages": Dialect(
-        "/v1/messages",
-        {"messages": MESSAGES, "max_tokens": 1_000},
-        of_messages,
-        [{"name": "get_weather", "input_schema": _SCHEMA}],
-    ),
-    "responses": Dialect(
-        "/v1/responses",
-        {"input": MESSAGES, "store": False},
-        of_responses,
-        [{"type": "function", "name": "get_weather", "parameters": _SCHEMA}],
-    ),
-}
 
 
 @dataclass
@@ -180,6 +91,21 @@ async def test_cut_after_any_event_the_answer_is_as_if_it_had_not_been(tmp_path:
             assert record.usage.output_tokens >= events, record.call.model
 
 
+async def test_the_example_of_the_documentation_goes_on_and_is_marked_as_it_says(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs/reference/configuration.md"
+    section = (
+        page.read_text("utf-8").partition("\n### Going on with an answer that broke off\n")[2].partition("\n### ")[0]
+    )
+    ((example, mark),) = re.findall(r"```toml\n(.*?)```.*```json\n(.*?)```", section, re.DOTALL)
+    providers = {kind: f'kind = "{kind}"\n' for kind in WIRES}
+    async with running(tmp_path, providers=providers, configuration=example) as gateway:
+        gateway.simulator.rules = (Rule(fault="F13@event:5", model="gpt-6-luna"),)
+        reply = await gateway.chat("story", stream=True)
+        told = [event["oneflow"] for event in reply.events() if isinstance(event, dict) and "oneflow" in event]
+        assert [{"oneflow": each} for each in told] == [orjson.loads(mark)]
+        assert reply.events()[-1] == b"[DONE]"
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_without_the_setting_nobody_goes_on(tmp_path: Path, dialect: str) -> None:
     async with bench(tmp_path, route("r", "first/sim-F13@event:5", NEXT, more="")) as found:
@@ -225,7 +151,7 @@ async def test_an_answer_with_tools_is_never_gone_on_with(tmp_path: Path, dialec
     routes = "".join(route(f"r{point}", f"first/sim-{fault}@event:{point}", NEXT) for point in points)
     async with bench(tmp_path, routes) as found:
         for point in points:
-            calling = {"input" if dialect == "responses" else "messages": CALLING}
+            calling: dict[str, Any] = {"input" if dialect == "responses" else "messages": CALLING}
             reply = await found.ask(dialect, f"r{point}", tools=DIALECTS[dialect].tools, **calling)
             assert b"get_weather" in reply.body
             assert b"continued_by" not in reply.body
@@ -242,7 +168,7 @@ async def test_a_response_that_its_provider_may_keep_is_never_gone_on_with(tmp_p
 
 async def test_thoughts_are_never_gone_on_with(tmp_path: Path) -> None:
     async with bench(tmp_path, route("r", "claude/sim-F13@event:12", NEXT)) as found:
-        thinking = {"thinking": {"type": "enabled", "budget_tokens": 1_024}, "max_tokens": 4_000}
+        thinking: dict[str, Any] = {"thinking": {"type": "enabled", "budget_tokens": 1_024}, "max_tokens": 4_000}
         reply = await found.ask("messages", "r", **thinking)
         assert b"thinking_delta" in reply.body
         assert b"event: error" in reply.body

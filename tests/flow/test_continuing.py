@@ -81,7 +81,7 @@ def test_the_rest_is_a_call_of_its_own() -> None:
 
 
 def test_what_was_gone_on_with_may_be_once_more_and_no_further() -> None:
-    found, client = begun("one")
+    found, _ = begun("one")
     rests = []
     for number in range(CONTINUATIONS_MOST + 1):
         rests.append(found.next_call(1))

@@ -50,7 +50,7 @@ def test_every_setting_has_a_row_with_its_default_and_an_example() -> None:
 
 
 def test_the_examples_load_without_a_mistake_or_a_warning(place: Place) -> None:
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
     for example in EXAMPLES:
         loaded = place.load(example, OPENAI_API_KEY="k", EU_KEY_1="k", EU_KEY_2="l")
         assert loaded.warnings == ()

@@ -246,8 +246,8 @@ class Engine:
         if cost_nanos > run.admitted.nanos:
             # Nobody is charged above the hold, whatever a provider reports.
             cost_nanos, usage = run.admitted.nanos, replace(usage, source="capped", odd=True)
-        parts = (usage,) if exchange.usage is None else (exchange.usage, usage)
-        exchange.usage, exchange.served = total(parts), target
+        exchange.usage = usage if exchange.usage is None else total((exchange.usage, usage))
+        exchange.served = target
         exchange.cost_nanos += cost_nanos
         exchange.estimated = exchange.usage.source != "provider"
         if exchange.first_event_seconds is None:
