@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.endurance import growth
-from benchmarks.measure import IMPORTS, bench, import_seconds
+from benchmarks.measure import bench, import_seconds
 from benchmarks.processes import memory
 
 pytestmark = pytest.mark.prove
@@ -22,9 +22,7 @@ GROWTH_MEGABYTES_MOST = 5.0
 
 
 def test_the_import_is_quick() -> None:
-    assert {
-        statement: import_seconds(statement, RUNS) <= IMPORT_SECONDS_MOST for statement in IMPORTS
-    } == dict.fromkeys(IMPORTS, True)
+    assert import_seconds("import oneflow_ai", RUNS) <= IMPORT_SECONDS_MOST
 
 
 def test_a_second_start_is_quick_and_small(tmp_path: Path) -> None:

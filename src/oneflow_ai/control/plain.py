@@ -42,6 +42,7 @@ _ANSWER: dict[str, Any] = {
     "simulated": False,
     "estimated": False,
     "request_id": "req_5f0c9d",
+    "continued_by": [],
 }
 
 
@@ -88,6 +89,7 @@ class PlainAnswer(Shown):
     simulated: bool
     estimated: bool
     request_id: str
+    continued_by: list[str]
 
 
 @needs(Role.CALLER)
