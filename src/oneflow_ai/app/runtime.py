@@ -20,6 +20,7 @@ from oneflow_ai.app.rows import Plant, Simulated, compile_settings, ends_simulat
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.core.version import VERSION
 from oneflow_ai.flow.admission import Admission
@@ -209,6 +210,20 @@ class Runtime:
         self.history.keep_prompts = loaded.settings.history.prompts
         self.recorder.adopt(self._followers, _bounds(loaded))
         self._retention_changed.set()
+        self._lists_wanted.set()
+
+    def take_up_keys(self, vault: Mapping[str, tuple[KeptKey, ...]]) -> None:
+        """Serve with the providers' keys that are in use by now from the next call on; `vault` are those of the vault.
+
+        Raises `ValueError`: then those known stay in force.
+        """
+        loaded = replace(self.loaded, vault=vault, at=self.clock.utc())
+        if self._is_demo(loaded) != self.demo:
+            raise ValueError("demo mode cannot begin or end while the server runs; restart it")
+        plant = self._compile(loaded, self.simulator)
+        self.loaded, self._plant, self.desk.snapshot = loaded, plant, plant.snapshot
+        self.admit(self._accounts)
+        self._bind(plant.snapshot)
         self._lists_wanted.set()
 
     def follow_with(self, followers: Sequence[Watcher]) -> None:
