@@ -28,6 +28,7 @@ class ListedKey:
     age: Age
     days: int | None
     why_not: str = ""
+    ended: bool = False
 
     @property
     def words(self) -> str:
@@ -91,4 +92,4 @@ def _listed(
 ) -> ListedKey:
     age, days = age_of(key, loaded.at), age_days(key, loaded.at)
     used = None if why_not else credential
-    return ListedKey(name, used, sort, shown, key.added_at, key.ends_at, age, days, why_not)
+    return ListedKey(name, used, sort, shown, key.added_at, key.ends_at, age, days, why_not, key.ended(loaded.at))

@@ -29,11 +29,9 @@ def place_of_keys(loaded: Loaded, name: str, *, vault: bool = False) -> Path | N
     """
     if vault:
         return None
-    for place in key_places(loaded, name):
-        if place.sort == "file":
-            return Path(place.shown)
-        if place.sort == "vault":
-            return None
+    for place in kept_places(loaded, name):
+        if in_use(place.keys, loaded.at):
+            return Path(place.shown) if place.sort == "file" else None
     return loaded.home / KEYS_FILE
 
 

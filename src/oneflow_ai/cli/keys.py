@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from oneflow_ai.stores.vault import Change
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
+OneName = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name, or NAME#2 for its second key.")]
 # Whoever gives the key as an argument is told what that means, and not by repeating it.
 Stray = Annotated[list[str] | None, typer.Argument(hidden=True)]
 _STYLES = {"in use": "green"}
@@ -81,27 +82,27 @@ def set_key(name: Name, options: SetOptions, stray: Stray = None) -> None:
     _say_kept(loaded, name, where, tried, options)
 
 
-def rotate(name: Name, options: NewOptions, stray: Stray = None) -> None:
-    """Put a new key in the place of a provider's key.
+def rotate(name: OneName, options: NewOptions, stray: Stray = None) -> None:
+    """Put a new key in the place of a provider's keys, or of one of them.
 
     The old one is used for 24 hours more where the new one fails, and is then removed.
     """
     from oneflow_ai.policy.rotation import OLD_KEY_HOURS, rotated
 
+    name, _, number = name.partition("#")
     loaded = _for(name, options, stray)
     _check_replaceable(loaded, name, options)
+    chosen = _number(number, _count(loaded, name, _place(loaded, name, vault=options.vault)))
     key = _asked(loaded, name)
+    _check_another(loaded, name, key)
     tried = None if options.unchecked else checked(loaded, name, key)
-    where = keep(loaded, name, lambda keys: rotated(keys, _new(key, loaded), loaded.at), vault=options.vault)
+    new = _new(key, loaded)
+    where = keep(loaded, name, lambda keys: rotated(keys, new, loaded.at, chosen), vault=options.vault)
     end = loaded.at + timedelta(hours=OLD_KEY_HOURS)
     _say_kept(loaded, name, where, tried, options, f"; the old one is used until {end:%Y-%m-%d %H:%M} UTC at the latest")
 
 
-def remove(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The provider's name, or NAME#2 for its second key.")],
-    options: PlaceOptions,
-    stray: Stray = None,
-) -> None:
+def remove(name: OneName, options: PlaceOptions, stray: Stray = None) -> None:
     """Remove a provider's keys, or one of them, at once."""
     name, _, number = name.partition("#")
     loaded = _for(name, options, stray)
@@ -239,6 +240,13 @@ def _check_replaceable(loaded: Loaded, name: str, options: PlaceOptions) -> None
     )
 
 
+def _check_another(loaded: Loaded, name: str, key: Secret) -> None:
+    from oneflow_ai.settings import credentials
+
+    if key in credentials(loaded, name):
+        raise misuse(f"oneflow keys rotate: that is a key of {name} already: have the provider make a new one")
+
+
 def _new(key: Secret, loaded: Loaded) -> Any:
     from oneflow_ai.core.kept_key import KeptKey
 
@@ -273,7 +281,7 @@ def _number(text: str, count: int) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or not 1 <= int(text) <= count:
-        raise misuse("oneflow keys remove: there is no key of that number; `oneflow keys list` shows them")
+        raise misuse("oneflow keys: there is no key of that number; `oneflow keys list` shows them")
     return int(text)
 
 

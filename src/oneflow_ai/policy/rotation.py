@@ -40,10 +40,21 @@ def with_another(keys: Iterable[KeptKey], new: KeptKey, now: datetime) -> tuple[
     return (*staying, new, *(key for key in others if key.ends_at is not None))
 
 
-def rotated(keys: Iterable[KeptKey], new: KeptKey, now: datetime) -> tuple[KeptKey, ...]:
-    """The new key, and after it the others, each for `OLD_KEY_HOURS` at most."""
+def rotated(
+    keys: Iterable[KeptKey], new: KeptKey, now: datetime, number: int | None = None
+) -> tuple[KeptKey, ...]:
+    """The new key, and after it the others; those that it replaces end within `OLD_KEY_HOURS`.
+
+    It replaces the key of this number among those in use, from 1 on; without one, all.
+    """
     end = now + timedelta(hours=OLD_KEY_HOURS)
-    return (new, *(key.until(end) for key in _others(keys, new, now)))
+    staying: list[KeptKey] = []
+    ending: list[KeptKey] = []
+    for at, key in enumerate(in_use(keys, now), 1):
+        replaced = key.until(end) if number in (None, at) else key
+        if key.secret != new.secret:
+            (staying if replaced.ends_at is None else ending).append(replaced)
+    return (*staying, new, *ending) if number is not None else (new, *ending)
 
 
 def next_end(keys: Iterable[KeptKey], now: datetime) -> datetime | None:
