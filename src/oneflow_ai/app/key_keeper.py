@@ -16,7 +16,7 @@ from oneflow_ai.core.ports import Clock
 from oneflow_ai.policy.rotation import Age, age_days, next_end
 from oneflow_ai.settings import Loaded
 from oneflow_ai.stores import StoreRefused
-from oneflow_ai.stores.vault import Vault
+from oneflow_ai.stores.vault import Vault, Version
 from oneflow_ai.telemetry.log import Log
 
 KEYS_CHECK_SECONDS = 0.5
@@ -48,7 +48,7 @@ class KeyKeeper:
         self._vault = vault
         self._log = log
         self._turn = turn
-        self._version: tuple[int, ...] | None = None
+        self._version: Version | None = None
         self._told_on: date | None = None
         self._loaded: Loaded | None = None
         self._end: datetime | None = None
@@ -74,7 +74,7 @@ class KeyKeeper:
             self._note_end(now)
         ended = self._end is not None and self._end <= now
         known = self._version
-        changed = version != known if known is not None else bool(version[0] or self._served.loaded.vault)
+        changed = version != known if known is not None else bool(version or self._served.loaded.vault)
         if ended or changed:
             await self._take_up(now, ended=ended)
         self._version = version

@@ -10,7 +10,7 @@ from oneflow_ai.catalog import Catalog
 from oneflow_ai.core.failure import PROVIDER_AUTH_FAILED
 from oneflow_ai.core.ports import Clock
 from oneflow_ai.core.target import Secret
-from oneflow_ai.flow.listing import ask_models
+from oneflow_ai.flow.listing import ModelsAnswer, ask_models
 from oneflow_ai.insight.standing import any_targets
 from oneflow_ai.settings import Loaded
 from oneflow_ai.telemetry.fields import clean_text
@@ -43,6 +43,11 @@ async def try_key(loaded: Loaded, name: str, key: Secret, catalog: Catalog, cloc
         answer = await ask_models(target, upstream, clock)
     finally:
         await upstream.close()
+    return judged(answer)
+
+
+def judged(answer: ModelsAnswer) -> Tried:
+    """What an answer to a question for the list of models says of the key that was asked with."""
     if answer.failure is None:
         count = answer.count or 0
         return Tried("works", f"{count:,} model{'' if count == 1 else 's'}", count)

@@ -62,7 +62,7 @@ def _one(loaded: Loaded, name: str, *, vault: bool, as_json: bool) -> dict[str, 
         if tried.result == "refused":
             note(f"  {name} refuses this key; it is not kept")
             continue
-        new = KeptKey(key, loaded.at.replace(microsecond=0))
+        new = KeptKey(key, loaded.at)
         where = keep(loaded, name, lambda keys, new=new: rotated(keys, new, loaded.at), vault=vault)
         if not as_json:
             say(f"  {name}: {kept_words(tried)}; kept in {'vault' if where is None else where}")

@@ -250,7 +250,7 @@ def _check_another(loaded: Loaded, name: str, key: Secret) -> None:
 def _new(key: Secret, loaded: Loaded) -> Any:
     from oneflow_ai.core.kept_key import KeptKey
 
-    return KeptKey(key, loaded.at.replace(microsecond=0))
+    return KeptKey(key, loaded.at)
 
 
 def _place(loaded: Loaded, name: str, *, vault: bool) -> Path | None:

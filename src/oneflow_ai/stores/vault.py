@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, inspect, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, inspect, select, update
 
 from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.ports import Clock
@@ -29,7 +29,8 @@ _ID_BYTES = 12
 # What a row that nobody wrote so may raise as it is read.
 _UNREADABLE = (TypeError, ValueError, OverflowError)
 
-Change = Callable[[tuple[KeptKey, ...]], Sequence[KeptKey]]
+Version: TypeAlias = tuple[tuple[str, int | None], ...]
+Change: TypeAlias = Callable[[tuple[KeptKey, ...]], Sequence[KeptKey]]
 
 
 class Seal:
@@ -187,17 +188,11 @@ class Vault:
         over = provider_keys.c.ends_at <= as_microseconds(self._clock.utc())
         await self._database.write(lambda connection: connection.execute(delete(provider_keys).where(over)))
 
-    async def version(self) -> tuple[int, ...]:
-        """A few numbers that differ after every change, by whichever process; cheap enough to poll."""
-        columns = provider_keys.c
-        numbers = select(
-            func.count(),
-            func.count(columns.ends_at),
-            func.max(columns.added_at),
-            func.max(columns.ends_at),
-        ).select_from(provider_keys)
-        row = await self._database.read(lambda connection: connection.execute(numbers).one())
-        return tuple(number or 0 for number in row)
+    async def version(self) -> Version:
+        """What differs after every change, by whichever process; cheap enough to poll: a vault holds few keys."""
+        rows = select(provider_keys.c.id, provider_keys.c.ends_at).order_by(provider_keys.c.id)
+        found = await self._database.read(lambda connection: connection.execute(rows).all())
+        return tuple((row.id, row.ends_at) for row in found)
 
 
 async def vault_is_used(database: Database) -> bool:
