@@ -19,7 +19,7 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 KEYS_VERBS = "oneflow keys"
-_TYPED = re.compile(r"'[^']*'|\([^)]*\)")
+_TYPED = re.compile(r"'[^']*'|\([^)]*\)|(?<!\S)-\S+")
 
 
 class Refused(Exception):
@@ -78,8 +78,11 @@ def _usage(error: typer.TyperException) -> str:
     words = words.replace("Value error, ", "").replace("Input should be", "should be")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "oneflow"
-    # What was typed in a wrong place may be a key.
-    words = _TYPED.sub("…", words) if command.startswith(KEYS_VERBS) else masked(words)
+    if command.startswith(KEYS_VERBS):
+        # What was typed in a wrong place may be a key.
+        own = {word for each in context.command.params for word in (*each.opts, each.metavar)}
+        words = _TYPED.sub(lambda found: found[0] if found[0].strip("'") in own else "…", words)
+    words = masked(words)
     return f"{command}: {words[:1].lower()}{words[1:]}; see {command} --help"
 
 
