@@ -14,11 +14,12 @@ import time
 import pytest
 
 from oneflow_ai.simulator import ThreadedSimulator
+from tests.canaries import planted
 from tests.cli.place import SECONDS_MOST, Place, ended, lines
 from tools.tracked import ROOT
 
-KEY = "sk-canary-31d4-of-a-provider"
-NEW = "sk-canary-88e0-of-a-provider"
+KEY = planted("first")
+NEW = planted("second")
 KEYS_FILE = ".api_keys.json"
 # The providers that everybody has, none of which a test may call.
 NOBODY = "".join(

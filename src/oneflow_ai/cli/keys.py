@@ -25,6 +25,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name."
 OneName = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name, or NAME#2 for its second key.")]
 # Whoever gives the key as an argument is told what that means, and not by repeating it.
 Stray = Annotated[list[str] | None, typer.Argument(hidden=True)]
+DIGITS_MOST = 4
 _STYLES = {"in use": "green"}
 
 
@@ -280,8 +281,8 @@ def _sealed(loaded: Loaded, name: str) -> bool:
 def _number(text: str, count: int) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= count:
-        raise misuse("oneflow keys: there is no key of that number; `oneflow keys list` shows them")
+    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS_MOST and 1 <= int(text) <= count):
+        raise Refused("oneflow keys: there is no key of that number; `oneflow keys list` shows them")
     return int(text)
 
 
