@@ -163,6 +163,18 @@ def test_a_key_that_is_elsewhere_is_rotated_there(place: Place) -> None:
     assert "has no key to replace: `oneflow keys set openai`" in nothing.stderr
 
 
+def test_a_place_that_still_has_a_key_after_a_removal_is_told(place: Place) -> None:
+    kept(place, KEY, "--vault")
+    kept(place, NEW)
+    result = place.run("keys", "remove", "openai", OPENAI_API_KEY="")
+    assert "note: " not in result.stderr
+    kept(place, KEY)
+    kept(place, NEW, "--vault")
+    result = place.run("keys", "remove", "openai")
+    assert f"removed from {place.home / KEYS_FILE}" in result.stdout
+    assert "note: vault has a key of openai too, which stays in use" in result.stderr
+
+
 def test_a_file_in_the_working_directory_is_changed_where_it_is(place: Place) -> None:
     path = place.write('{"openai": "k1", "groq": "g"}', KEYS_FILE)
     path.chmod(0o600)
@@ -248,6 +260,7 @@ LEAKS = [
     (("keys", "set", "openai", "--no-check"), f"{KEY}\0"),
     (("keys", "set", "openai", "--no-check"), f"{KEY}\u00e9"),
     (("keys", "set", "openai", "--no-check"), KEY + "x" * 5_000),
+    (("keys", "setup"), KEY + "x" * 10_000),
     (("keys", "set", "bedrock", "--no-check"), f"AKIAEXAMPLE1: {KEY}"),
     (("keys", "rotate", "openai", KEY), None),
     (("keys", "rotate", f"openai#{KEY}"), "x"),

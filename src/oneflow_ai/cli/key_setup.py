@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from oneflow_ai.cli.failures import FAILED, Refused
+from oneflow_ai.cli.key_change import asked_provider, keep, kept_json, kept_words, new_key, note_unused, place_shown
 from oneflow_ai.cli.key_input import hidden_key
-from oneflow_ai.cli.keys import asked_provider, keep, kept_json, kept_words, note_unused
 from oneflow_ai.cli.output import note, say, say_json
-from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Secret
 from oneflow_ai.policy.rotation import rotated
 from oneflow_ai.settings import Loaded, SettingsError, configured_providers
@@ -62,10 +62,9 @@ def _one(loaded: Loaded, name: str, *, vault: bool, as_json: bool) -> dict[str, 
         if tried.result == "refused":
             note(f"  {name} refuses this key; it is not kept")
             continue
-        new = KeptKey(key, loaded.at)
-        where = keep(loaded, name, lambda keys, new=new: rotated(keys, new, loaded.at), vault=vault)
+        where = keep(loaded, name, partial(rotated, new=new_key(key, loaded), now=loaded.at), vault=vault)
         if not as_json:
-            say(f"  {name}: {kept_words(tried)}; kept in {'vault' if where is None else where}")
+            say(f"  {name}: {kept_words(tried)}; kept in {place_shown(where)}")
         note_unused(loaded, name, where)
         return kept_json(name, where, tried)
     return None

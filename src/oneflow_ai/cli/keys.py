@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oneflow_ai.cli.failures import Refused, misuse
+from oneflow_ai.cli.key_change import (
+    PlaceOptions,
+    asked_provider,
+    keep,
+    kept_json,
+    kept_words,
+    new_key,
+    note_unused,
+    opened,
+    place_of,
+    place_shown,
+)
 from oneflow_ai.cli.output import Column, note, say, say_json, say_table
 from oneflow_ai.cli.spread import Common
 
@@ -19,7 +30,6 @@ if TYPE_CHECKING:
     from oneflow_ai.app.trial import Tried
     from oneflow_ai.core.target import Secret
     from oneflow_ai.settings import Loaded
-    from oneflow_ai.stores.vault import Change
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
 OneName = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name, or NAME#2 for its second key.")]
@@ -27,13 +37,6 @@ OneName = Annotated[str, typer.Argument(metavar="NAME", help="The provider's nam
 Stray = Annotated[list[str] | None, typer.Argument(hidden=True)]
 DIGITS_MOST = 4
 _STYLES = {"in use": "green"}
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceOptions(Common):
-    """What verbs that change keys take."""
-
-    vault: Annotated[bool, typer.Option("--vault", help="In the database, encrypted, instead of a file.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def set_key(name: Name, options: SetOptions, stray: Stray = None) -> None:
     def change(keys: Any) -> Any:
         from oneflow_ai.policy.rotation import with_another
 
-        new = _new(key, loaded)
+        new = new_key(key, loaded)
         return with_another(keys, new, loaded.at) if options.add else (new,)
 
     where = keep(loaded, name, change, vault=options.vault, replacing=not options.add)
@@ -93,11 +96,11 @@ def rotate(name: OneName, options: NewOptions, stray: Stray = None) -> None:
     name, _, number = name.partition("#")
     loaded = _for(name, options, stray)
     _check_replaceable(loaded, name, options)
-    chosen = _number(number, _count(loaded, name, _place(loaded, name, vault=options.vault)))
+    chosen = _number(number, _count(loaded, name, place_of(loaded, name, vault=options.vault)))
     key = _asked(loaded, name)
     _check_another(loaded, name, key)
     tried = None if options.unchecked else checked(loaded, name, key)
-    new = _new(key, loaded)
+    new = new_key(key, loaded)
     where = keep(loaded, name, lambda keys: rotated(keys, new, loaded.at, chosen), vault=options.vault)
     end = loaded.at + timedelta(hours=OLD_KEY_HOURS)
     _say_kept(loaded, name, where, tried, options, f"; the old one is used until {end:%Y-%m-%d %H:%M} UTC at the latest")
@@ -107,7 +110,7 @@ def remove(name: OneName, options: PlaceOptions, stray: Stray = None) -> None:
     """Remove a provider's keys, or one of them, at once."""
     name, _, number = name.partition("#")
     loaded = _for(name, options, stray)
-    where = _place(loaded, name, vault=options.vault)
+    where = place_of(loaded, name, vault=options.vault)
     count = _count(loaded, name, where)
     chosen = _number(number, count)
     sealed = where is None and _sealed(loaded, name)
@@ -120,9 +123,10 @@ def remove(name: OneName, options: PlaceOptions, stray: Stray = None) -> None:
     keep(loaded, name, change, vault=where is None, replacing=chosen is None)
     removed = 1 if chosen is not None else max(count, 1)
     if options.as_json:
-        say_json({"provider": name, "place": _shown(where), "removed": removed})
+        say_json({"provider": name, "place": place_shown(where), "removed": removed})
     else:
-        say(f"{name}: {removed} key{'s' if removed != 1 else ''} removed from {_shown(where)}")
+        say(f"{name}: {removed} key{'s' if removed != 1 else ''} removed from {place_shown(where)}")
+    _note_others(loaded, name, where)
     _note_server(loaded, where)
 
 
@@ -139,21 +143,9 @@ def list_all(options: Common) -> None:
     elif not rows:
         note("no provider has a key: `oneflow keys setup` asks for them")
     else:
-        columns = (Column("provider"), Column("key of"), Column("added"), Column("place", fold=True), Column("state", fold=True))
+        titles = ("provider", "key of", "added", "place", "state")
+        columns = [Column(title, fold=title in ("place", "state")) for title in titles]
         say_table(columns, [_cells(each) for each in rows], _STYLES)
-
-
-def opened(options: Common) -> Loaded:
-    """The configuration with the vault's keys; a vault that cannot be opened is told, and counts as empty."""
-    from oneflow_ai.cli.configured import load_settings, vault_keys
-    from oneflow_ai.settings import SettingsError
-
-    loaded = load_settings(options.config, vault=None)
-    try:
-        return replace(loaded, vault=vault_keys(loaded))
-    except SettingsError as error:
-        note(f"warning: {error}")
-        return loaded
 
 
 def checked(loaded: Loaded, name: str, key: Secret) -> Tried:
@@ -162,33 +154,6 @@ def checked(loaded: Loaded, name: str, key: Secret) -> Tried:
     if tried.result == "refused":
         raise Refused(f"oneflow keys: {name} refuses this key, so it is not kept; --no-check keeps it all the same")
     return tried
-
-
-def asked_provider(loaded: Loaded, name: str, key: Secret) -> Tried:
-    """What the provider says of the key."""
-    from oneflow_ai.app.clock import SystemClock
-    from oneflow_ai.app.trial import try_key
-    from oneflow_ai.catalog import load_catalog
-
-    return asyncio.run(try_key(loaded, name, key, load_catalog(), SystemClock()))
-
-
-def keep(loaded: Loaded, name: str, change: Change, *, vault: bool, replacing: bool = False) -> Path | None:
-    """Change the keys of a provider where they are kept; gives that file, or None for the vault."""
-    from oneflow_ai.app.clock import SystemClock
-    from oneflow_ai.app.provider_keys import change_keys
-
-    where = _place(loaded, name, vault=vault)
-    asyncio.run(change_keys(loaded, name, where, change, SystemClock(), replacing=replacing))
-    return where
-
-
-def note_unused(loaded: Loaded, name: str, where: Path | None) -> None:
-    """Tell of what keeps a key that was just kept from being used."""
-    from oneflow_ai.app.provider_keys import stands_before
-
-    if before := stands_before(loaded, name, where):
-        note(f"note: {before} comes first, so this key is not used for {name} as long as that is there")
 
 
 def _for(name: str, options: PlaceOptions, stray: list[str] | None) -> Loaded:
@@ -248,24 +213,13 @@ def _check_another(loaded: Loaded, name: str, key: Secret) -> None:
         raise misuse(f"oneflow keys rotate: that is a key of {name} already: have the provider make a new one")
 
 
-def _new(key: Secret, loaded: Loaded) -> Any:
-    from oneflow_ai.core.kept_key import KeptKey
-
-    return KeptKey(key, loaded.at)
-
-
-def _place(loaded: Loaded, name: str, *, vault: bool) -> Path | None:
-    from oneflow_ai.app.provider_keys import place_of_keys
-
-    return place_of_keys(loaded, name, vault=vault)
-
-
 def _count(loaded: Loaded, name: str, where: Path | None) -> int:
     """How many keys in use a provider has in that place."""
     from oneflow_ai.app.provider_keys import kept_places
     from oneflow_ai.policy.rotation import in_use
 
-    return sum(len(in_use(place.keys, loaded.at)) for place in kept_places(loaded, name) if place.shown == _shown(where))
+    there = [place for place in kept_places(loaded, name) if place.shown == place_shown(where)]
+    return sum(len(in_use(place.keys, loaded.at)) for place in there)
 
 
 def _sealed(loaded: Loaded, name: str) -> bool:
@@ -286,37 +240,26 @@ def _number(text: str, count: int) -> int | None:
     return int(text)
 
 
-def _shown(where: Path | None) -> str:
-    return "vault" if where is None else str(where)
-
-
 def _say_kept(
     loaded: Loaded, name: str, where: Path | None, tried: Tried | None, options: PlaceOptions, more: str = ""
 ) -> None:
     if options.as_json:
         say_json(kept_json(name, where, tried))
     else:
-        say(f"{name}: {kept_words(tried)}; kept in {_shown(where)}{more}")
+        say(f"{name}: {kept_words(tried)}; kept in {place_shown(where)}{more}")
     note_unused(loaded, name, where)
     _note_server(loaded, where)
 
 
-def kept_json(name: str, where: Path | None, tried: Tried | None) -> dict[str, Any]:
-    """A kept key for programs."""
-    return {
-        "provider": name,
-        "place": _shown(where),
-        "check": "unchecked" if tried is None else tried.result,
-        "models": None if tried is None else tried.models,
-        "message": None if tried is None or tried.result == "works" else tried.words,
-    }
+def _note_others(loaded: Loaded, name: str, where: Path | None) -> None:
+    """Tell of a place that still has a key where one place was emptied."""
+    from oneflow_ai.policy.rotation import in_use
+    from oneflow_ai.settings.credentials import key_places
 
-
-def kept_words(tried: Tried | None) -> str:
-    """What is known of a key that was kept."""
-    if tried is None:
-        return "not checked"
-    return f"works ({tried.words})" if tried.result == "works" else f"could not be checked ({tried.words})"
+    for place in key_places(loaded, name):
+        if place.shown != place_shown(where) and in_use(place.keys, loaded.at):
+            note(f"note: {place.shown} has a key of {name} too, which stays in use")
+            return
 
 
 def _note_server(loaded: Loaded, where: Path | None) -> None:
