@@ -49,8 +49,9 @@ async def try_key(loaded: Loaded, name: str, key: Secret, catalog: Catalog, cloc
 def judged(answer: ModelsAnswer) -> Tried:
     """What an answer to a question for the list of models says of the key that was asked with."""
     if answer.failure is None:
-        count = answer.count or 0
-        return Tried("works", f"{count:,} model{'' if count == 1 else 's'}", count)
+        count = answer.count
+        words = "" if count is None else f"{count:,} model{'' if count == 1 else 's'}"
+        return Tried("works", words, count)
     # A key that works may lack the right to list models; no provider tells an unknown key so.
     refused = answer.failure.kind is PROVIDER_AUTH_FAILED and answer.status != FORBIDDEN
     return Tried("refused" if refused else "unknown", clean_text(answer.failure.message))

@@ -82,7 +82,8 @@ def kept_words(tried: Tried | None) -> str:
     """What is known of a key that was kept."""
     if tried is None:
         return "not checked"
-    return f"works ({tried.words})" if tried.result == "works" else f"could not be checked ({tried.words})"
+    what = "works" if tried.result == "works" else "could not be checked"
+    return f"{what} ({tried.words})" if tried.words else what
 
 
 def place_of(loaded: Loaded, name: str, *, vault: bool) -> Path | None:
