@@ -65,6 +65,30 @@ def test_a_sound_configuration_is_said_to_be_so(place: Place) -> None:
     assert (told["ok"], told["mistakes"], len(told["warnings"])) == (True, [], 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("server.prt", "did you mean server.port?"), ("srver", "did you mean server?"), ("zzz", "prints all")],
+)
+def test_show_of_a_name_that_no_setting_has_tells_what_may_be_meant(place: Place, text: str, hint: str) -> None:
+    result = place.run("config", "show", text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = lines(result.stderr)
+    assert line.startswith(f"oneflow config show: no setting has '{text}' in its name")
+    assert hint in line
+
+
+def test_a_key_that_no_provider_uses_is_warned_of(place: Place) -> None:
+    told = place.run("config", "check", MISTRAL_API_KEY="sk-of-mistral")
+    warning, _ = lines(told.stdout)
+    assert warning == "warning: MISTRAL_API_KEY: is not used: write [providers.mistral] into oneflow.toml"
+    place.write("[providers.mistral]\n")
+    assert len(lines(place.run("config", "check", MISTRAL_API_KEY="sk-of-mistral").stdout)) == 1
+    place.write(
+        '[providers.own]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"\napi_key = "env:MISTRAL_API_KEY"\n'
+    )
+    assert len(lines(place.run("config", "check", MISTRAL_API_KEY="sk-of-mistral").stdout)) == 1
+
+
 def test_show_tells_each_value_and_where_it_comes_from(place: Place) -> None:
     place.write("[server]\nport = 9000\n")
     told = place.json("config", "show", ONEFLOW_RETRY__ATTEMPTS="2")

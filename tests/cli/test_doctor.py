@@ -47,6 +47,17 @@ def test_a_fresh_machine_has_only_to_be_given_a_key(place: Place) -> None:
     assert not place.home.exists()
 
 
+def test_a_home_that_cannot_be_made_fails_with_the_remedy(place: Place) -> None:
+    home = place.write("", "file") / "home"
+    (found,) = findings(place, "home", ONEFLOW_HOME=str(home))
+    assert (found["level"], found["text"]) == ("fail", f"{home} cannot be made in {home.parent}")
+    for command in (("ask", "Hi"), ("serve", "--port", "0", "--demo"), ("tokens", "create", "ci")):
+        result = place.run(*command, ONEFLOW_HOME=str(home))
+        assert (result.exit_code, result.stdout) == (1, "")
+        words = f"oneflow: the folder {home} cannot be made: Not a directory: set ONEFLOW_HOME to one that can"
+        assert lines(result.stderr) == [words]
+
+
 def test_a_mistake_in_the_configuration_fails(place: Place) -> None:
     place.write("[server]\nport = 70000\nhots = 1\n")
     result = place.run("doctor")

@@ -31,9 +31,13 @@ FAILING = {
 }
 
 
-def commands() -> list[str]:
+def blocks(language: str) -> list[str]:
     page = take_apart(PAGE.read_text(encoding="utf-8"))
-    return [line for block in page.blocks if block.language == "sh" for line in block.text.splitlines()]
+    return [block.text for block in page.blocks if block.language == language]
+
+
+def commands() -> list[str]:
+    return [line for text in blocks("sh") for line in text.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,8 @@ def test_every_verb_has_an_example() -> None:
 def test_a_documented_command_runs(place: Place, server: tuple[str, str], line: str) -> None:
     url, key = server
     text = None
+    (prompts,) = blocks("jsonl")
+    place.write(prompts, "prompts.jsonl")
     if piped := re.fullmatch(r'echo "(.*)" \| (.*)', line):
         text, line = piped.groups()
     arguments = shlex.split(line.partition(" > ")[0].replace(DOCUMENTED_SERVER, url))[1:]

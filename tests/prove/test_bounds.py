@@ -15,6 +15,7 @@ pytestmark = pytest.mark.prove
 
 RUNS = 5
 IMPORT_SECONDS_MOST = 0.15
+STARTS = 3
 READY_SECONDS_MOST = 2.0
 IDLE_SECONDS = 10.0
 IDLE_MEGABYTES_MOST = 120.0
@@ -29,10 +30,15 @@ def test_a_second_start_is_quick_and_small(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         with at.oneflow().running():
             pass
-        with at.oneflow().running() as running:
-            time.sleep(IDLE_SECONDS)
-            idle = memory(running.child.pid)
-        assert running.ready_seconds <= READY_SECONDS_MOST
+        starts = []
+        for _ in range(STARTS):
+            with at.oneflow().running() as running:
+                starts.append(running.ready_seconds)
+                # The last one's counts.
+                time.sleep(IDLE_SECONDS if len(starts) == STARTS else 0.0)
+                idle = memory(running.child.pid)
+        # The best of them: the others tell what else the machine did.
+        assert min(starts) <= READY_SECONDS_MOST, starts
         assert idle.proportional_megabytes <= IDLE_MEGABYTES_MOST
 
 

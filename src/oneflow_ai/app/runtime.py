@@ -38,6 +38,7 @@ from oneflow_ai.stores.history import History
 from oneflow_ai.stores.ledger import Ledger
 from oneflow_ai.stores.memory_limits import MemoryLimits
 from oneflow_ai.stores.memory_quota import MemoryQuota
+from oneflow_ai.stores.private_file import make_folder
 from oneflow_ai.stores.sqlite import Database
 from oneflow_ai.telemetry.lag import LoopLag
 from oneflow_ai.telemetry.log import Log, NoLog
@@ -114,7 +115,7 @@ class Runtime:
     async def __aenter__(self) -> Self:
         """Start. Raises `SettingsError`, `StoreRefused` or `ValueError` for what cannot be used."""
         loaded = self.loaded
-        loaded.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(loaded.home)
         self.simulator = await self._simulator_for(loaded)
         if not self.demo:
             self.lists.restore()

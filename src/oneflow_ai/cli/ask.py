@@ -46,12 +46,18 @@ def ask(
 ) -> None:
     """Ask a model for text."""
     _check(options)
-    text = _read() if prompt == "-" else prompt
-    if not text.strip():
-        raise misuse("oneflow ask: the prompt is empty")
+    text = prompt_of(prompt, "ask")
     from oneflow_ai.cli.asking import answer
 
     answer(text, options)
+
+
+def prompt_of(written: str, verb: str) -> str:
+    """The prompt of a verb's command line, read from standard input where it is a dash; raises `Refused`."""
+    text = _read(verb) if written == "-" else written
+    if not text.strip():
+        raise misuse(f"oneflow {verb}: the prompt is empty")
+    return text
 
 
 def _check(options: AskOptions) -> None:
@@ -65,11 +71,11 @@ def _check(options: AskOptions) -> None:
         raise misuse(f"oneflow ask: -o {file} is no file that can be written: its folder must exist")
 
 
-def _read() -> str:
+def _read(verb: str) -> str:
     try:
         text = sys.stdin.read(PROMPT_CHARACTERS_MOST + 1)
     except UnicodeDecodeError:
-        raise misuse("oneflow ask: standard input is not UTF-8 text") from None
+        raise misuse(f"oneflow {verb}: standard input is not UTF-8 text") from None
     if len(text) > PROMPT_CHARACTERS_MOST:
-        raise misuse(f"oneflow ask: standard input is longer than {PROMPT_CHARACTERS_MOST} characters")
+        raise misuse(f"oneflow {verb}: standard input is longer than {PROMPT_CHARACTERS_MOST} characters")
     return text

@@ -18,7 +18,7 @@ from oneflow_ai.cli.pid_file import PidFile, Serving
 from oneflow_ai.cli.spread import Common
 
 if TYPE_CHECKING:
-    from oneflow_ai.settings import Mistake
+    from oneflow_ai.settings import Mistake, Row
 
 
 def check(options: Common) -> None:
@@ -55,7 +55,10 @@ def show(
     from oneflow_ai.settings import show as rows_of
 
     loaded = load_settings(options.config)
-    rows = [row for row in rows_of(loaded) if (text or "").lower() in row.name.lower()]
+    known = rows_of(loaded)
+    rows = [row for row in known if (text or "").lower() in row.name.lower()]
+    if text is not None and not rows:
+        raise misuse(f"oneflow config show: no setting has {text!r} in its name{_hint(text, known)}")
     if options.as_json:
         settings = [{"name": row.name, "value": row.value, "source": row.source} for row in rows]
         say_json({"file": str(loaded.file) if loaded.file else None, "home": str(loaded.home), "settings": settings})
@@ -98,6 +101,14 @@ def reload(options: Common) -> None:
         what = "to look for its configuration anew" if file is None else f"to read {file} anew"
         say(f"asked the server at {serving.url} (process {serving.pid}) {what}")
         say("its log says whether it is in force")
+
+
+def _hint(text: str, known: Iterable[Row]) -> str:
+    from oneflow_ai.settings.mistakes import closest
+
+    names = [row.name for row in known]
+    meant = closest(text, dict.fromkeys([*names, *(part for name in names for part in name.split("."))]))
+    return f": did you mean {meant}?" if meant else "; `oneflow config show` prints all"
 
 
 def _check_named(named: Path, file: Path | None, serving: Serving) -> None:

@@ -90,7 +90,11 @@ def _configuration(loaded: Loaded) -> Iterator[Finding]:
 def _home(loaded: Loaded) -> Iterator[Finding]:
     home = loaded.home
     if not home.exists():
-        yield Finding("home", "ok", f"{home} is made at the first start")
+        above = next(folder for folder in home.parents if folder.exists())
+        if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+            yield Finding("home", "ok", f"{home} is made at the first start")
+        else:
+            yield Finding("home", "fail", f"{home} cannot be made in {above}", "set ONEFLOW_HOME to a folder that can")
     elif not home.is_dir() or not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("home", "fail", f"{home} is no folder that you can write to", "set ONEFLOW_HOME to one that is")
     elif os.name == "posix" and home.stat().st_mode & _OTHERS:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from oneflow_ai.cli.held_file import is_at, lock
 
 FILE_NAME = "server.pid"
 BYTES_MOST = 16 * 1024
@@ -39,12 +40,12 @@ class PidFile:
         """Write who serves and hold the file until `release`; False when another process holds it. Raises `OSError`."""
         for _ in range(_TRIES_MOST):
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-            if not _locked(descriptor):
+            if not lock(descriptor):
                 # A server holds it for long, a reader for a moment only.
                 os.close(descriptor)
                 time.sleep(_TRY_AGAIN_SECONDS)
                 continue
-            if _is_at(descriptor, self.path):
+            if is_at(descriptor, self.path):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(asdict(serving)).encode() + b"\n", 0)
                 self._descriptor = descriptor
@@ -68,30 +69,10 @@ class PidFile:
         except OSError:
             return None
         try:
-            if _locked(descriptor, shared=True):
+            if lock(descriptor, shared=True):
                 return None
             return Serving(**json.loads(os.read(descriptor, BYTES_MOST)))
         except (ValueError, TypeError):
             return None
         finally:
             os.close(descriptor)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _locked(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file, unless another process has it locked."""
-    if sys.platform == "win32":
-        return shared
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -10,7 +10,22 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from oneflow_ai.cli import ask, config, doctor, keys, models, money, providers, serve, simulator, tokens, version
+from oneflow_ai.cli import (
+    ask,
+    batch,
+    compare,
+    config,
+    doctor,
+    keys,
+    models,
+    money,
+    providers,
+    serve,
+    simulator,
+    tokens,
+    top,
+    version,
+)
 from oneflow_ai.cli.failures import MISUSED, guarded
 from oneflow_ai.cli.output import say
 from oneflow_ai.cli.spread import spread
@@ -71,7 +86,14 @@ _Verb = tuple[str, Callable[..., None], str]
 _VERBS: tuple[_Verb, ...] = (
     ("serve", serve.serve, "oneflow serve --port 9000"),
     ("ask", ask.ask, 'oneflow ask "Write a haiku about the sea" --stream'),
+    ("batch", batch.batch, "oneflow batch prompts.jsonl -o answers.jsonl"),
+    (
+        "compare",
+        compare.compare,
+        'oneflow compare "Write a haiku" --models openai/gpt-6-luna,anthropic/claude-haiku-5-5',
+    ),
     ("models", models.models, "oneflow models mini"),
+    ("top", top.top, "oneflow top --server http://127.0.0.1:8000"),
     ("simulator", simulator.simulator, 'oneflow simulator --port 8010 --fault "F23=0.3"'),
     ("doctor", doctor.doctor, "oneflow doctor"),
     ("version", version.show_version, "oneflow version --json"),

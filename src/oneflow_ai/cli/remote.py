@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -57,9 +57,16 @@ class Remote:
                 raise Refused(_FOREIGN.format(url=self.url)) from None
 
     async def ask(
-        self, prompt: str, model: str, options: Mapping[str, object], on_piece: Callable[[str], None] | None
+        self,
+        prompt: str | Sequence[object],
+        model: str,
+        options: Mapping[str, object],
+        on_piece: Callable[[str], None] | None,
     ) -> Answer:
-        """One answer of text; `on_piece` is told each piece as it comes. Raises `Refused` and `OneFlowError`."""
+        """One answer of text to a prompt, or to a chat's messages; `on_piece` is told each piece as it comes.
+
+        Raises `Refused` and `OneFlowError`.
+        """
         began = perf_counter()
         body = _body(prompt, model, options, stream=on_piece is not None)
         async with self._asked("POST", "/v1/chat/completions", body, ANSWER_SECONDS_MOST) as response:
@@ -141,8 +148,8 @@ def _first_key(loaded: Loaded) -> Secret | None:
         return None
 
 
-def _body(prompt: str, model: str, options: Mapping[str, object], *, stream: bool) -> bytes:
-    messages = [{"role": "user", "content": prompt}]
+def _body(prompt: str | Sequence[object], model: str, options: Mapping[str, object], *, stream: bool) -> bytes:
+    messages: list[object] = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     chosen = dict(options)
     if system := chosen.pop("system", None):
         messages.insert(0, {"role": "system", "content": str(system)})

@@ -69,7 +69,7 @@ class EdgeLimits:
 class EdgePorts:
     """What the edge works with. `control` serves what is not of the data plane; `refused` counts a code; `standing`
     tells what is left of a key's limits; `overload` says when calls are turned away. `spool` is the folder for files of
-    requests, the system's own for such by default.
+    requests; none: the system's own.
     """
 
     desk: Desk
@@ -212,6 +212,7 @@ class Edge:
                 kept_bytes = reader.kept_bytes
                 self._hold_body(key_id, kept_bytes - held_bytes)
                 held_bytes = kept_bytes
+                self._check_bodies()
                 if not message.get("more_body"):
                     received = self._clock.utc()
                     envelope = self._envelope(caller, received, started_seconds)
@@ -253,6 +254,10 @@ class Edge:
         if not self._bodies.take(key_id, size_bytes, self._limits.bodies_bytes_most * share):
             raise self._turned_away(kinds.OVERLOADED, _KEY_TOO_LARGE)
 
+    def _check_bodies(self) -> None:
+        if self._bodies.total_bytes > self._limits.bodies_bytes_most:
+            raise self._turned_away(kinds.OVERLOADED, "the bodies of calls in flight are too large; try again")
+
     def _check_length(self, head: RequestHead) -> None:
         most = self._limits.upload_bytes_most if head.path in FORMS else self._limits.body_bytes_most
         if head.length_bytes > most:
@@ -271,8 +276,7 @@ class Edge:
                 size += len(piece)
                 if size > self._limits.body_bytes_most:
                     raise self._too_large()
-                if self._bodies.total_bytes > self._limits.bodies_bytes_most:
-                    raise self._turned_away(kinds.OVERLOADED, "the bodies of calls in flight are too large; try again")
+                self._check_bodies()
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
                 message = await request.receive()

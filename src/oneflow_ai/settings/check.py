@@ -20,7 +20,7 @@ SECRET_BYTES_LEAST = 32
 def check(loaded: Loaded) -> tuple[Mistake, ...]:
     """Gives every contradiction in a configuration, and warnings; `load` calls it and raises for the former."""
     found: list[Mistake] = []
-    for rule in (_server, _providers, _routes, _prices):
+    for rule in (_server, _providers, _unused_keys, _routes, _prices):
         found += rule(loaded)
     return tuple(dict.fromkeys(found))
 
@@ -96,6 +96,18 @@ def _keys(loaded: Loaded, path: SettingPath, provider: ProviderSettings) -> Iter
     wanted = provider.api_key or provider.api_keys or (kind is not None and kind.key_required)
     if not keys and wanted and name in loaded.settings.providers:
         yield _mistake(loaded, key_path, "no key is at hand, so the provider is left out", warning=True)
+
+
+def _unused_keys(loaded: Loaded) -> Iterator[Mistake]:
+    """Yields keys in the environment whose provider is not set up: whoever exported one expects it to be used."""
+    kinds_used = {provider.kind for provider in configured_providers(loaded).values()}
+    written = loaded.settings.model_dump_json()
+    for name, kind in (loaded.kinds or {}).items():
+        variable = kind.environment
+        if variable is None or name in kinds_used or not loaded.environment.get(variable):
+            continue
+        if f'"env:{variable}"' not in written:
+            yield Mistake(variable, "", f"is not used: write [providers.{name}] into oneflow.toml", warning=True)
 
 
 def _reach(loaded: Loaded, path: SettingPath, place: ProviderSettings | TargetSettings) -> Iterator[Mistake]:

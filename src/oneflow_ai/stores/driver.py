@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from oneflow_ai.stores.private_file import make_folder
+
 BUSY_SECONDS = 5.0
 """How long a connection waits for another process that is writing."""
 
@@ -48,8 +50,8 @@ def version_warning(module: ModuleType) -> str | None:
 
 
 def make_private_file(path: Path) -> None:
-    """Create the file and its folder for their owner alone, unless they exist; raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Create the file and its folder for their owner alone, unless they exist; raises `OSError`, `StoreRefused`."""
+    make_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 

@@ -17,12 +17,21 @@ BYTES_MOST = 4_096
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EMLINK}
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for its owner alone, unless it is there; raises `StoreRefused` where it cannot be made."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        words = f"the folder {path} cannot be made: {problem.strerror or problem}"
+        raise StoreRefused(f"{words}: set ONEFLOW_HOME to one that can") from None
+
+
 def make(path: Path, content: bytes) -> bool:
     """Write a new file of mode 0600, flushed to the disk; give False, and change nothing, when the path exists.
 
     Of several processes that make the same file at once one wins, and none ever sees half of it. Raises `OSError`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
@@ -48,7 +57,7 @@ def replace(path: Path, content: bytes) -> None:
     Where the path is a link, what it leads to is replaced. Raises `OSError`.
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
@@ -67,7 +76,7 @@ def turn(folder: Path) -> Iterator[None]:
 
     Where there are no such locks (Windows) everybody has it at once.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     if sys.platform == "win32":
         yield
         return

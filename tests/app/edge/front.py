@@ -187,6 +187,7 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
         log=runtime.log,
         refused=runtime.metrics.refused,
         standing=runtime.limits.standing,
+        spool=runtime.loaded.home,
     )
     return Edge(ports)
 
