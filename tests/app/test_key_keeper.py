@@ -7,14 +7,16 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from oneflow_ai.app.clock import SystemClock
 from oneflow_ai.app.key_keeper import KeyKeeper
 from oneflow_ai.app.keys import open_vault
+from oneflow_ai.app.provider_keys import keys_end
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Secret
@@ -46,6 +48,10 @@ class Served:
             raise ValueError(self.refusal)
         self.times += 1
         self.loaded = replace(self.loaded, vault=vault, at=self.clock.utc())
+
+    @property
+    def keys_end(self) -> datetime | None:
+        return keys_end(self.loaded)
 
     def keys(self, name: str = "openai") -> list[str]:
         return [key.reveal() for key in credentials(self.loaded, name)]
@@ -185,6 +191,22 @@ async def test_demo_mode_does_not_end_for_a_key_while_the_server_runs(tmp_path: 
             runtime.take_up_keys({"openai": (KeptKey(Secret("sk-v"), origin=ORIGIN),)})
         assert runtime.demo
         assert runtime.loaded is loaded
+
+
+async def test_a_program_that_calls_by_itself_lets_an_old_key_end_too(tmp_path: Path) -> None:
+    now = SystemClock().utc()
+    path = tmp_path / KEYS_FILE
+    write_private(path, written({"openai": [KeptKey(Secret("new")), KeptKey(Secret("old"), now, now)]}).encode())
+    before = now - timedelta(seconds=1)
+    loaded = load(None, {"ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE, at=before)
+    async with Runtime(loaded, in_process=True) as runtime:
+        await asyncio.sleep(0)
+        for _ in range(100):
+            if runtime.keys_end is None:
+                break
+            await asyncio.sleep(0.01)
+        targets = runtime.desk.snapshot.providers["openai"].targets("gpt-6-luna")
+        assert [dict(target.headers)["authorization"] for target in targets] == ["Bearer new"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")

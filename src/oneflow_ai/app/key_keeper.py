@@ -9,11 +9,11 @@ from datetime import date, datetime
 from typing import Protocol
 
 from oneflow_ai.app.keys import opened_keys
-from oneflow_ai.app.provider_keys import aged, all_keys, forget_ended
+from oneflow_ai.app.provider_keys import aged, forget_ended
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.ports import Clock
-from oneflow_ai.policy.rotation import Age, age_days, next_end
+from oneflow_ai.policy.rotation import Age, age_days
 from oneflow_ai.settings import Loaded
 from oneflow_ai.stores import StoreRefused
 from oneflow_ai.stores.vault import Vault, Version
@@ -28,6 +28,10 @@ class Served(Protocol):
     @property
     def loaded(self) -> Loaded:
         """The configuration in force, with the keys that are in use."""
+
+    @property
+    def keys_end(self) -> datetime | None:
+        """When the next of these keys ends."""
 
     @property
     def clock(self) -> Clock:
@@ -50,8 +54,6 @@ class KeyKeeper:
         self._turn = turn
         self._version: Version | None = None
         self._told_on: date | None = None
-        self._loaded: Loaded | None = None
-        self._end: datetime | None = None
 
     async def run(self) -> None:
         """Look again and again; a look that fails changes nothing, and is told once."""
@@ -70,9 +72,8 @@ class KeyKeeper:
         """One look; raises what keeps it from being taken up."""
         version = await self._vault.version()
         now = self._served.clock.utc()
-        if self._loaded is not self._served.loaded:
-            self._note_end(now)
-        ended = self._end is not None and self._end <= now
+        end = self._served.keys_end
+        ended = end is not None and end <= now
         known = self._version
         changed = version != known if known is not None else bool(version or self._served.loaded.vault)
         if ended or changed:
@@ -86,14 +87,9 @@ class KeyKeeper:
         async with self._turn:
             keys = opened_keys(await self._vault.open())
             self._served.take_up_keys(keys)
-            self._note_end(now)
         if ended:
             await forget_ended(self._served.loaded, self._vault, now)
             self._log.info("a provider's old key has ended")
-
-    def _note_end(self, now: datetime) -> None:
-        self._loaded = self._served.loaded
-        self._end = next_end((key for _, _, key in all_keys(self._loaded)), now)
 
     def _tell_age(self, now: datetime) -> None:
         for name, age, key in aged(replace(self._served.loaded, at=now)):

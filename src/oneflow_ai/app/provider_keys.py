@@ -10,7 +10,7 @@ from pathlib import Path
 from oneflow_ai.app.keys import open_vault
 from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.ports import Clock
-from oneflow_ai.policy.rotation import Age, age_of, in_use
+from oneflow_ai.policy.rotation import Age, age_of, in_use, next_end
 from oneflow_ai.settings import Loaded, Mistake, SettingsError, configured_providers, database_path
 from oneflow_ai.settings.credentials import KeyPlace, key_places, keys_files, kept_keys, origin_of, read_keys_file
 from oneflow_ai.settings.keys_file import KEYS_FILE, written
@@ -106,6 +106,11 @@ def all_keys(loaded: Loaded) -> Iterator[tuple[str, int, KeptKey]]:
     for name in configured_providers(loaded):
         for number, key in enumerate(kept_keys(loaded, name), 1):
             yield name, number, key
+
+
+def keys_end(loaded: Loaded) -> datetime | None:
+    """When the next of the keys in use ends; None where none does. Raises `SettingsError`."""
+    return next_end((key for _, _, key in all_keys(loaded)), loaded.at)
 
 
 def aged(loaded: Loaded) -> Iterator[tuple[str, Age, KeptKey]]:
