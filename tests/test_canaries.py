@@ -38,13 +38,14 @@ def run(folder: Path, body: str, place: str = "call") -> tuple[int, str]:
     """Runs one test with this body in a pytest of its own, with the plug-in."""
     in_fixture = place == "teardown"
     (folder / "test_it.py").write_text(
-        f"{HEAD}\n@pytest.fixture(autouse=True)\ndef around(tmp_path):\n    yield\n    {body if in_fixture else 'pass'}\n"
+        f"{HEAD}\n@pytest.fixture(autouse=True)\ndef around(tmp_path):\n    yield\n"
+        f"    {body if in_fixture else 'pass'}\n"
         f"\ndef test_it(tmp_path):\n    {'pass' if in_fixture else body}\n"
     )
     (folder / "pytest.ini").write_text("[pytest]\nlog_level = DEBUG\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.canaries", "-p", "no:cacheprovider", "test_it.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout
 
 

@@ -115,7 +115,9 @@ async def test_an_old_key_ends_in_its_time_and_is_removed(bench: Bench) -> None:
 async def test_an_old_key_in_a_file_ends_and_is_removed_too(bench: Bench, tmp_path: Path) -> None:
     clock, path = bench.served.clock, tmp_path / KEYS_FILE
     now = clock.utc()
-    write_private(path, written({"openai": rotated([KeptKey(Secret("old"), now)], KeptKey(Secret("new"), now), now)}).encode())
+    write_private(
+        path, written({"openai": rotated([KeptKey(Secret("old"), now)], KeptKey(Secret("new"), now), now)}).encode()
+    )
     await bench.keeper.look()
     assert bench.served.keys() == ["new", "old"]
     clock.jump_wall(DAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ async def test_a_key_is_tried_at_its_own_provider(tmp_path: Path, kind: str) -> 
         (None, UPSTREAM_UNREACHABLE, "unknown"),
     ],
 )
-def test_only_a_key_that_its_provider_does_not_know_is_refused(status: int | None, kind: Kind, result: str) -> None:
+def test_only_a_key_that_its_provider_does_not_know_is_refused(status: int | None, kind: Kind, result: Any) -> None:
     """A restricted key works for what it is for, and is answered 403 where it asks for the list."""
     assert judged(ModelsAnswer(status=status, failure=Failure(kind, "words"))) == Tried(result, "words")
 

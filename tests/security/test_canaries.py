@@ -62,7 +62,9 @@ class Client:
 
 def configure(place: Place, base_url: str) -> None:
     """Providers whose keys come from every place there is, one of each: variable, file, vault."""
-    tables = "".join(f'[providers.{name}]\nkind = "openai"\nbase_url = "{base_url}"\n' for name in ("infile", "invault"))
+    tables = "".join(
+        f'[providers.{name}]\nkind = "openai"\nbase_url = "{base_url}"\n' for name in ("infile", "invault")
+    )
     prices = "".join(
         f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
         for name in ("sim", "infile", "invault")
@@ -88,7 +90,9 @@ def trouble(client: Client) -> None:
     client.ask("POST", "/v1/chat/completions", f'{{"model": "{PROMPT}", "mess'.encode())
     client.ask("POST", "/v1/chat/completions", {"model": "sim/gpt-6-luna", "messages": PROMPT})
     client.ask("POST", "/v1/chat/completions", {"model": "none", **prompt})
-    client.ask("POST", "/v1/chat/completions", {"model": "sim/gpt-6-luna", **prompt}, authorization=f"Bearer {CLIENT_KEY}")
+    client.ask(
+        "POST", "/v1/chat/completions", {"model": "sim/gpt-6-luna", **prompt}, authorization=f"Bearer {CLIENT_KEY}"
+    )
     client.ask("POST", "/v1/chat/completions", {"model": "sim/gpt-6-luna", **prompt}, x_api_key=CLIENT_KEY)
     client.ask("GET", f"/v1/models?key={CLIENT_KEY}")
     client.ask("GET", "/v1/models", cookie=CLIENT_KEY, x_goog_api_key=CLIENT_KEY, proxy_authorization=CLIENT_KEY)

@@ -129,8 +129,8 @@ def sealed(*keys: KeptKey) -> Callable[[Loaded], dict[str, tuple[KeptKey, ...]]]
     return lambda loaded: {"openai": keys}
 
 
-def in_vault(key: str, origin: str | None = "https://api.openai.com", **moments: datetime) -> KeptKey:
-    return KeptKey(Secret(key), origin=origin, **moments)
+def in_vault(key: str, origin: str | None = "https://api.openai.com") -> KeptKey:
+    return KeptKey(Secret(key), origin=origin)
 
 
 def test_the_vault_comes_last(place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -166,10 +166,12 @@ async def test_every_change_changes_the_version(vault: Vault, clock: StepClock) 
     before = await vault.version()
     await vault.change("openai", ORIGIN, lambda keys: [key.until(now + timedelta(1)) for key in keys])
     assert await vault.version() != before
-    assert all(one != other for one, other in zip(versions, versions[1:], strict=False))
+    assert all(one != other for one, other in pairwise(versions))
 
 
-async def test_keys_of_another_secret_are_told_and_only_replaced_on_purpose(database: Database, clock: StepClock) -> None:
+async def test_keys_of_another_secret_are_told_and_only_replaced_on_purpose(
+    database: Database, clock: StepClock
+) -> None:
     await keep(Vault(database, OTHER_SEAL, clock), KEY)
     vault = Vault(database, SEAL, clock)
     opened = await vault.open()

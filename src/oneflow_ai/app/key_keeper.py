@@ -64,7 +64,9 @@ class KeyKeeper:
                 failing = False
             except Exception as error:  # noqa: BLE001 - whatever one look meets, the keys known stay and it is looked again
                 if not failing:
-                    self._log.warning("the providers' keys cannot be read anew; those known stay in force", **_why(error))
+                    self._log.warning(
+                        "the providers' keys cannot be read anew; those known stay in force", **_why(error)
+                    )
                 failing = True
             await self._served.clock.sleep(KEYS_CHECK_SECONDS)
 
@@ -94,7 +96,11 @@ class KeyKeeper:
     def _tell_age(self, now: datetime) -> None:
         for name, age, key in aged(replace(self._served.loaded, at=now)):
             tell = self._log.warning if age is Age.OVERDUE else self._log.info
-            tell("a provider's key is old, in days: `oneflow keys rotate` replaces it", provider=name, count=age_days(key, now))
+            tell(
+                "a provider's key is old, in days: `oneflow keys rotate` replaces it",
+                provider=name,
+                count=age_days(key, now),
+            )
 
 
 def _why(error: Exception) -> dict[str, object]:

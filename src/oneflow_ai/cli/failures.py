@@ -78,7 +78,7 @@ def _usage(error: typer.TyperException) -> str:
     words = words.replace("Value error, ", "").replace("Input should be", "should be")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "oneflow"
-    if command.startswith(KEYS_VERBS):
+    if context is not None and command.startswith(KEYS_VERBS):
         # What was typed in a wrong place may be a key.
         own = {word for each in context.command.params for word in (*each.opts, each.metavar)}
         words = _TYPED.sub(lambda found: found[0] if found[0].strip("'") in own else "…", words)

@@ -103,7 +103,9 @@ def rotate(name: OneName, options: NewOptions, stray: Stray = None) -> None:
     new = new_key(key, loaded)
     where = keep(loaded, name, lambda keys: rotated(keys, new, loaded.at, chosen), vault=options.vault)
     end = loaded.at + timedelta(hours=OLD_KEY_HOURS)
-    _say_kept(loaded, name, where, tried, options, f"; the old one is used until {end:%Y-%m-%d %H:%M} UTC at the latest")
+    _say_kept(
+        loaded, name, where, tried, options, f"; the old one is used until {end:%Y-%m-%d %H:%M} UTC at the latest"
+    )
 
 
 def remove(name: OneName, options: PlaceOptions, stray: Stray = None) -> None:

@@ -40,9 +40,7 @@ def with_another(keys: Iterable[KeptKey], new: KeptKey, now: datetime) -> tuple[
     return (*staying, new, *(key for key in others if key.ends_at is not None))
 
 
-def rotated(
-    keys: Iterable[KeptKey], new: KeptKey, now: datetime, number: int | None = None
-) -> tuple[KeptKey, ...]:
+def rotated(keys: Iterable[KeptKey], new: KeptKey, now: datetime, number: int | None = None) -> tuple[KeptKey, ...]:
     """The new key, and after it the others; those that it replaces end within `OLD_KEY_HOURS`.
 
     It replaces the key of this number among those in use, from 1 on; without one, all.

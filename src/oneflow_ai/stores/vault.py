@@ -47,7 +47,8 @@ class Seal:
 
     def close(self, key: Secret, row: tuple[str, str, str], nonce: bytes) -> bytes:
         """What is kept of a key; `row` is its id, provider and origin, `nonce` is used for this once."""
-        return nonce + self._cipher().encrypt(nonce, key.reveal().encode(), _bound(row))
+        sealed: bytes = self._cipher().encrypt(nonce, key.reveal().encode(), _bound(row))
+        return nonce + sealed
 
     def open(self, sealed: bytes, row: tuple[str, str, str]) -> Secret:
         """The key; raises `ValueError` where it was sealed otherwise, or for another row."""
