@@ -1,4 +1,4 @@
-"""What every test may use: the shared folder, and what holds for all: a required need is not skipped, no secret leaks."""
+"""What every test may use, and what holds for all: a required need is not skipped over, no planted secret shows."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.ports import Clock
 from oneflow_ai.policy.rotation import Age, age_of, in_use, next_end
 from oneflow_ai.settings import Loaded, Mistake, SettingsError, configured_providers, database_path
-from oneflow_ai.settings.credentials import KeyPlace, key_places, keys_files, kept_keys, origin_of, read_keys_file
+from oneflow_ai.settings.credentials import KeyPlace, kept_keys, key_places, keys_files, origin_of, read_keys_file
 from oneflow_ai.settings.keys_file import KEYS_FILE, written
 from oneflow_ai.settings.tables import KEYS_MOST
 from oneflow_ai.stores import private_file

@@ -1,4 +1,4 @@
-"""When a provider's key is to be replaced, and what becomes of the old one; pure, the moment comes in as an argument."""
+"""When a provider's key is to be replaced, and what becomes of the old one; the moment comes in as an argument."""
 
 from __future__ import annotations
 
