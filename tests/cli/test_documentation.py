@@ -26,6 +26,7 @@ FAILING = {
     "oneflow config reload",
     "oneflow budget remove all daily",
     "oneflow keys setup",
+    "oneflow keys set openai",
     "oneflow keys rotate openai",
     "oneflow keys remove openai#2",
 }

@@ -185,7 +185,7 @@ def _asked(loaded: Loaded, name: str) -> Secret:
 
     key = hidden_key(f"Key of {name} (hidden): ")
     if key is None:
-        raise misuse("oneflow keys: no key was given; it is typed at the prompt, or comes on standard input")
+        raise Refused("oneflow keys: no key was given; it is typed at the prompt, or comes on standard input")
     try:
         check_key(loaded, name, key)
     except SettingsError as error:
