@@ -33,10 +33,10 @@ def test_each_provider_is_listed_with_its_state_and_limits(place: Place, provide
 def test_a_provider_that_this_version_cannot_call_is_said_to_be_so(place: Place) -> None:
     for world in ({}, {"STABILITY_API_KEY": "sk-of-nobody", "OPENAI_API_KEY": "sk-of-nobody"}):
         rows = {row["name"]: row["supported"] for row in place.json("providers", **world)}
-        assert rows == {"openai": True, "anthropic": True, "stability": False, "elevenlabs": False}
+        assert rows == {"openai": True, "anthropic": True, "stability": False, "elevenlabs": True}
         for verb in (("providers",), ("providers", "status")):
             shown = {line.split()[0]: line for line in lines(place.run(*verb, **world).stdout)}
-            assert "not in this version" in shown["elevenlabs"]
+            assert "not in this version" in shown["stability"]
             assert "unconfigured" not in shown["stability"]
             assert "not in this version" not in shown["openai"]
         assert place.json("providers", "status", **world)["stability"]["status"] == "unconfigured"

@@ -80,7 +80,7 @@ def test_providers_are_asked_of_the_server(there: Place, url: str) -> None:
 
 def test_a_server_checks_its_providers_from_where_it_stands(there: Place, url: str) -> None:
     rows = {row["provider"]: row for row in there.json("providers", "check", "--server", url)}
-    assert rows.keys() == {"openai", "anthropic"}
+    assert rows.keys() == {"openai", "anthropic", "elevenlabs"}
     assert all(row["ok"] and row["simulated"] and row["models"] > 0 for row in rows.values())
     # Once a minute: that it is too soon for another is no fault of theirs.
     again = there.run("providers", "check", "--server", url)
@@ -89,6 +89,7 @@ def test_a_server_checks_its_providers_from_where_it_stands(there: Place, url: s
         "key": True,
         "openai": True,
         "anthropic": True,
+        "elevenlabs": True,
     }
     for name, words in (("openai", "once a minute"), ("stability", "cannot call"), ("no/where", "nothing at this")):
         named = there.run("providers", "check", name, "--server", url)

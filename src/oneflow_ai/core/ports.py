@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, End, Event, Usage
@@ -89,6 +89,7 @@ class RateHints:
     limit_tokens: int | None = None
     remaining_tokens: int | None = None
     reset_tokens_seconds: float | None = None
+    limit_concurrency: int | None = None
 
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -188,13 +189,28 @@ class Adapter(Protocol):
         """The request for the list of the models that the credential may use; it costs nothing."""
 
 
+@runtime_checkable
+class TellsAccount(Protocol):
+    """An adapter of a provider that tells, for nothing, what an account has left."""
+
+    def account_request(self, target: Target) -> HttpRequest:
+        """The request for how the account stands."""
+
+    def account(self, body: bytes) -> str:
+        """What is left, in a few words, of the answer to it; empty for one that says nothing."""
+
+
 @value
 class Head:
-    """What the client may be told when its answer begins: who serves it, at which attempt, and what was left out."""
+    """What the client may be told when its answer begins: who serves it, at which attempt, and what was left out.
+
+    `handed` are headers of the provider's answer that its own clients look for.
+    """
 
     target: Target
     attempts: int
     dropped: tuple[str, ...] = ()
+    handed: tuple[tuple[str, str], ...] = ()
 
 
 class Client(Protocol):

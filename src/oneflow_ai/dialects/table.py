@@ -13,7 +13,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, openai, openai_forms, responses
+from oneflow_ai.dialects import anthropic, elevenlabs, openai, openai_forms, responses
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -52,7 +52,7 @@ class Lister(Teller, Protocol):
         """One model, empty for one that its clients cannot use; `created` is seconds of Unix time."""
 
 
-_ALL: tuple[Dialect, ...] = (openai, responses, anthropic)
+_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, elevenlabs)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
@@ -70,8 +70,22 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v1/audio/translations": (openai, Operation.TRANSLATION),
         b"/v1/messages": (anthropic, Operation.CHAT),
         b"/v1/messages/count_tokens": (anthropic, Operation.COUNT_TOKENS),
+        b"/v1/speech-to-text": (elevenlabs, Operation.TRANSCRIPTION),
     }
 )
+# Addresses that hold a name, as they are written down.
+NAMED_PATHS = tuple(
+    f"/v1/text-to-speech/{{voice}}{ending}" for ending in ("", "/stream", "/with-timestamps", "/stream/with-timestamps")
+)
+
+
+def spoken_at(path: bytes) -> tuple[Dialect, Operation] | None:
+    """What speaks at an address, and what it is asked for there; None where no call is made."""
+    found = PATHS.get(path)
+    if found is not None:
+        return found
+    operation = elevenlabs.operation_at(path)
+    return None if operation is None else (elevenlabs, operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +102,6 @@ FORMS: Mapping[bytes, Sent] = MappingProxyType(
         b"/v1/images/edits": Sent(form=openai_forms.parse_form),
         b"/v1/audio/transcriptions": Sent(json=False, form=openai_forms.parse_form),
         b"/v1/audio/translations": Sent(json=False, form=openai_forms.parse_form),
+        b"/v1/speech-to-text": Sent(json=False, form=elevenlabs.parse_form),
     }
 )

@@ -34,7 +34,7 @@ def most_ordered(order: Order, input_tokens: int) -> Bound:
             output_tokens=characters * SPOKEN_TOKENS_PER_CHARACTER,
             characters=characters,
         )
-    seconds = -(-order.audio.size_bytes // SOUND_BYTES_PER_SECOND_LEAST)
+    seconds = -(-order.audio.size_bytes // SOUND_BYTES_PER_SECOND_LEAST) * order.channels
     return Bound(
         input_tokens=input_tokens + seconds * HEARD_TOKENS_PER_SECOND,
         output_tokens=seconds * WRITTEN_TOKENS_PER_SECOND,

@@ -11,10 +11,11 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
-from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder
+from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
+from oneflow_ai.providers.base import voice_of
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -70,14 +71,14 @@ class OpenAIAdapter:
         A call of another wire is written anew; raises `Failure` for what this one cannot be asked for.
         """
         dropped: tuple[str, ...] = ()
-        if call.form is not None:
-            return openai_forms.request(call, target, self._url(target, PATHS[call.operation]))
+        if (form := self._form(call, target)) is not None:
+            return form
         if call.wire == DIALECT:
             body = {**call.body, "model": target.model}
             for name in _OWN_FIELDS:
                 body.pop(name, None)
-            if isinstance(call.order, SpeechOrder) and not call.order.voice:
-                body["voice"] = target.options.get("voice", "")
+            if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
+                body["voice"] = voice
         else:
             body, dropped = self._written(call, target)
         if call.stream and call.order is None:
@@ -118,6 +119,14 @@ class OpenAIAdapter:
         headers = tuple((name, value) for name, value in target.headers if name.lower() != "content-type")
         return HttpRequest("GET", target.base_url + "/models", headers, b"", target.timeouts, target.way)
 
+    def _form(self, call: Call, target: Target) -> HttpRequest | None:
+        """The request for what is sent as a form; None for all else."""
+        if call.form is not None and call.wire == DIALECT:
+            return openai_forms.request(call, target, self._url(target, PATHS[call.operation]))
+        if isinstance(call.order, TranscriptOrder):
+            return openai_forms.written(call, call.order, target, self._url(target, PATHS[call.operation]))
+        return None
+
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if call.operation not in PATHS:
             words = f"{call.operation.value} is not answered on the target's wire ({DIALECT})"
@@ -130,7 +139,7 @@ class OpenAIAdapter:
 
     def _ordered(self, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):
-            body, dropped = openai_speech.body_of(order, order.voice or target.options.get("voice", ""))
+            body, dropped = openai_speech.body_of(order, voice_of(order, target))
         elif isinstance(order, ImageOrder):
             body, dropped = openai_images.body_of(order)
         else:
