@@ -1,4 +1,4 @@
-"""Asks a provider for its list of models, which is free: within a time, up to a size, with one credential."""
+"""Asks a provider for its list of models, and for what is left, which is free: within a time, with one credential."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_TOO_LARGE, Failure
 from oneflow_ai.core.listing import Listed
-from oneflow_ai.core.ports import Clock, HttpAnswer, Upstream
+from oneflow_ai.core.ports import Clock, HttpAnswer, TellsAccount, Upstream
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.listing import read_models
 
@@ -54,6 +54,23 @@ async def ask_models(target: Target, upstream: Upstream, clock: Clock) -> Models
     return found
 
 
+async def ask_account(target: Target, upstream: Upstream, clock: Clock) -> str | None:
+    """What the target's account has left, where its provider tells that; None where it does not, or not this time."""
+    adapter = target.adapter
+    if not isinstance(adapter, TellsAccount):
+        return None
+    until_seconds = clock.monotonic() + ASK_SECONDS_MOST
+    try:
+        answer = await upstream.send(adapter.account_request(target).signed(clock.utc()), until_seconds)
+        try:
+            body = await _read(answer, until_seconds)
+        finally:
+            answer.close()
+    except Failure:
+        return None
+    return (adapter.account(body) or None) if answer.status == 200 else None
+
+
 async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:
     pieces: list[bytes] = []
     size = 0
@@ -61,5 +78,5 @@ async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > LIST_BYTES_MOST:
-            raise Failure(UPSTREAM_TOO_LARGE, f"the list of models is larger than {LIST_BYTES_MOST} bytes")
+            raise Failure(UPSTREAM_TOO_LARGE, f"the answer is larger than {LIST_BYTES_MOST} bytes")
     return b"".join(pieces)
