@@ -202,3 +202,12 @@ async def test_what_a_text_may_cost_is_held_before_it_is_sent(tmp_path: Path) ->
         refused = await speak(gateway, text="Bees dance. " * 20)
         assert (refused.status, refused.json["detail"]["code"]) == (429, "insufficient_quota")
         assert gateway.simulator.record.attempts() == []
+
+
+async def test_sound_that_is_made_whole_first_has_the_time_of_a_whole_answer(tmp_path: Path) -> None:
+    options = SimulatorOptions(pace=Pace(first_token_seconds=0.6, tokens_per_second=0, jitter=0))
+    impatient = {"elevenlabs": 'kind = "elevenlabs"\nfirst_event_seconds = 0.2'}
+    async with running(tmp_path, providers=impatient, configuration=ONCE, options=options) as gateway:
+        assert (await speak(gateway, f"{SPEECH}/with-timestamps")).status == 200
+        late = await speak(gateway, f"{SPEECH}/stream")
+        assert (late.status, late.json["detail"]["code"]) == (504, "upstream_timeout")

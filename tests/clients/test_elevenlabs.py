@@ -6,11 +6,13 @@ import asyncio
 import base64
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from elevenlabs.client import AsyncElevenLabs, ElevenLabs
 from elevenlabs.core import ApiError
@@ -114,6 +116,27 @@ def test_the_headers_that_tell_what_it_cost_and_its_id(server: Server) -> None:
         assert answer.headers["request-id"]
         assert (answer.headers["x-oneflow-provider"], answer.headers["x-oneflow-attempts"]) == ("elevenlabs", "1")
         b"".join(answer.data)
+
+
+def recorded(server: Server, request_id: str) -> dict[str, Any]:
+    """What the history tells of a call, once it is written."""
+    headers = {"authorization": f"Bearer {server.how['api_key']}"}
+    for _ in range(100):
+        told = httpx.get(f"{server.how['base_url']}/api/requests/{request_id}", headers=headers)
+        if told.status_code == 200:
+            found: dict[str, Any] = told.json()
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the call is not in the history")
+
+
+@pytest.mark.parametrize(("model", "credits"), [(SPEAKS, len(TEXT)), (FLASH, -(-len(TEXT) // 2))])
+def test_a_call_costs_the_credits_that_were_told(server: Server, model: str, credits: int) -> None:
+    with server.client.text_to_speech.with_raw_response.stream(GEORGE, text=TEXT, model_id=model) as answer:
+        b"".join(answer.data)
+    found = recorded(server, answer.headers["x-request-id"])
+    assert float(found["cost_usd"]) == pytest.approx(credits * 80 / 1_000_000, abs=1e-9)
+    assert (found["estimated"], found["outcome"], found["operation"]) == (False, "ok", "speech")
 
 
 def test_speech_with_all_that_can_be_said_of_it(server: Server) -> None:
