@@ -34,10 +34,46 @@ def test_sound_is_given_as_it_comes_with_what_it_cost(call: Call) -> None:
     assert decoder.close() == [Usage(characters=9, cost_nanos=720_000), End()]
 
 
+TIMED = b'{"audio_base64":"YWJj","alignment":null}\n{"audio_base64":"ZA=="}\n'
+
+
 @pytest.mark.parametrize("ending", ["/with-timestamps", "/stream/with-timestamps"])
-def test_sound_with_times_is_json_that_is_given_as_it_comes(ending: str) -> None:
-    events = decode(spoken(ending), {"content-type": "application/json"}, b'{"audio', b'_base64":""}')
-    assert events[:2] == [Blob(b'{"audio', "application/json"), Blob(b'_base64":""}', "application/json")]
+def test_sound_with_times_is_json_that_is_given_as_it_comes_however_it_is_cut(ending: str) -> None:
+    headers = {"content-type": "application/json", "character-cost": "9"}
+    for cut in range(len(TIMED)):
+        *parts, usage, end = decode(spoken(ending), headers, TIMED[:cut], TIMED[cut:])
+        assert b"".join(part.content for part in parts if isinstance(part, Blob)) == TIMED
+        assert {part.media_type for part in parts if isinstance(part, Blob)} == {"application/json"}
+        assert (usage, end) == (Usage(characters=9, cost_nanos=720_000), End())
+    decoder = TARGET.adapter.decoder(spoken(ending), TARGET, headers)
+    assert decoder.feed(TIMED[:20]) == [Blob(TIMED[:20], "application/json")]
+
+
+def test_sound_with_times_that_is_cut_within_an_object_is_never_whole() -> None:
+    for length in range(16, len(TIMED.rstrip())):
+        if TIMED[:length].rstrip().endswith(b"}"):
+            continue
+        *_, usage, end = decode(spoken("/with-timestamps"), MPEG | {"content-type": ""}, TIMED[:length])
+        assert usage == Usage(characters=9, cost_nanos=720_000)
+        assert isinstance(end, End) and end.failure is not None
+        assert end.failure.code == "upstream_stream_interrupted", length
+
+
+@pytest.mark.parametrize(
+    ("told", "body"),
+    [
+        ("application/json", b'{"detail": {"status": "odd", "message": "no"}}'),
+        ("application/json", b' {\n "error": {"message": "no sound today"}}'),
+        ("application/json", b"[1, 2, 3, 4, 5, 6, 7, 8]"),
+        ("application/json", b"{}"),
+        ("application/json", b""),
+        ("audio/mpeg", TIMED),
+        ("text/html", TIMED),
+    ],
+)
+def test_what_is_no_sound_with_times_is_never_given(told: str, body: bytes) -> None:
+    (end,) = decode(spoken("/with-timestamps"), {"content-type": told}, body[:3], body[3:])
+    assert isinstance(end, End) and end.failure is not None and end.failure.kind is UPSTREAM_BAD_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -61,7 +97,6 @@ def test_what_the_sound_is(output: str, told: str, media_type: str) -> None:
     ("call", "told"),
     [
         (spoken(), "application/json"), (spoken(), "text/html; charset=utf-8"),
-        (spoken("/with-timestamps"), "text/html"),
     ],
 )  # fmt: skip
 def test_what_is_no_sound_is_never_given(call: Call, told: str) -> None:

@@ -16,7 +16,7 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import WholeDecoder, bad, loaded, mapping, voice_of
 from oneflow_ai.providers.elevenlabs_failure import failure_of
-from oneflow_ai.providers.elevenlabs_speech import SpeechDecoder, address, body_of, usage_of
+from oneflow_ai.providers.elevenlabs_speech import address, body_of, speech_decoder, usage_of
 from oneflow_ai.providers.elevenlabs_transcripts import form_of, transcript_decoder
 from oneflow_ai.providers.headers import count
 
@@ -51,7 +51,7 @@ class ElevenLabsAdapter:
         """Sound as it comes; the rest as raw bytes for a client of the same wire, in the middle form for any other."""
         order = call.order
         if isinstance(order, SpeechOrder):
-            return SpeechDecoder(order, headers, usage_of(order, target, headers))
+            return speech_decoder(order, headers, usage_of(order, target, headers))
         if isinstance(order, TranscriptOrder):
             return transcript_decoder(order, raw=call.dialect == DIALECT and not call.translated)
         return WholeDecoder(_passed)

@@ -8,7 +8,12 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from oneflow_ai.core.events import Blob, End, Event, Usage
-from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_BAD_RESPONSE, Failure
+from oneflow_ai.core.failure import (
+    UNSUPPORTED_PARAMETER,
+    UPSTREAM_BAD_RESPONSE,
+    UPSTREAM_STREAM_INTERRUPTED,
+    Failure,
+)
 from oneflow_ai.core.money import NANOS_PER_USD, PER_MILLION
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.target import Target
@@ -37,6 +42,9 @@ _MEDIA_TYPES: Mapping[str, str] = {
     "alaw": "audio/x-alaw-basic",
 }
 _JSON = "application/json"
+# An error's first key, which comes as soon as anything does.
+_ERROR = re.compile(rb'\s*\{\s*"(?:detail|error)"')
+_TELLING_BYTES = 16
 _CREDITS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
 
 
@@ -84,17 +92,22 @@ def usage_of(order: SpeechOrder, target: Target, headers: Mapping[str, str]) -> 
     return Usage(characters=characters, cost_nanos=int(nanos.to_integral_value(ROUND_CEILING)))
 
 
+def speech_decoder(order: SpeechOrder, headers: Mapping[str, str], usage: Usage) -> SpeechDecoder | TimedDecoder:
+    """The decoder of one answer of speech."""
+    return TimedDecoder(headers, usage) if order.timed else SpeechDecoder(order, headers, usage)
+
+
 class SpeechDecoder:
-    """Gives sound as it comes; with timestamps it is JSON, and given as it comes too."""
+    """Gives sound as it comes."""
 
     __slots__ = ("_failure", "_heard", "_media_type", "_usage")
 
     def __init__(self, order: SpeechOrder, headers: Mapping[str, str], usage: Usage) -> None:
-        told = headers.get("content-type", "").partition(";")[0].strip().lower()
+        told = _told_type(headers)
         self._usage = usage
         self._heard = False
-        self._media_type = _JSON if order.timed else _media_type(order, told)
-        wrong = told.startswith("text/html") if order.timed else told.startswith("text/") or told.endswith("json")
+        self._media_type = _media_type(order, told)
+        wrong = told.startswith("text/") or told.endswith("json")
         self._failure = Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent {told} instead of sound") if wrong else None
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -111,6 +124,52 @@ class SpeechDecoder:
         if not self._heard:
             return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
         return [self._usage, End()]
+
+
+class TimedDecoder:
+    """Gives sound with its times as it comes: objects of JSON, whose last byte tells whether they are all there."""
+
+    __slots__ = ("_begun", "_failure", "_last", "_usage")
+
+    def __init__(self, headers: Mapping[str, str], usage: Usage) -> None:
+        told = _told_type(headers)
+        self._usage = usage
+        self._last = b""
+        self._begun: bytes | None = b""
+        wrong = told.startswith(("text/html", "audio/"))
+        words = f"the provider sent {told} instead of sound with its times"
+        self._failure = Failure(UPSTREAM_BAD_RESPONSE, words) if wrong else None
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The bytes of this chunk, once it is known that they are no error."""
+        if self._failure is not None:
+            return []
+        self._last = chunk.rstrip()[-1:] or self._last
+        if self._begun is not None:
+            chunk = self._begun + chunk
+            if len(chunk.lstrip()) < _TELLING_BYTES:
+                self._begun = chunk
+                return []
+            self._begun = None
+            if not chunk.lstrip().startswith(b"{") or _ERROR.match(chunk):
+                self._failure = Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an error as success, or no object")
+                return []
+        return [Blob(chunk, _JSON)]
+
+    def close(self) -> list[Event]:
+        """The end: none of an object that is cut."""
+        if self._failure is not None:
+            return [End(failure=self._failure)]
+        if self._begun is not None:
+            return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
+        if self._last != b"}":
+            words = "the provider ended the speech before it was finished"
+            return [self._usage, End(failure=Failure(UPSTREAM_STREAM_INTERRUPTED, words))]
+        return [self._usage, End()]
+
+
+def _told_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _media_type(order: SpeechOrder, told: str) -> str:
