@@ -45,6 +45,7 @@ def load(
     path = find_file(config, environment.get(CONFIG_VARIABLE, ""), directory, home)
     file, unread = _read(path)
     draft = Draft(file)
+    written = frozenset(draft.names("providers"))
     names = {
         "providers": draft.names("providers") | set(DEFAULT_KINDS) | set(kinds or {}),
         "routes": draft.names("routes") | {task.value for task in Task},
@@ -52,7 +53,7 @@ def load(
     overrides, misnamed = read_overrides(environment, names)
     draft.override(overrides)
     settings, refused = draft.validated()
-    loaded = Loaded(settings, home, path, {}, directory, environment, draft.place_of, kinds)
+    loaded = Loaded(settings, home, path, {}, directory, environment, draft.place_of, kinds, written=written)
     sources = {dotted(setting): draft.source_of(setting) for setting, _ in effective_values(loaded)}
     loaded = replace(loaded, sources=MappingProxyType(sources))
     # What an unreadable file would have said is not known; what was refused is at its default, which nobody wrote.
