@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Any
 from oneflow_ai.core.version import VERSION
 
 if TYPE_CHECKING:
-    from oneflow_ai.answer import Answer, OneFlowError, ToolCall
+    from oneflow_ai.answer import Answer, EmbeddingAnswer, Media, MediaAnswer, OneFlowError, ToolCall
     from oneflow_ai.client import AsyncOneFlow, OneFlow
 
 __version__ = VERSION
-__all__ = ["Answer", "AsyncOneFlow", "OneFlow", "OneFlowError", "ToolCall"]
+__all__ = [
+    "Answer",
+    "AsyncOneFlow",
+    "EmbeddingAnswer",
+    "Media",
+    "MediaAnswer",
+    "OneFlow",
+    "OneFlowError",
+    "ToolCall",
+]
 
 _PLACES = {
-    "Answer": "oneflow_ai.answer",
-    "AsyncOneFlow": "oneflow_ai.client",
-    "OneFlow": "oneflow_ai.client",
-    "OneFlowError": "oneflow_ai.answer",
-    "ToolCall": "oneflow_ai.answer",
+    **dict.fromkeys(
+        ("Answer", "EmbeddingAnswer", "Media", "MediaAnswer", "OneFlowError", "ToolCall"), "oneflow_ai.answer"
+    ),
+    **dict.fromkeys(("AsyncOneFlow", "OneFlow"), "oneflow_ai.client"),
 }
 
 
