@@ -75,6 +75,9 @@ def test_a_recording_is_written_down(manager: ProviderManager, tmp_path: Path) -
     whisper = {"model": "openai/whisper-1"}
     result = manager.execute_with_fallback("transcription", str(tmp_path / "talk.wav"), **whisper)
     assert result["response"] is not None and '"talk.wav' in result["response"]
+    # Paid by the hour, whatever else its provider counts.
+    default = manager.execute_with_fallback("transcription", str(tmp_path / "talk.wav"))
+    assert (default["model"], default["cost"] > 0) == ("gpt-transcribe", True)
     missing = manager.execute_with_fallback("transcription", str(tmp_path / "none.wav"))
     assert missing["error"] is not None and "none.wav" in missing["error"]
 
