@@ -7,18 +7,51 @@ from typing import TYPE_CHECKING, Any
 from oneflow_ai.core.version import VERSION
 
 if TYPE_CHECKING:
-    from oneflow_ai.answer import Answer, OneFlowError, ToolCall
+    from oneflow_ai.answer import Answer, EmbeddingAnswer, Media, MediaAnswer, OneFlowError, ToolCall
     from oneflow_ai.client import AsyncOneFlow, OneFlow
+    from oneflow_ai.manager import (
+        Database,
+        OneFlowAI,
+        ProviderManager,
+        Result,
+        create_enhanced_provider,
+        initialize_provider_manager,
+    )
 
 __version__ = VERSION
-__all__ = ["Answer", "AsyncOneFlow", "OneFlow", "OneFlowError", "ToolCall"]
+__all__ = [
+    "Answer",
+    "AsyncOneFlow",
+    "Database",
+    "EmbeddingAnswer",
+    "Media",
+    "MediaAnswer",
+    "OneFlow",
+    "OneFlowAI",
+    "OneFlowError",
+    "ProviderManager",
+    "Result",
+    "ToolCall",
+    "create_enhanced_provider",
+    "initialize_provider_manager",
+]
 
 _PLACES = {
-    "Answer": "oneflow_ai.answer",
-    "AsyncOneFlow": "oneflow_ai.client",
-    "OneFlow": "oneflow_ai.client",
-    "OneFlowError": "oneflow_ai.answer",
-    "ToolCall": "oneflow_ai.answer",
+    **dict.fromkeys(
+        ("Answer", "EmbeddingAnswer", "Media", "MediaAnswer", "OneFlowError", "ToolCall"), "oneflow_ai.answer"
+    ),
+    **dict.fromkeys(("AsyncOneFlow", "OneFlow"), "oneflow_ai.client"),
+    **dict.fromkeys(
+        (
+            "Database",
+            "OneFlowAI",
+            "ProviderManager",
+            "Result",
+            "create_enhanced_provider",
+            "initialize_provider_manager",
+        ),
+        "oneflow_ai.manager",
+    ),
 }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from base64 import b64encode
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
-from oneflow_ai.core.events import Delta, End, Event, Usage
+from oneflow_ai.core.events import Blob, Delta, End, Event, Usage, Vector
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.ports import Head
@@ -75,12 +78,103 @@ class Answer:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture, or sound: its bytes and its media type."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+    @property
+    def url(self) -> str:
+        """It as a `data:` URL."""
+        return f"data:{self.media_type};base64,{b64encode(self.data).decode()}"
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write it into a file, in place of one that is there; gives the file. Raises `OSError`."""
+        file = Path(path)
+        file.write_bytes(self.data)
+        return file
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAnswer:
+    """Pictures or sound, with who gave it, what it cost in US dollars, and how long it took in seconds.
+
+    `media` holds each picture that was asked for, or the one sound; there is always one.
+    """
+
+    media: tuple[Media, ...]
+    provider: str
+    model: str
+    cost_usd: float
+    usage: Usage
+    attempts: int
+    seconds: float
+    request_id: str
+    simulated: bool = False
+    estimated: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the first."""
+        return self.media[0].data
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the first."""
+        return self.media[0].media_type
+
+    def save(self, path: str | PathLike[str]) -> list[Path]:
+        """Write all into files: the first into this one, others beside it (`cat.png`, `cat-2.png`); gives the files.
+
+        Raises `OSError`.
+        """
+        first = Path(path)
+        more = (first.with_stem(f"{first.stem}-{number}") for number in range(2, len(self.media) + 1))
+        return [one.save(file) for one, file in zip(self.media, (first, *more), strict=True)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON-ready values, its bytes in base64."""
+        return {
+            "media": [{"media_type": one.media_type, "data": b64encode(one.data).decode()} for one in self.media],
+            "provider": self.provider,
+            "model": self.model,
+            "cost_usd": self.cost_usd,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "attempts": self.attempts,
+            "seconds": round(self.seconds, 3),
+            "simulated": self.simulated,
+            "estimated": self.estimated,
+            "request_id": self.request_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingAnswer:
+    """A vector of each text, in their order, with who gave them, what they cost in US dollars, and how long it took."""
+
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    provider: str
+    model: str
+    cost_usd: float
+    usage: Usage
+    attempts: int
+    seconds: float
+    request_id: str
+    simulated: bool = False
+    estimated: bool = False
+
+
 class Collector:
     """Implements the `Client` port: gathers one answer's events. A subclass may pass each on as it comes."""
 
     def __init__(self) -> None:
         self.head: Head | None = None
         self.deltas: list[Delta] = []
+        self.blobs: list[Blob] = []
+        self.vectors: list[Vector] = []
         self.failure: Failure | None = None
         self.end: End | None = None
         self.exchange: Exchange | None = None
@@ -101,6 +195,10 @@ class Collector:
         """One event of the answer."""
         if isinstance(event, Delta):
             self.deltas.append(event)
+        elif isinstance(event, Blob):
+            self.blobs.append(event)
+        elif isinstance(event, Vector):
+            self.vectors.append(event)
 
     async def finish(self, end: End, exchange: Exchange) -> None:
         """The answer is complete and accounted for."""
@@ -124,28 +222,50 @@ class Collector:
         )
 
     def answer(self, ended_seconds: float) -> Answer:
-        """The whole answer; raises `OneFlowError` for a failure."""
+        """The whole answer of text; raises `OneFlowError` for a failure."""
+        return Answer(
+            text=self._text("text"),
+            **self._known(ended_seconds),
+            finish_reason=self.end.reason if self.end is not None else None,
+            reasoning=self._text("reasoning"),
+            tool_calls=self._tool_calls(),
+            continued_by=tuple(delta.text for delta in self.deltas if delta.kind == "continued"),
+        )
+
+    def media_answer(self, ended_seconds: float) -> MediaAnswer:
+        """The whole answer of pictures or sound; raises `OneFlowError` for a failure."""
+        known = self._known(ended_seconds)
+        assert self.exchange is not None and self.blobs
+        if self.exchange.call.operation.flows:
+            # Sound comes in pieces; of pictures each is one.
+            sound = b"".join(blob.content for blob in self.blobs)
+            return MediaAnswer((Media(sound, self.blobs[0].media_type),), **known)
+        return MediaAnswer(tuple(Media(blob.content, blob.media_type) for blob in self.blobs), **known)
+
+    def embedding_answer(self, ended_seconds: float) -> EmbeddingAnswer:
+        """The whole answer of vectors; raises `OneFlowError` for a failure."""
+        known = self._known(ended_seconds)
+        vectors = sorted(self.vectors, key=lambda vector: vector.index)
+        return EmbeddingAnswer(tuple(vector.values for vector in vectors), **known)
+
+    def _known(self, ended_seconds: float) -> dict[str, Any]:
+        """What every answer tells beside what was asked for."""
         error = self.error()
         if error is not None:
             raise error
         exchange, head = self.exchange, self.head
         assert exchange is not None and head is not None
-        return Answer(
-            text=self._text("text"),
-            provider=head.target.provider,
-            model=head.target.model,
-            cost_usd=usd_float(exchange.cost_nanos),
-            usage=exchange.usage or Usage(),
-            attempts=len(exchange.attempts),
-            seconds=ended_seconds - exchange.call.started_seconds,
-            request_id=exchange.call.id,
-            finish_reason=self.end.reason if self.end is not None else None,
-            reasoning=self._text("reasoning"),
-            tool_calls=self._tool_calls(),
-            simulated=head.target.simulated,
-            estimated=exchange.estimated,
-            continued_by=tuple(delta.text for delta in self.deltas if delta.kind == "continued"),
-        )
+        return {
+            "provider": head.target.provider,
+            "model": head.target.model,
+            "cost_usd": usd_float(exchange.cost_nanos),
+            "usage": exchange.usage or Usage(),
+            "attempts": len(exchange.attempts),
+            "seconds": ended_seconds - exchange.call.started_seconds,
+            "request_id": exchange.call.id,
+            "simulated": head.target.simulated,
+            "estimated": exchange.estimated,
+        }
 
     def _text(self, kind: str) -> str:
         return "".join(delta.text for delta in self.deltas if delta.kind == kind and delta.index == 0)

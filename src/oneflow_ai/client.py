@@ -5,37 +5,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
-from oneflow_ai.answer import Answer, Collector, OneFlowError
+from oneflow_ai.answer import Answer, Collector, EmbeddingAnswer, MediaAnswer
 from oneflow_ai.app.clock import SystemClock, system_chance
 from oneflow_ai.app.keys import look_into_vault
 from oneflow_ai.app.runtime import Runtime
-from oneflow_ai.core.call import Account, Call, Operation
+from oneflow_ai.calls import Recording, call_of, upload_of
+from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Delta, Event
-from oneflow_ai.core.failure import Failure
-from oneflow_ai.dialects import plain
-from oneflow_ai.dialects.envelope import Envelope
+from oneflow_ai.dialects import plain, plain_orders
 from oneflow_ai.loop_thread import LoopThread
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
 from oneflow_ai.stores.memory_quota import MemoryQuota
 
 PIECES_WAITING_MOST = 64
-LOCAL = Account("local", "this process")
-TEXT_ROUTE = "text"
+TEXT_ROUTE, IMAGE_ROUTE, SPEECH_ROUTE, TRANSCRIPTION_ROUTE = "text", "image", "speech", "transcription"
+EMBEDDING_ROUTE = "embedding"
 
-
-_THREAD = LoopThread("oneflow")
+THREAD = LoopThread("oneflow")
+"""The thread of all objects of this process that are called, not awaited."""
 # A credential's limit is one, however many objects call with it: those of one loop share it.
 _QUOTAS: WeakKeyDictionary[asyncio.AbstractEventLoop, MemoryQuota] = WeakKeyDictionary()
 
 
-def _shared_quota() -> MemoryQuota:
+def shared_quota() -> MemoryQuota:
+    """The providers' limits for all calls of the running loop."""
     loop = asyncio.get_running_loop()
     quota = _QUOTAS.get(loop)
     if quota is None:
@@ -62,7 +63,7 @@ class AsyncOneFlow:
         async with self._opening:
             if self._runtime is None:
                 loaded = self._settings or load(self._config, kinds=TABLE, vault=look_into_vault)
-                self._runtime = await Runtime(loaded, in_process=True, quota=_shared_quota()).__aenter__()
+                self._runtime = await Runtime(loaded, in_process=True, quota=shared_quota()).__aenter__()
         return self
 
     async def close(self) -> None:
@@ -95,14 +96,58 @@ class AsyncOneFlow:
         """
         runtime = await self._ready()
         collector = Collector() if on_piece is None else _Told(on_piece)
-        call = _call(runtime, prompt, model, options, stream=on_piece is not None)
+        call = _text_call(runtime, prompt, model, options, stream=on_piece is not None)
         await runtime.engine.serve(call, collector)
         return collector.answer(runtime.clock.monotonic())
+
+    async def image(self, prompt: str, model: str = IMAGE_ROUTE, **options: Any) -> MediaAnswer:
+        """Pictures of a prompt.
+
+        `options` are `n`, `size` (`1024x1024`) or `width` and `height` or `aspect_ratio` (`16:9`), `quality`,
+        `style`, `background`, `output_format` (`png`, `jpeg`, `webp`), `output_compression`, `negative_prompt`,
+        `seed`, and `timeout_seconds`. Raises `OneFlowError`.
+        """
+        make = partial(plain_orders.image_call, prompt)
+        return await self._media(make, model, options, Operation.IMAGE)
+
+    async def speech(self, text: str, model: str = SPEECH_ROUTE, **options: Any) -> MediaAnswer:
+        """A text, spoken.
+
+        `options` are `voice`, `response_format` (`mp3`, `opus`, `aac`, `flac`, `wav`, `pcm`), `speed`,
+        `instructions`, `language`, `seed`, and `timeout_seconds`. Raises `OneFlowError`.
+        """
+        make = partial(plain_orders.speech_call, text)
+        return await self._media(make, model, options, Operation.SPEECH)
+
+    async def transcribe(self, audio: Recording, model: str = TRANSCRIPTION_ROUTE, **options: Any) -> Answer:
+        """What is said in a recording, given by its path or its bytes.
+
+        `options` are `language`, `prompt`, `response_format` (`srt` and `vtt` give subtitles), `temperature`,
+        `timeout_seconds`, and `filename`, what bytes are called. Raises `OneFlowError`, and `OSError` for a file that
+        cannot be read.
+        """
+        runtime = await self._ready()
+        name = options.pop("filename", None)
+        upload = await upload_of(runtime, audio, None if name is None else str(name))
+        collector = Collector()
+        make = partial(plain_orders.transcript_call, upload)
+        await runtime.engine.serve(
+            call_of(runtime, Operation.TRANSCRIPTION, options, partial(make, model=model)), collector
+        )
+        return collector.answer(runtime.clock.monotonic())
+
+    async def embed(self, texts: str | Sequence[str], model: str = EMBEDDING_ROUTE, **options: Any) -> EmbeddingAnswer:
+        """A vector of each text. `options` are `dimensions`, and `timeout_seconds`. Raises `OneFlowError`."""
+        runtime = await self._ready()
+        collector = Collector()
+        make = partial(plain.vectors_call, texts, model=model)
+        await runtime.engine.serve(call_of(runtime, Operation.EMBEDDING, options, make), collector)
+        return collector.embedding_answer(runtime.clock.monotonic())
 
     async def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> AsyncGenerator[str, None]:
         """The pieces of an answer's text as they come; leaving the loop early ends the call. Raises `OneFlowError`."""
         runtime = await self._ready()
-        call = _call(runtime, prompt, model, options, stream=True)
+        call = _text_call(runtime, prompt, model, options, stream=True)
         pieces = _Pieces()
         task = asyncio.ensure_future(runtime.engine.serve(call, pieces))
         task.add_done_callback(pieces.ended)
@@ -116,6 +161,14 @@ class AsyncOneFlow:
         error = pieces.error()
         if error is not None:
             raise error
+
+    async def _media(
+        self, make: Callable[..., Call], model: str, options: dict[str, Any], operation: Operation
+    ) -> MediaAnswer:
+        runtime = await self._ready()
+        collector = Collector()
+        await runtime.engine.serve(call_of(runtime, operation, options, partial(make, model=model)), collector)
+        return collector.media_answer(runtime.clock.monotonic())
 
     async def _ready(self) -> Runtime:
         if self._runtime is None:
@@ -134,16 +187,32 @@ class OneFlow:
 
     def __init__(self, config: str | Path | None = None, *, settings: Loaded | None = None) -> None:
         self._closed = False
-        _THREAD.borrow()
+        THREAD.borrow()
         try:
-            self._flow = _THREAD.run(AsyncOneFlow(config, settings=settings).open())
+            self._flow = THREAD.run(AsyncOneFlow(config, settings=settings).open())
         except BaseException:
-            _THREAD.give_back()
+            THREAD.give_back()
             raise
 
     def text(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Answer:
         """One answer of text; see `AsyncOneFlow.text`."""
-        return _THREAD.run(self._flow.text(prompt, model, **options))
+        return THREAD.run(self._flow.text(prompt, model, **options))
+
+    def image(self, prompt: str, model: str = IMAGE_ROUTE, **options: Any) -> MediaAnswer:
+        """Pictures of a prompt; see `AsyncOneFlow.image`."""
+        return THREAD.run(self._flow.image(prompt, model, **options))
+
+    def speech(self, text: str, model: str = SPEECH_ROUTE, **options: Any) -> MediaAnswer:
+        """A text, spoken; see `AsyncOneFlow.speech`."""
+        return THREAD.run(self._flow.speech(text, model, **options))
+
+    def transcribe(self, audio: Recording, model: str = TRANSCRIPTION_ROUTE, **options: Any) -> Answer:
+        """What is said in a recording; see `AsyncOneFlow.transcribe`."""
+        return THREAD.run(self._flow.transcribe(audio, model, **options))
+
+    def embed(self, texts: str | Sequence[str], model: str = EMBEDDING_ROUTE, **options: Any) -> EmbeddingAnswer:
+        """A vector of each text; see `AsyncOneFlow.embed`."""
+        return THREAD.run(self._flow.embed(texts, model, **options))
 
     def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Generator[str, None, None]:
         """The pieces of an answer's text as they come; see `AsyncOneFlow.stream`."""
@@ -151,20 +220,20 @@ class OneFlow:
         try:
             while True:
                 try:
-                    yield _THREAD.run(_next(pieces))
+                    yield THREAD.run(_next(pieces))
                 except StopAsyncIteration:
                     return
         finally:
-            _THREAD.run(_end(pieces))
+            THREAD.run(_end(pieces))
 
     def close(self) -> None:
         """Write the history and close every connection. Harmless if repeated."""
         if not self._closed:
             self._closed = True
             try:
-                _THREAD.run(self._flow.close())
+                THREAD.run(self._flow.close())
             finally:
-                _THREAD.give_back()
+                THREAD.give_back()
 
     def __enter__(self) -> Self:
         return self
@@ -239,22 +308,9 @@ class _Pieces(Collector):
         await self._change.wait()
 
 
-def _call(runtime: Runtime, prompt: plain.Prompt, model: str, options: dict[str, Any], *, stream: bool) -> Call:
-    started = runtime.clock.monotonic()
-    most = runtime.loaded.settings.retry.deadline_seconds
-    timeout = options.pop("timeout_seconds", None)
-    envelope = Envelope(
-        id=runtime.new_id("req"),
-        account=LOCAL,
-        operation=Operation.CHAT,
-        received=runtime.clock.utc(),
-        started_seconds=started,
-        deadline_seconds=started + (most if timeout is None else min(float(timeout), most)),
-    )
-    try:
-        return plain.text_call(prompt, options, envelope, model=model, stream=stream)
-    except Failure as failure:
-        raise OneFlowError(failure.message, code=failure.code, status=failure.status, request_id=envelope.id) from None
+def _text_call(runtime: Runtime, prompt: plain.Prompt, model: str, options: dict[str, Any], *, stream: bool) -> Call:
+    make = partial(plain.text_call, prompt, model=model, stream=stream)
+    return call_of(runtime, Operation.CHAT, options, make)
 
 
 async def _next(pieces: AsyncIterator[str]) -> str:

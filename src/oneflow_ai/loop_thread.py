@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 CLOSE_SECONDS_MOST = 15.0
@@ -21,6 +22,7 @@ class LoopThread:
         self._borrowers = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._leaving: set[Future[None]] = set()
 
     def borrow(self) -> None:
         """Have the loop run until it is given back."""
@@ -28,7 +30,7 @@ class LoopThread:
             self._borrowers += 1
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
+                self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
 
     def give_back(self) -> None:
@@ -39,9 +41,36 @@ class LoopThread:
                 return
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(CLOSE_SECONDS_MOST)
-        if not thread.is_alive():
-            loop.close()
+        if thread is not threading.current_thread():
+            thread.join(CLOSE_SECONDS_MOST)
+
+    def leave(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Give the loop back for a borrower that is gone, after a last coroutine; waits for neither.
+
+        May be called from any thread at any moment, as collectors of garbage do.
+        """
+        loop = self._loop
+        if loop is None:
+            return
+        left: Future[None] = Future()
+        self._leaving.add(left)
+        try:
+            loop.call_soon_threadsafe(self._begin_last, last, left)
+        except RuntimeError:
+            self._leaving.discard(left)
+
+    def settle(self) -> None:
+        """Wait until those who were leaving have left; `CLOSE_SECONDS_MOST` at most."""
+        wait(list(self._leaving), CLOSE_SECONDS_MOST)
+
+    def _begin_last(self, last: Callable[[], Coroutine[Any, Any, None]], left: Future[None]) -> None:
+        task = asyncio.get_running_loop().create_task(last())
+        task.add_done_callback(lambda _: self._left(left))
+
+    def _left(self, left: Future[None]) -> None:
+        self._leaving.discard(left)
+        left.set_result(None)
+        self.give_back()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and give what it gives; a caller that is interrupted cancels it.
@@ -58,3 +87,10 @@ class LoopThread:
         except BaseException:
             future.cancel()
             raise
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

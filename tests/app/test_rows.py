@@ -76,3 +76,17 @@ def test_in_demo_mode_each_kind_of_provider_is_played_on_its_own_path(tmp_path: 
         path = urlsplit(row.base_url).path if row.base_url else "/v1"
         assert target.base_url == f"http://127.0.0.1:5{path}"
         assert target.simulated
+
+
+@pytest.mark.parametrize("targets", ["", 'targets = ["openai/gpt-6-luna"]\n'])
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_the_simulator_comes_after_a_routes_targets_and_never_in_their_place(
+    tmp_path: Path, targets: str, everywhere: bool
+) -> None:
+    (tmp_path / "oneflow.toml").write_text(f"[routes.text]\nsimulate_last = true\n{targets}")
+    loaded = load(None, {"ONEFLOW_HOME": str(tmp_path), "OPENAI_API_KEY": "sk-one"}, tmp_path, kinds=TABLE)
+    played = Simulated("http://127.0.0.1:5/v1", everywhere=everywhere)
+    plant = compile_settings(loaded, load_catalog(), {}, simulated=played, version="1", on=date(2026, 11, 24))
+    places = [target.place for target in plant.snapshot.routes["text"].targets]
+    assert (places[0], places[-1]) == ("openai/gpt-6-luna", "simulator/text")
+    assert "simulator" in plant.ways

@@ -19,6 +19,8 @@ from tools.check_docs import take_apart
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md"
 COMMAND: Any = typer.main.get_command(app)
 DOCUMENTED_SERVER = "http://127.0.0.1:8000"
+# What a page's earlier line has written.
+RECORDING = b"ID3" + bytes(4_000)
 LASTING = {"serve", "simulator"}
 # What a machine with nothing set up answers: no key of that id, no server to reload, no budget to take away, no key.
 FAILING = {
@@ -65,8 +67,9 @@ def test_a_documented_command_runs(place: Place, server: tuple[str, str], line: 
     if piped := re.fullmatch(r'echo "(.*)" \| (.*)', line):
         text, line = piped.groups()
     arguments = shlex.split(line.partition(" > ")[0].replace(DOCUMENTED_SERVER, url))[1:]
-    if arguments[0] == "ask" and "--max-tokens" not in arguments:
+    if arguments[0] == "ask" and "--max-tokens" not in arguments and "--task" not in arguments:
         arguments += ["--max-tokens", "1"]
+    (place.directory / "evening.mp3").write_bytes(RECORDING)
     variables = {"ONEFLOW_API_KEY": key, "ONEFLOW_SERVER__PORT": "0"}
     result = place.run(*arguments, text=text, **variables)
     assert result.exit_code == (1 if line in FAILING else 0), result.output

@@ -41,7 +41,7 @@ MISUSES = [
     (["ask"], "missing argument 'PROMPT'; see oneflow ask --help"),
     (["ask", "hi", "--bogus"], "no such option: --bogus; see oneflow ask --help"),
     (["ask", " "], "the prompt is empty"),
-    (["ask", "hi", "--task", "image"], "--task image is not served; served is text"),
+    (["ask", "hi", "--task", "dance"], "--task dance is not served; served is text, image, speech, transcription"),
     (["ask", "hi", "--stream", "--json"], "leave out --stream or --json"),
     (["ask", "hi", "--stream", "-o", "x"], "leave out --stream or -o"),
     (["ask", "hi", "-o", "no/such/folder"], "its folder must exist"),
@@ -167,8 +167,8 @@ def test_no_line_of_an_error_can_steer_the_terminal(capsys: pytest.CaptureFixtur
 
 def test_ctrl_c_is_silent_and_status_130(place: Place) -> None:
     with ended(place.process("simulator", "--port", "0")) as process:
-        for wire in ("OpenAI", "Anthropic", "Gemini"):
-            assert first_line(process).startswith(f"{wire}'s wire: http://127.0.0.1:")
+        for wire in ("OpenAI's", "Anthropic's", "Gemini's", "Stability's", "ElevenLabs'"):
+            assert first_line(process).startswith(f"{wire} wire: http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=SECONDS_MOST)
         assert (process.returncode, out, errors) == (130, "", "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oneflow_ai.answer import Answer
-from oneflow_ai.control.plain import PlainAnswer
+from oneflow_ai.answer import Answer, MediaAnswer
+from oneflow_ai.control.plain import PlainAnswer, PlainMedia
 from oneflow_ai.core.events import Usage
 from tests.control.plane import Plane, running, sending
 
@@ -30,6 +31,27 @@ async def test_the_answer_is_that_of_the_library(plane: Plane) -> None:
 async def test_the_answer_has_every_part_that_the_library_gives() -> None:
     parts = Answer("", "", "", 0.0, Usage(), 1, 0.0, "").as_dict()
     assert set(parts) == set(PlainAnswer.model_fields)
+    parts = MediaAnswer((), "", "", 0.0, Usage(), 1, 0.0, "").as_dict()
+    assert set(parts) == set(PlainMedia.model_fields)
+
+
+async def test_pictures_speech_and_transcripts_are_those_of_the_library(plane: Plane) -> None:
+    asked = {"task": "image", "prompt": "A cat", "model": "sim/gpt-image-2", "options": {"n": 2, "timeout_seconds": 9}}
+    reply = await plane.post("/api/request", asked)
+    assert (reply.status, reply.json["provider"], reply.json["model"]) == (200, "sim", "gpt-image-2")
+    pictures = [b64decode(one["data"]) for one in reply.json["media"]]
+    assert [picture[:4] for picture in pictures] == [b"\x89PNG"] * 2
+    assert reply.json["cost_usd"] > 0
+    asked = {"task": "speech", "prompt": "Hello to you all, " * 6, "model": "sim/tts-1"}
+    asked["options"] = {"response_format": "wav"}
+    reply = await plane.post("/api/request", asked)
+    (sound,) = reply.json["media"]
+    assert (sound["media_type"], b64decode(sound["data"])[:4]) == ("audio/wav", b"RIFF")
+    url = f"data:audio/wav;base64,{sound['data']}"
+    asked = {"task": "transcription", "prompt": url, "model": "sim/gpt-transcribe"}
+    reply = await plane.post("/api/request", asked)
+    assert (reply.status, reply.json["provider"]) == (200, "sim")
+    assert '"audio.wav' in reply.json["text"]
 
 
 async def test_options_reach_the_provider(plane: Plane) -> None:
@@ -46,7 +68,13 @@ async def test_options_reach_the_provider(plane: Plane) -> None:
     [
         ({"task": None}, 400, "invalid_value", "task"),
         ({"task": "dance"}, 400, "invalid_value", "task"),
-        ({"task": "image"}, 400, "invalid_value", "task"),
+        ({"task": "embedding"}, 400, "invalid_value", "task"),
+        ({"task": "image", "prompt": []}, 400, "invalid_type", "prompt"),
+        ({"task": "image", "options": {"size": "big"}}, 400, "invalid_value", "size"),
+        ({"task": "image"}, 503, "provider_not_configured", "model"),
+        ({"task": "speech", "options": {"stream": True}}, 400, "unsupported_parameter", "options.stream"),
+        ({"task": "transcription"}, 400, "invalid_value", "prompt"),
+        ({"options": {"n": 2}}, 400, "unsupported_parameter", "options.n"),
         ({"prompt": ""}, 400, "missing_required_parameter", "prompt"),
         ({"prompt": 7}, 400, "invalid_type", "prompt"),
         ({"prompt": []}, 400, "missing_required_parameter", "prompt"),

@@ -21,7 +21,14 @@ class Entry:
     why: str
 
 
-ENTRIES: tuple[Entry, ...] = ()
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "silenced limits",
+        "src/oneflow_ai/manager/book.py",
+        1,
+        "`create_request` has the eight parameters that the first edition published, in their order",
+    ),
+)
 
 
 def over(measure: str, most: int, measured: dict[str, int], entries: tuple[Entry, ...] = ENTRIES) -> list[str]:

@@ -298,6 +298,19 @@ def test_every_strategy_gives_every_target_once(strategy: str) -> None:
     assert sorted(ordered(strategy, targets(names))) == sorted(names.split())
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_simulator_is_the_last_of_real_targets_whatever_the_strategy(strategy: str) -> None:
+    chain = [replace(one, simulated=one.way == "c") for one in targets("a b c")]
+    scores = ScoreBook()
+    scores.add("c/m", True, 0.01, 0.0)
+    for name in ("a/m", "b/m"):
+        scores.add(name, False, 9.0, 0.0)
+    for seed in range(8):
+        made = Router(scores, Random(seed))
+        found = made.targets(snapshot(Route("text", Task.TEXT, tuple(chain), strategy)), call("text"))
+        assert [one.simulated for one in found] == [False, False, True]
+
+
 def test_weights_are_shares_of_first_places_however_many_credentials() -> None:
     chain = [target("a", weight=1), target("a#2", weight=1), target("b", weight=3)]
     made = router(seed=3)

@@ -37,7 +37,7 @@ def decode(body: bytes, format: str = "json", *, raw: bool = True, stream: bool 
 @pytest.mark.parametrize(
     ("told", "usage"),
     [
-        ({"usage": TOKENS}, Usage(14, 5, input_audio_tokens=10)),
+        ({"usage": TOKENS}, Usage(14, 5, input_audio_tokens=10, audio_milliseconds=2_000)),
         ({"usage": {"type": "duration", "seconds": 2.5}}, Usage(audio_milliseconds=2_500)),
         ({"duration": 3.0001}, Usage(audio_milliseconds=3_001)),
         ({"duration": "4.5"}, Usage(audio_milliseconds=4_500)),
@@ -91,7 +91,7 @@ def test_a_stream_passes_as_it_is_and_is_counted_however_it_is_cut(ending: bytes
     for cut in range(len(body)):
         events = decode(body, stream=True, cut=cut)
         assert b"".join(event.content for event in events if isinstance(event, Raw)) == body
-        assert events[-2:] == [Usage(14, 5, input_audio_tokens=10), End()]
+        assert events[-2:] == [Usage(14, 5, input_audio_tokens=10, audio_milliseconds=2_000), End()]
 
 
 def test_a_stream_that_breaks_is_never_whole() -> None:
@@ -120,10 +120,18 @@ def test_how_long_a_recording_is(head: bytes, bytes_per_second: int) -> None:
 @pytest.mark.parametrize(
     ("name", "format", "usage"),
     [
-        ("audio-transcription-gpt-4o-transcribe-usage", "json", Usage(1, 5, input_audio_tokens=1)),
+        (
+            "audio-transcription-gpt-4o-transcribe-usage",
+            "json",
+            Usage(1, 5, input_audio_tokens=1, audio_milliseconds=2_000),
+        ),
         ("audio-transcription-whisper-1-verbose", "verbose_json", Usage(audio_milliseconds=4_000)),
         ("audio-translation", "json", Usage(audio_milliseconds=2_000, source="estimated")),
-        ("audio-transcription-stream-gpt-4o-transcribe", "json", Usage(37, 12, input_audio_tokens=37)),
+        (
+            "audio-transcription-stream-gpt-4o-transcribe",
+            "json",
+            Usage(37, 12, input_audio_tokens=37, audio_milliseconds=2_000),
+        ),
     ],
 )
 def test_recorded_transcripts(name: str, format: str, usage: Usage) -> None:

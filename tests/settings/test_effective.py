@@ -41,6 +41,17 @@ def test_configured_providers_come_first_with_their_kinds_address(place: Place) 
     assert [at_own_address(loaded, name) for name in ("groq", "openai", "eu", "anthropic")] == [True, False, True, True]
 
 
+def test_variables_do_not_change_the_order_of_providers(place: Place) -> None:
+    variables = {
+        "ONEFLOW_PROVIDERS__ANTHROPIC__CONCURRENCY": "2",
+        "ONEFLOW_PROVIDERS__AZURE__BASE_URL": "https://h",
+        "ONEFLOW_PROVIDERS__OPENAI__CONCURRENCY": "2",
+    }
+    assert list(configured_providers(place.load(None, **variables))) == [*FOUR, "azure"]
+    written = place.load("[providers.groq]\n[providers.stability]\n", **variables)
+    assert list(configured_providers(written)) == ["groq", "stability", "openai", "anthropic", "elevenlabs", "azure"]
+
+
 def test_every_task_has_a_route_with_the_default_chain(place: Place) -> None:
     routes = configured_routes(place.load('[routes.fast]\ntask = "text"\n[routes.image]\ntargets = ["openai/a"]'))
     assert {name: (route.task, [each.target for each in route.targets]) for name, route in routes.items()} == {

@@ -135,6 +135,18 @@ async def test_what_does_not_fit_is_refused_by_name_and_holds_nothing(tmp_path: 
         await check_sound(database)
 
 
+async def test_a_keys_budget_at_one_provider_limits_nothing_else(tmp_path: Path) -> None:
+    async with opened(tmp_path / "l.db") as database:
+        ledger = await ledger_of(database, Moments(), [Budget("key:key_1 provider:sim", Period.TOTAL, USD)])
+        with pytest.raises(Failure) as caught:
+            await ledger.hold("c.1", "key_1", "sim", 2 * USD)
+        assert caught.value.param == "budget key:key_1 provider:sim total"
+        await ledger.hold("c.2", "key_1", "other", 2 * USD)
+        await ledger.hold("c.3", "key_2", "sim", 2 * USD)
+        await ledger.hold("c.4", "key_1", "sim", USD)
+        await check_sound(database)
+
+
 async def test_a_day_begins_anew_and_the_old_one_keeps_its_calls(tmp_path: Path) -> None:
     async with opened(tmp_path / "l.db") as database:
         clock = Moments()

@@ -101,7 +101,7 @@ def compile_settings(
             secrets = (_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name)
             providers.append(_provider(loaded, name, found, simulated, secrets))
             ways[name] = _way(loaded, found, simulated)
-    if simulated is not None and not simulated.everywhere:
+    if simulated is not None and (not simulated.everywhere or ends_simulated(loaded)):
         providers.append(_simulator(simulated))
         ways[SIMULATOR] = Way()
     rows = Rows(
@@ -221,10 +221,9 @@ def _simulator(simulated: Simulated) -> ProviderRow:
 def _route(loaded: Loaded, name: str, ways: dict[str, Way], simulated: Simulated | None) -> RouteRow:
     found = configured_routes(loaded)[name]
     assert found.task is not None
-    targets = [_target(loaded, target, ways) for target in found.targets]
-    if found.simulate_last and simulated is not None and not simulated.everywhere:
-        targets.append(RouteTarget(f"{SIMULATOR}/{name}"))
-    return RouteRow(name, found.task, tuple(targets), found.strategy, found.continue_cut)
+    targets = tuple(_target(loaded, target, ways) for target in found.targets)
+    last = (RouteTarget(f"{SIMULATOR}/{name}"),) if found.simulate_last and simulated is not None else ()
+    return RouteRow(name, found.task, targets, found.strategy, found.continue_cut, last)
 
 
 def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> RouteTarget:

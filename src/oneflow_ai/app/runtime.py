@@ -85,10 +85,12 @@ class Runtime:
         log: Log | None = None,
         quota: MemoryQuota | None = None,
         upstream: Callable[[Mapping[str, Way]], Ways] = Ways,
+        real_only: bool = False,
     ) -> None:
         self.loaded = loaded
         self._demo_asked = demo_asked
         self._in_process = in_process
+        self._real_only = real_only
         self._upstream = upstream
         self.log = log or NoLog()
         self.clock = SystemClock()
@@ -259,6 +261,8 @@ class Runtime:
         return f"{prefix}_{microseconds:014x}{os.urandom(ID_RANDOM_BYTES).hex()}"
 
     def _is_demo(self, loaded: Loaded) -> bool:
+        if self._real_only:
+            return False
         return demo(loaded, self._demo_asked, has_credentials(loaded), in_process=self._in_process)
 
     async def _simulator_for(self, loaded: Loaded) -> Simulator | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneflow_ai.answer import Answer
+from oneflow_ai.answer import Answer, MediaAnswer
 from oneflow_ai.cli.configured import load_settings
 from oneflow_ai.cli.output import as_json, for_terminal, note, note_faint, say, say_piece
 from oneflow_ai.cli.remote import Remote, remote_of
+from oneflow_ai.cli.remote_media import transcribe
 from oneflow_ai.settings import Loaded
 
 if TYPE_CHECKING:
@@ -44,13 +46,18 @@ def answer(prompt: str, options: AskOptions) -> None:
 async def _asked(
     loaded: Loaded, remote: Remote | None, prompt: str, options: AskOptions, on_piece: OnPiece | None
 ) -> Answer:
+    written = options.task == "transcription"
     if remote is not None:
-        return await remote.ask(prompt, options.model, options.chat(), on_piece)
+        if written:
+            return await transcribe(remote, Path(prompt), options.place, options.asked())
+        return await remote.ask(prompt, options.place, options.asked(), on_piece)
     # Loaded only now: the engine takes much longer to import than a request to a server.
     from oneflow_ai.client import AsyncOneFlow
 
     async with AsyncOneFlow(settings=loaded) as flow:
-        return await flow.text(prompt, options.model, on_piece=on_piece, **options.chat())
+        if written:
+            return await flow.transcribe(prompt, options.place, **options.asked())
+        return await flow.text(prompt, options.place, on_piece=on_piece, **options.asked())
 
 
 class _Printer:
@@ -82,6 +89,11 @@ def _put(options: AskOptions, text: str) -> None:
 def _footer(given: Answer, options: AskOptions) -> None:
     if given.finish_reason == "length":
         note("cut: the answer reached its longest length; --max-tokens sets it")
+    footer(given, options)
+
+
+def footer(given: Answer | MediaAnswer, options: AskOptions) -> None:
+    """Tell who answered, for what; that nobody did, if it was simulated."""
     if given.simulated:
         note(SIMULATED)
     if not options.as_json and sys.stderr.isatty():

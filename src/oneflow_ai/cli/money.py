@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 USD_MOST = 1_000_000_000
-Scope = Annotated[str, typer.Argument(metavar="SCOPE", help="`all`, `provider:NAME` or `key:ID`.")]
+Scope = Annotated[
+    str, typer.Argument(metavar="SCOPE", help="`all`, `provider:NAME`, `key:ID` or `key:ID provider:NAME`.")
+]
 Length = Annotated[str, typer.Argument(metavar="PERIOD", help="`daily`, `weekly`, `monthly` or `total`.")]
 Amount = Annotated[str, typer.Argument(metavar="USD", help="US dollars.")]
 

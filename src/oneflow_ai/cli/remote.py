@@ -50,11 +50,15 @@ class Remote:
         return await self._control("POST", path)
 
     async def _control(self, method: str, path: str) -> Any:
-        async with self._asked(method, path, None, CONTROL_SECONDS_MOST) as response:
-            try:
-                return orjson.loads(await _read(response))
-            except orjson.JSONDecodeError:
-                raise Refused(_FOREIGN.format(url=self.url)) from None
+        async with self.asked(method, path, None, CONTROL_SECONDS_MOST) as response:
+            return self.decoded(await read(response))
+
+    def decoded(self, body: bytes) -> Any:
+        """What the server said in JSON; raises `Refused`."""
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise Refused(_FOREIGN.format(url=self.url)) from None
 
     async def ask(
         self,
@@ -69,18 +73,19 @@ class Remote:
         """
         began = perf_counter()
         body = _body(prompt, model, options, stream=on_piece is not None)
-        async with self._asked("POST", "/v1/chat/completions", body, ANSWER_SECONDS_MOST) as response:
+        async with self.asked("POST", "/v1/chat/completions", body, ANSWER_SECONDS_MOST) as response:
             if on_piece is None:
-                whole = _decoded(await _read(response))
+                whole = _decoded(await read(response))
             else:
                 whole = await _streamed(response, on_piece)
         return _answer(response.headers, whole, perf_counter() - began)
 
     @asynccontextmanager
-    async def _asked(
-        self, method: str, path: str, body: bytes | None, seconds: float
+    async def asked(
+        self, method: str, path: str, body: bytes | aiohttp.FormData | None, seconds: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        headers = {"content-type": "application/json"} if body is not None else {}
+        """The answer to a request, JSON or a form; raises `Refused` and `OneFlowError` for any but a success."""
+        headers = {"content-type": "application/json"} if isinstance(body, bytes) else {}
         if self.key is not None:
             headers["authorization"] = f"Bearer {self.key.reveal()}"
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
@@ -90,7 +95,7 @@ class Remote:
                 session.request(method, self.url + path, data=body, headers=headers, allow_redirects=False) as response,
             ):
                 if response.status != 200:
-                    raise self._refusal(response, await _read(response))
+                    raise self._refusal(response, await read(response))
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ConnectionTimeoutError) as error:
             if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -159,7 +164,8 @@ def _body(prompt: str | Sequence[object], model: str, options: Mapping[str, obje
     return orjson.dumps(body)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def read(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, bounded; raises `Refused`."""
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_any():

@@ -73,7 +73,7 @@ class BudgetAsked(Asked):
     scope: str = Field(
         EVERYBODY,
         max_length=NAME_CHARACTERS_MOST,
-        description="Whose calls: `all`, `provider:NAME` or `key:ID`.",
+        description="Whose calls: `all`, `provider:NAME`, `key:ID` or `key:ID provider:NAME`.",
     )
     period: Period = Field(description="`daily`, `weekly` (from Monday), `monthly`, in UTC, or `total`.")
     limit_usd: Usd | None = Field(description="The most that they may cost, in US dollars; null: no budget.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,12 +22,12 @@ from oneflow_ai.core.failure import (
     UNSUPPORTED_PARAMETER,
     Failure,
 )
-from oneflow_ai.dialects import plain
+from oneflow_ai.dialects import plain, plain_orders
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.policy.waits import turned_away
 
 # What the plain form says in its own way, or not at all.
-_NO_OPTIONS = ("model", "messages", "stream", "stream_options", "n")
+_NO_OPTIONS = ("model", "messages", "stream", "stream_options")
 _TIMEOUT = "timeout_seconds"
 _ANSWER: dict[str, Any] = {
     "text": "Waves fold into foam,",
@@ -55,11 +56,14 @@ class PlainAsked(Asked):
         }
     )
 
-    task: Task = Field(description="`text` is served by this version.")
-    prompt: str | list[dict[str, Any]] = Field(description="A text, or messages as in a chat.")
+    task: Task = Field(description="`text`, `image`, `speech` or `transcription`.")
+    prompt: str | list[dict[str, Any]] = Field(
+        description="A text, or for text messages as in a chat; for a transcription the recording, as a `data:` URL."
+    )
     model: Name | None = Field(None, description="A route, `provider/model` or a bare model id; left out: the task's.")
     options: dict[str, Any] = Field(
-        default_factory=dict, description="A chat's parameters, `system`, and `timeout_seconds`."
+        default_factory=dict,
+        description="For text a chat's parameters and `system`, else those of the task; and `timeout_seconds`.",
     )
 
 
@@ -92,12 +96,55 @@ class PlainAnswer(Shown):
     continued_by: list[str]
 
 
+class MediaShown(Shown):
+    """A picture or sound: its media type, and its bytes in base64."""
+
+    media_type: str
+    data: str
+
+
+class PlainMedia(Shown):
+    """Pictures or sound: who gave it, what it cost in US dollars, how long it took in seconds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "media": [{"media_type": "image/png", "data": "iVBORw0KGgo="}],
+                    "provider": "acme",
+                    "model": "acme-brush",
+                    "cost_usd": 0.04,
+                    "input_tokens": 12,
+                    "output_tokens": 1056,
+                    "attempts": 1,
+                    "seconds": 8.2,
+                    "simulated": False,
+                    "estimated": False,
+                    "request_id": "req_5f0c9e",
+                }
+            ]
+        }
+    )
+
+    media: list[MediaShown]
+    provider: str
+    model: str
+    cost_usd: float
+    input_tokens: int
+    output_tokens: int
+    attempts: int
+    seconds: float
+    simulated: bool
+    estimated: bool
+    request_id: str
+
+
 @needs(Role.CALLER)
-async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked) -> PlainAnswer:
+async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked) -> PlainAnswer | PlainMedia:
     """Answer one request, with every retry, fallback and limit that the data plane has."""
     running = ports.running
-    if asked.task is not Task.TEXT:
-        raise Failure(INVALID_VALUE, "task: this version serves text", param="task")
+    if asked.task not in _MAKERS:
+        raise Failure(INVALID_VALUE, f"task: this route serves {', '.join(_MAKERS)}", param="task")
     if running.engine.calls_open >= running.loaded.settings.server.calls_most:
         raise turned_away(OVERLOADED, "too many calls are in flight; try again", running.chance.random())
     places = running.engine.key_places
@@ -110,24 +157,62 @@ async def ask(request: Request, ports: Ports, caller: Caller, asked: PlainAsked)
         places.leave(caller.key_id)
 
 
-async def _answered(request: Request, running: Running, caller: Account, asked: PlainAsked) -> PlainAnswer:
+async def _answered(request: Request, running: Running, caller: Account, asked: PlainAsked) -> PlainAnswer | PlainMedia:
     began = running.clock.monotonic()
     options = _options(asked)
+    operation, make = _MAKERS[asked.task]
     envelope = Envelope(
         id=request.state.request_id,
         account=caller,
-        operation=Operation.CHAT,
+        operation=operation,
         received=running.clock.utc(),
         started_seconds=began,
         deadline_seconds=began + _seconds(options, running.loaded.settings.retry.deadline_seconds),
     )
-    call = plain.text_call(asked.prompt, options, envelope, model=asked.model or asked.task.value, stream=False)
+    call = make(asked.prompt, options, envelope, asked.model or asked.task.value)
     collector = Collector()
     await _serve(call, collector, running, request)
     if collector.failure is not None:
         raise collector.failure
-    answer = collector.answer(running.clock.monotonic()).as_dict()
+    now = running.clock.monotonic()
+    if asked.task in (Task.IMAGE, Task.SPEECH):
+        media = collector.media_answer(now).as_dict()
+        return PlainMedia(**{**media, "media": [MediaShown(**one) for one in media["media"]]})
+    answer = collector.answer(now).as_dict()
     return PlainAnswer(**{name: answer[name] for name in PlainAnswer.model_fields})
+
+
+def _text(prompt: plain.Prompt, options: Mapping[str, Any], envelope: Envelope, model: str) -> Call:
+    if "n" in options:
+        raise Failure(UNSUPPORTED_PARAMETER, "n is no option of the plain form", param="options.n")
+    return plain.text_call(prompt, options, envelope, model=model, stream=False)
+
+
+def _image(prompt: plain.Prompt, options: Mapping[str, Any], envelope: Envelope, model: str) -> Call:
+    return plain_orders.image_call(_words(prompt), options, envelope, model=model)
+
+
+def _speech(prompt: plain.Prompt, options: Mapping[str, Any], envelope: Envelope, model: str) -> Call:
+    return plain_orders.speech_call(_words(prompt), options, envelope, model=model)
+
+
+def _transcript(prompt: plain.Prompt, options: Mapping[str, Any], envelope: Envelope, model: str) -> Call:
+    return plain_orders.transcript_call(plain_orders.recording_of(prompt), options, envelope, model=model)
+
+
+def _words(prompt: plain.Prompt) -> str:
+    if not isinstance(prompt, str):
+        raise Failure(INVALID_TYPE, "prompt is a text, for this task", param="prompt")
+    return prompt
+
+
+_Make = Callable[[plain.Prompt, Mapping[str, Any], Envelope, str], Call]
+_MAKERS: Mapping[Task, tuple[Operation, _Make]] = {
+    Task.TEXT: (Operation.CHAT, _text),
+    Task.IMAGE: (Operation.IMAGE, _image),
+    Task.SPEECH: (Operation.SPEECH, _speech),
+    Task.TRANSCRIPTION: (Operation.TRANSCRIPTION, _transcript),
+}
 
 
 def add_routes(router: APIRouter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -35,10 +36,7 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         if options.get(name) is not None:
             raise Failure(UNSUPPORTED_PARAMETER, f"{name} is not an option of a prompt", param=name)
     body.update((name, value) for name, value in options.items() if name != "system" and value is not None)
-    try:
-        encoded = orjson.dumps(body, option=_STRICT)
-    except orjson.JSONEncodeError:
-        raise Failure(INVALID_TYPE, "a prompt and its options are values of JSON") from None
+    encoded = written(body)
     body = read_object(encoded)
     media = openai.check(body, Operation.CHAT)
     return Call(
@@ -62,6 +60,26 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
         answers=body.get("n") or 1,
         read=read,
     )
+
+
+def vectors_call(texts: str | Sequence[str], options: Mapping[str, Any], envelope: Envelope, *, model: str) -> Call:
+    """The call for a vector of each text, with the options of OpenAI's embeddings; raises `Failure` for bad input."""
+    if not texts:
+        raise Failure(MISSING_REQUIRED_PARAMETER, "there is no text", param="input")
+    for name in (*_NO_OPTIONS, "input", "encoding_format"):
+        if options.get(name) is not None:
+            raise Failure(UNSUPPORTED_PARAMETER, f"{name} is not an option of embeddings", param=name)
+    chosen = {name: value for name, value in options.items() if value is not None}
+    body = {"model": model, "input": texts if isinstance(texts, str) else list(texts), **chosen}
+    return replace(openai.parse(written(body), replace(envelope, operation=Operation.EMBEDDING)), dialect=DIALECT)
+
+
+def written(body: Mapping[str, Any]) -> bytes:
+    """What a caller of Python gave, as JSON; raises `Failure` for what JSON has not."""
+    try:
+        return orjson.dumps(body, option=_STRICT)
+    except orjson.JSONEncodeError:
+        raise Failure(INVALID_TYPE, "a prompt and its options are values of JSON") from None
 
 
 def _messages(prompt: Prompt, system: Any) -> list[Any]:

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, KINDS, OVERLOADED, in_own_words
+from oneflow_ai.core.failure import (
+    CLIENT_CLOSED,
+    DRAINING,
+    INSUFFICIENT_QUOTA,
+    INTERNAL_ERROR,
+    KINDS,
+    OVERLOADED,
+    in_own_words,
+)
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.record import Attempt, Exchange
 
@@ -51,7 +59,9 @@ class Counts:
         )
 
 
-_NOT_THE_PROVIDERS = frozenset(kind.code for kind in (CLIENT_CLOSED, DRAINING, INTERNAL_ERROR, OVERLOADED))
+_NOT_THE_PROVIDERS = frozenset(
+    kind.code for kind in (CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED)
+)
 
 
 class ProviderTally:

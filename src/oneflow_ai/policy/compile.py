@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from fractions import Fraction
@@ -238,15 +238,16 @@ def _route(row: RouteRow, snapshot: Snapshot) -> Route:
         raise ValueError(
             f"route {row.name}: there is no strategy {row.strategy}; known are {', '.join(sorted(STRATEGIES))}"
         )
-    targets = _targets(row, snapshot) if row.targets else _default_chain(row.task, snapshot)
+    targets = _targets(row, row.targets, snapshot) if row.targets else _default_chain(row.task, snapshot)
+    targets += _targets(row, row.last, snapshot)
     if row.continue_cut:
         targets = tuple(replace(target, continue_cut=True) for target in targets)
     return Route(row.name, row.task, targets, row.strategy)
 
 
-def _targets(row: RouteRow, snapshot: Snapshot) -> tuple[Target, ...]:
+def _targets(row: RouteRow, named: Sequence[RouteTarget], snapshot: Snapshot) -> tuple[Target, ...]:
     found: list[Target] = []
-    for wanted in row.targets:
+    for wanted in named:
         try:
             # What only a list of the provider's tells does not decide whether a configuration holds.
             # A model that has ended stays in its route until the provider refuses it: no server fails to start one day.

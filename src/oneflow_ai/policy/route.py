@@ -95,7 +95,12 @@ class Router:
             raise Failure(PROVIDER_NOT_CONFIGURED, f"no provider of route {route.name} has a credential", param="model")
         if route.strategy == "order" or len(route.targets) == 1:
             return route.targets
-        return _STRATEGIES[route.strategy](self, route.targets, now_seconds)
+        real = [target for target in route.targets if not target.simulated]
+        if not real or len(real) == len(route.targets):
+            return _STRATEGIES[route.strategy](self, route.targets, now_seconds)
+        # The simulator comes last, however well it does.
+        simulated = [target for target in route.targets if target.simulated]
+        return [*_STRATEGIES[route.strategy](self, real, now_seconds), *simulated]
 
     def _weighted(self, targets: Sequence[Target], _now_seconds: float) -> Sequence[Target]:
         # Efraimidis and Spirakis: ordering by u^(1/w) draws without replacement in proportion to the weights. One lot a

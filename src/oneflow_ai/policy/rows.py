@@ -155,7 +155,7 @@ class RouteTarget:
 
 @dataclass(frozen=True, slots=True)
 class RouteRow:
-    """One configured route; no targets stand for the task's default chain.
+    """One configured route; no targets stand for the task's default chain. `last` come after either.
 
     `continue_cut` lets another of its models go on with an answer that broke off.
     """
@@ -165,6 +165,7 @@ class RouteRow:
     targets: tuple[RouteTarget, ...] = ()
     strategy: str = "order"
     continue_cut: bool = False
+    last: tuple[RouteTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class ScoreBook:
 
     def scores(self, places: Sequence[str], now_seconds: float) -> list[float]:
         """0.7·(s + 4.5)/(n + 5) + 0.3·(fastest/own) of each place: s of n calls succeeded; higher is better."""
-        tallies = [self._faded(place, now_seconds) for place in places]
+        tallies = [self.tally(place, now_seconds) for place in places]
         times = [tally.mean_seconds for tally in tallies]
         fastest = min((time for time in times if time is not None), default=0.0)
         return [
@@ -74,9 +74,10 @@ class ScoreBook:
 
     def mean_seconds(self, places: Sequence[str], now_seconds: float) -> list[float]:
         """The time to expect of each place: 0.0 where it is not known (yet, or any more), inf where all failed."""
-        return [_expected_seconds(self._faded(place, now_seconds)) for place in places]
+        return [_expected_seconds(self.tally(place, now_seconds)) for place in places]
 
-    def _faded(self, place: str, now_seconds: float) -> Tally:
+    def tally(self, place: str, now_seconds: float) -> Tally:
+        """What is left of a place's calls by now."""
         tally = self._tallies.get(place)
         if tally is None:
             return Tally(at_seconds=now_seconds)

@@ -22,6 +22,8 @@ from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 EVENT_BYTES_MOST = 48 << 20
 # The sizes that every GPT image model takes (OpenAI's specification, CreateImageRequest, 2026-11-23).
 SIZES: Mapping[str, float] = {"1024x1024": 1.0, "1536x1024": 1.5, "1024x1536": 2 / 3}
+# What the qualities of the models before them, DALL·E, are called now (the same specification).
+_QUALITIES: Mapping[str, str] = {"standard": "medium", "hd": "high"}
 
 
 def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -41,7 +43,7 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
         "prompt": order.prompt,
         "n": order.count,
         "size": order.nearest(SIZES),
-        "quality": order.quality,
+        "quality": _QUALITIES.get(order.quality, order.quality),
         "background": order.background,
         "output_format": order.format,
         "output_compression": order.compression,

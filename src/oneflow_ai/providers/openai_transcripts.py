@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -76,7 +77,8 @@ def _usage(found: Any, duration: Any, order: TranscriptOrder) -> Usage:
         }
     )
     if counted is not None:
-        return counted
+        # Some models are paid by the hour and tell tokens all the same.
+        return replace(counted, audio_milliseconds=milliseconds_of(order.audio))
     milliseconds = _milliseconds(told.get("seconds"))
     if milliseconds is None:
         milliseconds = _milliseconds(duration)

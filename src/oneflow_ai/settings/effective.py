@@ -14,13 +14,13 @@ _DATABASE_PREFIX = "sqlite:///"
 
 
 def configured_providers(loaded: Loaded) -> Mapping[str, ProviderSettings]:
-    """Gives every provider by its name: those of the configuration, then the ones that need none.
+    """Gives every provider by its name: those of the file in its order, the ones that need no table, then the others.
 
     `base_url` is filled in where the kind has an address of its own and is known.
     """
-    named = dict(loaded.settings.providers)
-    named.update({kind: ProviderSettings(kind=kind) for kind in DEFAULT_KINDS if kind not in named})
-    return {name: _with_address(loaded, provider) for name, provider in named.items()}
+    named = loaded.settings.providers
+    ordered = dict.fromkeys((*(name for name in named if name in loaded.written), *DEFAULT_KINDS, *named))
+    return {name: _with_address(loaded, named.get(name) or ProviderSettings(kind=name)) for name in ordered}
 
 
 def _with_address(loaded: Loaded, provider: ProviderSettings) -> ProviderSettings:

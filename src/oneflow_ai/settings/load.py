@@ -53,6 +53,7 @@ def load(
     path = find_file(config, environment.get(CONFIG_VARIABLE, ""), directory, home)
     file, unread = _read(path)
     draft = Draft(file)
+    written = frozenset(draft.names("providers"))
     names = {
         "providers": draft.names("providers") | set(DEFAULT_KINDS) | set(kinds or {}),
         "routes": draft.names("routes") | {task.value for task in Task},
@@ -60,7 +61,7 @@ def load(
     overrides, misnamed = read_overrides(environment, names)
     draft.override(overrides)
     settings, refused = draft.validated()
-    loaded = Loaded(settings, home, path, {}, directory, environment, draft.place_of, kinds)
+    loaded = Loaded(settings, home, path, {}, directory, environment, draft.place_of, kinds, written=written)
     sources = {dotted(setting): draft.source_of(setting) for setting, _ in effective_values(loaded)}
     loaded = replace(loaded, sources=MappingProxyType(sources), at=at or loaded.at)
     kept, sealed = _opened(loaded, None if unread or refused else vault)

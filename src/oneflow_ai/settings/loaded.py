@@ -67,7 +67,8 @@ class Loaded:
     directory. `sources` says of each setting's dotted name where its value came from: `default`, `oneflow.toml:12` or
     a variable; `place_of` gives the nearest such place for any path, be it a table or an element of a list. `kinds` are
     the sorts of provider, when they were given to `load`. `vault` are the keys that the database keeps, by provider,
-    opened. Keys whose time is over at the moment `at` are not used. `environment` and keys never print.
+    opened. Keys whose time is over at the moment `at` are not used. `environment` and keys never print. `written` are
+    the providers that have a table in the file: variables have no order of their own.
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class Loaded:
     warnings: tuple[Mistake, ...] = ()
     vault: Mapping[str, tuple[KeptKey, ...]] = field(default_factory=dict, repr=False)
     at: datetime = field(default_factory=_now, compare=False)
+    written: frozenset[str] = frozenset()
 
     def kind(self, name: str) -> Kind | None:
         """Gives what is known of a sort of provider."""

@@ -28,9 +28,10 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that calls may cost in a period: all of them, or those of a provider or a key.
+    """The most that calls may cost in a period: all of them, those of a provider or a key, or a key's at a provider.
 
-    `scope` is `all`, `provider:NAME` or `key:ID`. Raises `ValueError` for another, and for a limit below 0.
+    `scope` is `all`, `provider:NAME`, `key:ID` or `key:ID provider:NAME`. Raises `ValueError` for another, and for a
+    limit below 0.
     """
 
     scope: str
@@ -97,7 +98,7 @@ def lines_of(
     budgets: Collection[Budget], wallets: Collection[str], key_id: str, provider: str, at: datetime
 ) -> Iterator[Line]:
     """The accounts that a call of this key at this provider draws on."""
-    scopes = (EVERYBODY, f"{KEY}{key_id}", f"{PROVIDER}{provider}")
+    scopes = (EVERYBODY, f"{KEY}{key_id}", f"{PROVIDER}{provider}", f"{KEY}{key_id} {PROVIDER}{provider}")
     for budget in budgets:
         if budget.scope in scopes:
             yield Line(budget.account(at), budget.limit_nanos, budget)
