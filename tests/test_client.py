@@ -15,6 +15,7 @@ from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, SettingsError, load
 from oneflow_ai.simulator import FAST, Limits, SimulatorOptions, ThreadedSimulator, run_in_thread
 from oneflow_ai.stores.history import Filters
+from tests.canaries import PROVIDER_KEY
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def settings(simulator: ThreadedSimulator, tmp_path: Path) -> Loaded:
         '[prices."sim/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
         '[routes.text]\ntargets = ["sim/gpt-6-luna"]\n[retry]\nattempts = 1\n'
     )
-    return load(file, {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
+    return load(file, {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
 
 
 def test_an_answer_says_who_gave_it_and_what_it_cost(settings: Loaded) -> None:
@@ -62,7 +63,7 @@ def test_an_answer_tells_which_model_went_on_with_it(simulator: ThreadedSimulato
         )
         + '[routes.text]\ntargets = ["sim/sim-F13@event:5", "next/claude-haiku-4-5"]\ncontinue_cut = true\n'
     )
-    settings = load(file, {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
+    settings = load(file, {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
     pieces: list[str] = []
     with OneFlow(settings=settings) as flow:
         answer = flow.text("Count to five", on_piece=pieces.append)

@@ -56,8 +56,19 @@ What is kept may still be more than a provider takes at once, such as stop seque
 def page() -> str:
     """The whole page."""
     catalog = load_catalog()
-    targets = {kind: tuple(_targets(kind, catalog)) for kind in TABLE}
-    return HEAD + "".join(_section(dialect, targets) for dialect in DIALECTS.values())
+    targets = {kind: tuple(_targets(kind, catalog)) for kind in answering()}
+    return HEAD + "".join(_section(DIALECTS[name], targets) for name in chatting())
+
+
+def chatting() -> list[str]:
+    """The dialects in which chats are asked for."""
+    asked_for = {dialect.DIALECT for dialect, operation in PATHS.values() if operation is Operation.CHAT}
+    return [name for name in DIALECTS if name in asked_for]
+
+
+def answering() -> list[str]:
+    """The kinds of provider that answer chats."""
+    return [kind for kind, row in TABLE.items() if Task.TEXT in row.tasks]
 
 
 def asked(name: str) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from oneflow_ai.answer import Answer, Collector, EmbeddingAnswer, MediaAnswer
 from oneflow_ai.app.clock import SystemClock, system_chance
+from oneflow_ai.app.keys import look_into_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.calls import Recording, call_of, upload_of
 from oneflow_ai.core.call import Call, Operation
@@ -61,7 +62,7 @@ class AsyncOneFlow:
         """Start; raises `SettingsError` naming every mistake of the configuration. Harmless if repeated."""
         async with self._opening:
             if self._runtime is None:
-                loaded = self._settings or load(self._config, kinds=TABLE)
+                loaded = self._settings or load(self._config, kinds=TABLE, vault=look_into_vault)
                 self._runtime = await Runtime(loaded, in_process=True, quota=shared_quota()).__aenter__()
         return self
 

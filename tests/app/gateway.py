@@ -29,8 +29,9 @@ from oneflow_ai.settings import load
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from oneflow_ai.stores.key_format import KeyDigest
 from oneflow_ai.upstream import Way, Ways
+from tests.canaries import PROVIDER_KEY, planted, unleaked
 
-KEY = "of_test-key-of-these-tests"
+KEY = f"of_{planted('client')}"
 OTHER_KEY = "of_other-key-of-these-tests"
 MESSAGES = [{"role": "user", "content": "Say something short about the sea."}]
 
@@ -136,7 +137,9 @@ async def _read(answer: aiohttp.ClientResponse) -> Reply:
             body += piece
     except aiohttp.ClientError:
         broken = True
-    return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body, broken)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    unleaked(headers, body)
+    return Reply(answer.status, headers, body, broken)
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,7 +167,7 @@ async def running(
     async with Simulator(options or SimulatorOptions(pace=FAST)) as simulator:
         file = home / "oneflow.toml"
         file.write_text(configuration + _tables(simulator.base_url, providers or {"sim": ""}))
-        variables = {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(home)}
+        variables = {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(home)}
         if "refresh_hours" not in configuration:
             # Who counts what reaches the provider wants no questions of the gateway's own among it.
             variables["ONEFLOW_MODELS__REFRESH_HOURS"] = "0"

@@ -16,6 +16,7 @@ from oneflow_ai.dialects import openai
 from oneflow_ai.edge.models import ModelPages
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from tests.app.gateway import KEY, Gateway, running
+from tests.canaries import PROVIDER_KEY
 
 ASKED = "[models]\nrefresh_hours = 1\n"
 AUTH = {"authorization": f"Bearer {KEY}"}
@@ -84,7 +85,7 @@ async def test_the_file_holds_no_secret(tmp_path: Path) -> None:
     async with running(tmp_path, configuration=ASKED, options=OWN):
         await _until(lambda: read_lists(tmp_path))
     content = (tmp_path / FILE).read_bytes()
-    assert b"sk-simulated" not in content
+    assert PROVIDER_KEY.encode() not in content
     assert set(msgspec.json.decode(content)["sim"]) == {"base_url", "at", "models"}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from oneflow_ai.core.call import Account
 from tests.app.gateway import KEY, Reply, running
+from tests.canaries import PROVIDER_KEY
 from tests.clients.messages_double import Double, provider
 
 MODEL = "claude/claude-haiku-5-5"
@@ -55,7 +56,7 @@ async def test_a_message_passes_as_it_is(tmp_path: Path, double: Double) -> None
         ((path, headers, body),) = double.requests
         assert path == "/v1/messages"
         assert body == {**json.loads(request(unknown=[1])), "model": "claude-haiku-5-5"}
-        assert headers["x-api-key"] == "sk-simulated"
+        assert headers["x-api-key"] == PROVIDER_KEY
         assert "authorization" not in headers
         await gateway.quiet()
 

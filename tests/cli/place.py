@@ -15,9 +15,11 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from oneflow_ai.cli import app
+from tests.canaries import VARIABLE, planted, unleaked
 
 SECONDS_MOST = 30.0
-SIMULATED_KEY = "sk-of-the-simulator"
+SIMULATED_KEY = planted("simulator")
+PLANTED = {"SIM_KEY": SIMULATED_KEY, VARIABLE: planted("environment")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-        return {**kept, "HOME": str(self.directory), "ONEFLOW_HOME": str(self.home), "SIM_KEY": SIMULATED_KEY}
+        return {**kept, "HOME": str(self.directory), "ONEFLOW_HOME": str(self.home), **PLANTED}
 
     def write(self, text: str, name: str = "oneflow.toml") -> Path:
         """Writes a file and gives its path."""
@@ -53,7 +55,9 @@ class Place:
         """Runs one command line in this process."""
         cleared = {name: None for name in os.environ if name.endswith("_API_KEY") or name.startswith("ONEFLOW_")}
         world: Mapping[str, str | None] = {**cleared, **self.environment, **variables}
-        return CliRunner().invoke(app, list(arguments), input=text, env=world, catch_exceptions=False)
+        result = CliRunner().invoke(app, list(arguments), input=text, env=world, catch_exceptions=False)
+        unleaked(result.output)
+        return result
 
     def json(self, *arguments: str, **variables: str) -> Any:
         """Runs one command line with `--json` and gives what it prints; it must succeed."""
@@ -107,3 +111,4 @@ def serving(place: Place, *options: str, **variables: str) -> Iterator[dict[str,
         process.terminate()
         _, errors = process.communicate(timeout=SECONDS_MOST)
         assert process.returncode == 0, errors
+        unleaked(errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,11 @@ def _open_provider_keys(place: Place) -> None:
     place.write('{"openai": "sk-x"}', ".api_keys.json").chmod(0o644)
 
 
+def _seal_with_another_secret(place: Place) -> None:
+    place.run("keys", "set", "openai", "--vault", "--no-check", text="k")
+    (place.home / "secret.key").write_text("0" * 64)
+
+
 ILLS: list[tuple[Callable[[Place], None], str, str, str]] = [
     (_open_home, "home", "warn", "chmod 700"),
     (_lose_secret, "secret", "fail", "restore it from a backup"),
@@ -100,6 +105,7 @@ ILLS: list[tuple[Callable[[Place], None], str, str, str]] = [
     (_spoil_database, "database", "fail", "set it aside"),
     (_open_first_key, "key file", "fail", "chmod 600"),
     (_open_provider_keys, "configuration", "fail", "chmod 600"),
+    (_seal_with_another_secret, "configuration", "fail", "was sealed with another server secret"),
 ]
 
 
@@ -159,3 +165,44 @@ def test_a_model_in_a_route_that_ends_soon_or_has_ended_is_a_warning(tmp_path: P
     assert texts[-ENDING_DAYS].text == f"openai/gpt-4o-mini ends on {end.isoformat()}"
     assert texts[0].text == "openai/gpt-4o-mini has ended"
     assert texts[0].mend == f"use openai/{facts.successor}"
+
+
+def test_a_file_of_keys_that_nothing_needs_is_looked_at_all_the_same(place: Place) -> None:
+    _open_provider_keys(place)
+    names = ("OPENAI", "ANTHROPIC", "STABILITY", "ELEVENLABS")
+    variables = {f"{name}_API_KEY": "k" for name in names}
+    (found,) = findings(place, "key file", **variables)
+    assert found["level"] == "fail"
+    assert "chmod 600" in found["text"]
+
+
+def _aged(place: Place, days: int) -> None:
+    added = (datetime.now(UTC) - timedelta(days=days, hours=1)).isoformat()
+    place.write(json.dumps({"openai": {"key": "k", "added": added}}), ".api_keys.json").chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "words"), [(80, "ok", "80 days old, to be replaced before it is 90"), (90, "warn", "90 days old")]
+)
+def test_an_old_key_is_a_reminder_and_then_a_warning(place: Place, days: int, level: str, words: str) -> None:
+    _aged(place, 79)
+    assert findings(place, "key") == []
+    _aged(place, days)
+    (found,) = findings(place, "key")
+    assert (found["level"], found["mend"]) == (level, "oneflow keys rotate openai")
+    assert found["text"].endswith(words)
+
+
+def test_keys_of_the_vault_are_counted_and_those_that_nothing_uses_are_told(place: Place) -> None:
+    place.run("keys", "set", "openai", "--vault", "--no-check", text="k")
+    assert [one["text"] for one in findings(place, "vault")] == ["1 key, each can be opened"]
+    (found,) = findings(place, "key", OPENAI_API_KEY="other")
+    assert (found["level"], found["text"]) == ("warn", "openai (vault): not used: OPENAI_API_KEY comes first")
+
+
+def test_an_old_key_about_to_end_is_told(place: Place) -> None:
+    for verb, key in (("set", "k1"), ("rotate", "k2")):
+        place.run("keys", verb, "openai", "--no-check", text=key)
+    (found,) = findings(place, "key")
+    assert found["level"] == "ok"
+    assert "openai#2" in found["text"] and "in use until " in found["text"]

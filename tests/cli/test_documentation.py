@@ -22,8 +22,16 @@ DOCUMENTED_SERVER = "http://127.0.0.1:8000"
 # What a page's earlier line has written.
 RECORDING = b"ID3" + bytes(4_000)
 LASTING = {"serve", "simulator"}
-# What a machine with nothing set up answers: no key of that id, no server to reload, no budget to take away.
-FAILING = {"oneflow tokens revoke key_0Gd3oYb4pLq2K", "oneflow config reload", "oneflow budget remove all daily"}
+# What a machine with nothing set up answers: no key of that id, no server to reload, no budget to take away, no key.
+FAILING = {
+    "oneflow tokens revoke key_0Gd3oYb4pLq2K",
+    "oneflow config reload",
+    "oneflow budget remove all daily",
+    "oneflow keys setup",
+    "oneflow keys set openai",
+    "oneflow keys rotate openai",
+    "oneflow keys remove openai#2",
+}
 
 
 def blocks(language: str) -> list[str]:

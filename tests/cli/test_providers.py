@@ -31,17 +31,17 @@ def test_each_provider_is_listed_with_its_state_and_limits(place: Place, provide
 
 
 def test_a_provider_that_this_version_cannot_call_is_said_to_be_so(place: Place) -> None:
-    for world in ({}, {"STABILITY_API_KEY": "sk-of-nobody", "OPENAI_API_KEY": "sk-of-nobody"}):
+    for world in ({}, {"ELEVENLABS_API_KEY": "sk-of-nobody", "OPENAI_API_KEY": "sk-of-nobody"}):
         rows = {row["name"]: row["supported"] for row in place.json("providers", **world)}
-        assert rows == {"openai": True, "anthropic": True, "stability": False, "elevenlabs": False}
+        assert rows == {"openai": True, "anthropic": True, "stability": True, "elevenlabs": False}
         for verb in (("providers",), ("providers", "status")):
             shown = {line.split()[0]: line for line in lines(place.run(*verb, **world).stdout)}
             assert "not in this version" in shown["elevenlabs"]
-            assert "unconfigured" not in shown["stability"]
+            assert "unconfigured" not in shown["elevenlabs"]
             assert "not in this version" not in shown["openai"]
-        assert place.json("providers", "status", **world)["stability"]["status"] == "unconfigured"
-    check = place.run("providers", "check", "stability", STABILITY_API_KEY="sk-of-nobody")
-    assert (check.exit_code, "this version cannot call stability" in check.stdout) == (1, True)
+        assert place.json("providers", "status", **world)["elevenlabs"]["status"] == "unconfigured"
+    check = place.run("providers", "check", "elevenlabs", ELEVENLABS_API_KEY="sk-of-nobody")
+    assert (check.exit_code, "this version cannot call elevenlabs" in check.stdout) == (1, True)
 
 
 def test_no_key_is_ever_shown(place: Place, provider: ThreadedSimulator) -> None:

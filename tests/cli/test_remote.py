@@ -65,11 +65,11 @@ def test_the_variable_names_the_server_too(there: Place, url: str) -> None:
 def test_providers_are_asked_of_the_server(there: Place, url: str) -> None:
     rows = {row["name"]: row for row in there.json("providers", "--server", url)}
     assert rows["openai"]["simulated"] is True
-    assert rows["stability"]["status"] == "unconfigured"
-    assert (rows["openai"]["supported"], rows["stability"]["supported"]) == (True, False)
+    assert rows["elevenlabs"]["status"] == "unconfigured"
+    assert (rows["openai"]["supported"], rows["elevenlabs"]["supported"]) == (True, False)
     for verb in (("providers",), ("providers", "status")):
         shown = {line.split()[0]: line for line in lines(there.run(*verb, "--server", url).stdout)}
-        assert "not in this version" in shown["stability"]
+        assert "not in this version" in shown["elevenlabs"]
     assert "simulated" in there.run("providers", "--server", url).stdout
     statuses = there.json("providers", "status", "--server", url)
     assert statuses["openai"]["status"] == "available"
@@ -80,8 +80,10 @@ def test_providers_are_asked_of_the_server(there: Place, url: str) -> None:
 
 def test_a_server_checks_its_providers_from_where_it_stands(there: Place, url: str) -> None:
     rows = {row["provider"]: row for row in there.json("providers", "check", "--server", url)}
-    assert rows.keys() == {"openai", "anthropic"}
-    assert all(row["ok"] and row["simulated"] and row["models"] > 0 for row in rows.values())
+    assert rows.keys() == {"openai", "anthropic", "stability"}
+    assert all(row["ok"] and row["simulated"] for row in rows.values())
+    assert rows["openai"]["models"] > 0
+    assert (rows["stability"]["models"], rows["stability"]["account"]) == (None, "100 credits left")
     # Once a minute: that it is too soon for another is no fault of theirs.
     again = there.run("providers", "check", "--server", url)
     assert again.exit_code == 0
@@ -89,8 +91,9 @@ def test_a_server_checks_its_providers_from_where_it_stands(there: Place, url: s
         "key": True,
         "openai": True,
         "anthropic": True,
+        "stability": True,
     }
-    for name, words in (("openai", "once a minute"), ("stability", "cannot call"), ("no/where", "nothing at this")):
+    for name, words in (("openai", "once a minute"), ("elevenlabs", "cannot call"), ("no/where", "nothing at this")):
         named = there.run("providers", "check", name, "--server", url)
         assert named.exit_code == 1
         (line,) = lines(named.stderr)

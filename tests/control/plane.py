@@ -27,6 +27,7 @@ from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from oneflow_ai.stores.key_format import KeyDigest
 from oneflow_ai.stores.keys import Keys
 from oneflow_ai.telemetry.log import Log
+from tests.canaries import PROVIDER_KEY
 
 PEPPER = b"pepper of the tests"
 ELSEWHERE = ("192.0.2.7", 50_000)
@@ -174,7 +175,7 @@ async def running(
         file = None if demo else home / "oneflow.toml"
         if file is not None:
             file.write_text(configuration + "".join(_provider(name, simulator) for name in providers))
-        environment = {"SIM_KEY": "sk-simulated-canary-key-0123456789", "ONEFLOW_HOME": str(home)}
+        environment = {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(home)}
         environment["ONEFLOW_MODELS__REFRESH_HOURS"] = "0"
         loaded = load(file, environment, home, kinds=TABLE)
         async with Runtime(loaded, log=log) as runtime:

@@ -66,6 +66,23 @@ def test_what_is_no_list_is_none(answer: Any) -> None:
     assert (result.ok, result.code) == (False, "upstream_bad_response")
 
 
+def test_where_there_is_no_list_what_the_account_has_left_is_told() -> None:
+    result, request = checked(target_of("stability"), {"credits": 1234.5})
+    assert request.url == "https://api.stability.ai/v1/user/balance"
+    assert (result.ok, result.account, result.models) == (True, "1,234.5 credits left", None)
+
+
+def test_an_account_that_has_nothing_left_is_no_good() -> None:
+    result, _ = checked(target_of("stability"), {"credits": 0})
+    assert (result.ok, result.code, result.account) == (False, "provider_quota_exhausted", None)
+
+
+@pytest.mark.parametrize("answer", [{"credits": "12"}, {"credits": None}, {"credits": True}, {"balance": 1}])
+def test_what_tells_neither_models_nor_credits_is_no_answer(answer: Any) -> None:
+    result, _ = checked(target_of("stability"), answer)
+    assert (result.ok, result.code, result.account) == (False, "upstream_bad_response", None)
+
+
 def test_an_access_key_signs_the_question_and_is_not_in_it() -> None:
     _, request = checked(target_of("bedrock", key=PAIR), {"modelSummaries": []})
     headers = dict(request.headers)

@@ -63,6 +63,18 @@ def test_a_transcript_that_is_refused_at_once(fields: list[tuple[str, str]], par
     assert (refused.value.status, refused.value.param) == (400, param)
 
 
+@pytest.mark.parametrize("fields", [[("tag", "a"), ("tag[]", "b")], [("tag[]", "a"), ("tag", "b")]])
+def test_a_field_is_one_value_or_a_list_never_both(fields: list[tuple[str, str]]) -> None:
+    with pytest.raises(Failure) as refused:
+        transcript(*fields)
+    assert (refused.value.code, refused.value.param) == ("invalid_type", "tag")
+
+
+def test_options_of_other_wires_may_be_asked_for_by_a_form() -> None:
+    order = edit(("strength", "0.5"), ("seed", "4294967294"), ("input_fidelity", "high")).order
+    assert order == ImageOrder("a cat", sources=(PICTURE,), strength=0.5, seed=4_294_967_294, minor=("input_fidelity",))
+
+
 @pytest.mark.parametrize(
     ("files", "code"),
     [

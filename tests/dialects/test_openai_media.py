@@ -33,10 +33,15 @@ def test_what_a_request_for_pictures_comes_to() -> None:
     )  # fmt: skip
     assert asked.order == ImageOrder(
         "a cat", 3, 1536, 1024, quality="high", style="vivid", background="transparent", format="webp", compression=0,
-        urls=True,
+        urls=True, minor=("moderation",),
     )  # fmt: skip
     assert image(size="auto", quality="auto", background="auto").order == ImageOrder("a cat")
     assert not image().stream and image(stream=True).stream
+
+
+def test_options_of_other_wires_may_be_asked_for() -> None:
+    asked = image(aspect_ratio="16:9", negative_prompt="dogs", seed=7, strength=0.5, style_preset="anime")
+    assert asked.order == ImageOrder("a cat", ratio="16:9", negative="dogs", seed=7, strength=0.5, preset="anime")
 
 
 def test_pictures_need_no_model_by_name() -> None:
@@ -60,7 +65,10 @@ def test_what_a_request_for_speech_comes_to() -> None:
         ({"output_format": "bmp"}, "output_format"),
         ({"output_compression": 101}, "output_compression"), ({"partial_images": 4}, "partial_images"),
         ({"stream": 1}, "stream"), ({"base_url": "http://evil.invalid"}, "base_url"), ({"style": ["vivid"]}, "style"),
-        ({"prompt": "a" * 32_001}, "prompt"),
+        ({"prompt": "a" * 32_001}, "prompt"), ({"aspect_ratio": "wide"}, "aspect_ratio"),
+        ({"aspect_ratio": "0:1"}, "aspect_ratio"), ({"negative_prompt": ["a"]}, "negative_prompt"),
+        ({"seed": -1}, "seed"), ({"seed": 1.5}, "seed"), ({"strength": 1.1}, "strength"),
+        ({"style_preset": 7}, "style_preset"),
     ],
 )  # fmt: skip
 def test_pictures_that_are_refused_at_once(fields: dict[str, Any], param: str) -> None:

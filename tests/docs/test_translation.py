@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from oneflow_ai.core.abilities import FEATURES
-from oneflow_ai.dialects.table import DIALECTS
-from oneflow_ai.providers.table import TABLE
-from tools.build_translations import PAGE, asked, page
+from tools.build_translations import PAGE, answering, asked, chatting, page
 
 # What is told of every request, or only how its answer is brought.
 COMMON = {"model", "messages", "stream", "stream_options", "max_tokens"}
@@ -23,11 +21,11 @@ def test_the_page_is_what_the_code_makes() -> None:
 
 def test_the_page_has_every_provider_beside_every_dialect() -> None:
     heads = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| asked for |")]
-    assert heads == [f"| asked for | {' | '.join(TABLE)} |"] * len(DIALECTS)
+    assert heads == [f"| asked for | {' | '.join(answering())} |"] * len(chatting())
 
 
 def test_every_feature_can_be_asked_for_in_some_dialect() -> None:
-    assert set(FEATURES) == {name for dialect in DIALECTS for name in asked(dialect)["features"]}
+    assert set(FEATURES) == {name for dialect in chatting() for name in asked(dialect)["features"]}
 
 
 def _fields(dialect: str) -> set[str]:

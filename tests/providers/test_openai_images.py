@@ -4,15 +4,19 @@ import base64
 import json
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from oneflow_ai.core.call import Operation
 from oneflow_ai.core.events import Blob, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_BAD_RESPONSE, Failure
-from oneflow_ai.core.order import ImageOrder
+from oneflow_ai.core.order import Content, ImageOrder
 from oneflow_ai.providers.openai_images import body_of, image_decoder
+from oneflow_ai.simulator.form import Form
 from tests.needs import require
+from tests.wire.requests import call_of, target_of
 
 
 def png() -> bytes:
@@ -126,9 +130,49 @@ def test_an_order_of_another_wire() -> None:
     body, dropped = body_of(ImageOrder("a", count=2, quality="low", format="webp", compression=0, seed=7))
     assert body == {"prompt": "a", "n": 2, "quality": "low", "output_format": "webp", "output_compression": 0}
     assert dropped == ("seed",)
+
+
+@pytest.mark.parametrize(
+    ("order", "param"),
+    [
+        (ImageOrder("a", negative="b"), "negative_prompt"),
+        (ImageOrder("a", preset="anime"), "style_preset"),
+        (ImageOrder("a", elsewhere=1), "image"),
+    ],
+)
+def test_what_another_wire_asks_and_this_one_cannot_is_refused(order: ImageOrder, param: str) -> None:
     with pytest.raises(Failure) as refused:
-        body_of(ImageOrder("a", negative="b"))
-    assert (refused.value.kind, refused.value.param) == (UNSUPPORTED_PARAMETER, "negative_prompt")
+        body_of(order)
+    assert (refused.value.kind, refused.value.param) == (UNSUPPORTED_PARAMETER, param)
+
+
+SOURCE = Content(PICTURE, "a.png", "image/png")
+
+
+def changed(order: ImageOrder) -> tuple[str, dict[str, list[str]], tuple[str, ...]]:
+    """The request that changes pictures for a client of another wire: its address, its form and what was left out."""
+    target = target_of("openai", model="gpt-image-2.6-flare")
+    call = replace(call_of({"prompt": "a"}, Operation.IMAGE), operation=Operation.IMAGE_EDIT, order=order, wire="other")
+    request = target.adapter.request(call, target)
+    assert request.large is not None
+    kind = dict(request.headers)["content-type"]
+    form = Form(kind.partition("boundary=")[2].encode())
+    form.feed(b"".join(request.large.pieces()))
+    found: dict[str, list[str]] = {}
+    for part in form.parts:
+        found.setdefault(part.name, []).append(f"{part.size_bytes} bytes" if part.is_file else part.text)
+    return request.url, found, request.dropped
+
+
+def test_pictures_that_a_client_of_another_wire_wants_changed_go_as_files() -> None:
+    size = f"{len(PICTURE)} bytes"
+    common = {"model": ["gpt-image-2.6-flare"], "prompt": ["a cat"], "n": ["1"]}
+    url, form, dropped = changed(ImageOrder("a cat", sources=(SOURCE,), strength=0.5, seed=1, minor=("cfg_scale",)))
+    assert url == "https://api.openai.com/v1/images/edits"
+    assert (form, dropped) == ({**common, "image": [size]}, ("seed", "strength", "cfg_scale"))
+    _, form, _ = changed(ImageOrder("a cat", sources=(SOURCE, SOURCE), mask=SOURCE, ratio="3:2", format="webp"))
+    further = {"size": ["1536x1024"], "output_format": ["webp"], "image[]": [size, size], "mask": [size]}
+    assert form == {**common, **further}
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Secret
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import (
@@ -22,9 +25,11 @@ from oneflow_ai.settings import (
     resolve_headers,
     show,
 )
+from oneflow_ai.settings.credentials import kept_keys, key_places
+from oneflow_ai.settings.keys_file import FORM, KEYS_FILE
 from tests.settings.place import Place
 
-KEYS_FILE = ".api_keys.json"
+NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 
 
 def revealed(loaded: Loaded, provider: str) -> tuple[str, ...]:
@@ -119,6 +124,83 @@ def test_keys_come_from_the_first_place_that_has_any(place: Place) -> None:
     assert revealed(place.load(CONFIGURED), "openai") == ()
 
 
+def sealed(*keys: KeptKey) -> Callable[[Loaded], dict[str, tuple[KeptKey, ...]]]:
+    """A vault with these keys of OpenAI."""
+    return lambda loaded: {"openai": keys}
+
+
+def in_vault(key: str, origin: str | None = "https://api.openai.com") -> KeptKey:
+    return KeptKey(Secret(key), origin=origin)
+
+
+def test_the_vault_comes_last(place: Place) -> None:
+    home = place.write('{"openai": "home"}', f"home/{KEYS_FILE}")
+    environment = {"ONEFLOW_HOME": "home"}
+    vault = sealed(in_vault("v1"), in_vault("v2"))
+    assert revealed(load(None, environment, place.directory, vault=vault), "openai") == ("home",)
+    home.unlink()
+    assert revealed(load(None, environment, place.directory, vault=vault), "openai") == ("v1", "v2")
+    assert revealed(load(None, environment, place.directory), "openai") == ()
+
+
+@pytest.mark.parametrize(
+    ("origin", "has"),
+    [
+        ("https://api.openai.com", True),
+        ("https://api.openai.com.evil.example", False),
+        ("http://api.openai.com", False),
+        ("https://api.openai.com:8443", False),
+        (None, False),
+    ],
+)
+def test_a_key_of_the_vault_goes_to_its_own_origin_alone(place: Place, origin: str | None, has: bool) -> None:
+    """Threat 12: whoever changes a provider's address does not get its key sent there."""
+    loaded = load(None, {"ONEFLOW_HOME": "home"}, place.directory, vault=sealed(in_vault("v", origin)))
+    assert revealed(loaded, "openai") == (("v",) if has else ())
+
+
+def test_a_key_is_not_used_from_its_end_on(place: Place) -> None:
+    """A place whose keys have all ended counts as one without any."""
+    place.write('{"openai": [{"key": "a", "ends": "2026-11-27T09:00:00Z"}]}', KEYS_FILE)
+    place.write('{"openai": [{"key": "new"}, {"key": "old", "ends": "2026-11-28T09:00:00Z"}]}', f"home/{KEYS_FILE}")
+    loaded = load(None, {"ONEFLOW_HOME": "home"}, place.directory, at=NOW - timedelta(seconds=1))
+    assert revealed(loaded, "openai") == ("a",)
+    assert revealed(replace(loaded, at=NOW), "openai") == ("new", "old")
+    assert revealed(replace(loaded, at=NOW + timedelta(days=1)), "openai") == ("new",)
+
+
+def test_every_place_with_keys_is_told_in_its_order(place: Place) -> None:
+    here = place.write('{"openai": "here"}', KEYS_FILE)
+    environment = {"ONEFLOW_HOME": "home", "OPENAI_API_KEY": "variable"}
+    loaded = load(None, environment, place.directory, vault=sealed(in_vault("v")))
+    found = [(each.sort, each.shown, len(each.keys)) for each in key_places(loaded, "openai")]
+    assert found == [("variable", "OPENAI_API_KEY", 1), ("file", str(here), 1), ("vault", "vault", 1)]
+
+
+def test_a_plain_key_in_a_file_is_as_old_as_the_file_at_least(place: Place) -> None:
+    path = place.write('{"openai": "here"}', KEYS_FILE)
+    os.utime(path, (0, (NOW - timedelta(days=90)).timestamp()))
+    (key,) = kept_keys(place.load(), "openai")
+    assert key.added_at == NOW - timedelta(days=90)
+
+
+def test_a_vault_that_cannot_be_opened_keeps_the_configuration_from_being_used(place: Place) -> None:
+    """Else a gateway would take itself for one without keys, and simulate."""
+    mistake = Mistake("the vault", "", "was sealed with another server secret")
+
+    def refuse(loaded: Loaded) -> dict[str, tuple[KeptKey, ...]]:
+        raise SettingsError([mistake])
+
+    with pytest.raises(SettingsError) as told:
+        load(None, {"ONEFLOW_HOME": "home"}, place.directory, vault=refuse)
+    assert told.value.mistakes == (mistake,)
+
+
+def test_a_key_that_is_too_long_is_told(place: Place) -> None:
+    (mistake,) = place.mistakes("[providers.openai]", OPENAI_API_KEY="a" * 4_097)
+    assert mistake.message == "OPENAI_API_KEY is longer than 4096 characters"
+
+
 def test_several_keys_keep_their_order_and_lose_repeats(place: Place) -> None:
     text = '[providers.openai]\napi_keys = ["env:B", "env:A", "env:UNSET", "env:C"]'
     assert revealed(place.load(text, A="1", B="2", C="2"), "openai") == ("2", "1")
@@ -148,8 +230,8 @@ def test_a_kinds_variable_is_for_its_own_address(place: Place, text: str, variab
 @pytest.mark.parametrize("text", ["[]", '{"openai": 1}', '{"openai": ["a", 1]}', "{", "[" * 100_000])
 def test_a_file_of_keys_that_is_none_is_told(place: Place, text: str) -> None:
     place.write(text[:60_000], KEYS_FILE)
-    message = 'must be {"provider": "key"} or {"provider": ["key", "key"]}, as JSON'
-    assert place.mistakes() == [Mistake(KEYS_FILE, "", message)]
+    (mistake,) = place.mistakes()
+    assert (mistake.where, mistake.message) == (KEYS_FILE, FORM)
 
 
 def test_a_key_that_no_header_can_carry_is_told(place: Place) -> None:
@@ -232,6 +314,9 @@ def test_no_secret_shows(place: Place, spot: str) -> None:
             loaded.warnings,
             show(loaded),
             credentials(loaded, "anthropic"),
+            kept_keys(loaded, "anthropic"),
+            list(key_places(loaded, "anthropic")),
+            replace(loaded, vault={"openai": (KeptKey(Secret(CANARY)),)}),
         ]
     assert CANARY not in "".join(f"{each!r} {each}" for each in told)
 

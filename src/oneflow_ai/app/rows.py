@@ -96,7 +96,9 @@ def compile_settings(
     for name, found in configured_providers(loaded).items():
         # The four providers that everybody has need no table; those whose wire this version lacks are left out.
         if found.kind in TABLE or name in settings.providers:
-            providers.append(_provider(loaded, name, found, simulated))
+            everywhere = simulated is not None and simulated.everywhere
+            secrets = (_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name)
+            providers.append(_provider(loaded, name, found, simulated, secrets))
             ways[name] = _way(loaded, found, simulated)
     if simulated is not None and (not simulated.everywhere or ends_simulated(loaded)):
         providers.append(_simulator(simulated))
@@ -119,6 +121,16 @@ def compile_settings(
     return Plant(with_lists(rows, catalog, lists or {}, keys, version, on), ways, rows)
 
 
+def provider_alone(loaded: Loaded, name: str, key: Secret, catalog: Catalog, on: date) -> Plant | None:
+    """A snapshot of one provider with one key, without routes; None for a kind whose wire this version lacks."""
+    found = configured_providers(loaded)[name]
+    if found.kind not in TABLE:
+        return None
+    row = _provider(loaded, name, found, None, (key,))
+    rows = Rows([row], [], {}, RetryPolicy(), prices={}, follow_successors=False, version="", on=on)
+    return Plant(compile_snapshot(rows, TABLE, catalog), {name: _way(loaded, found, None)}, rows)
+
+
 def _trusted(loaded: Loaded, ca_file: str | None) -> str | None:
     return None if ca_file is None else str(loaded.home / ca_file)
 
@@ -131,7 +143,9 @@ def _proxy(loaded: Loaded, proxy: str | None) -> str | None:
     return secret.reveal()
 
 
-def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Simulated | None) -> ProviderRow:
+def _provider(
+    loaded: Loaded, name: str, found: ProviderSettings, simulated: Simulated | None, secrets: tuple[Secret, ...]
+) -> ProviderRow:
     headers = resolve_headers(found.headers, loaded.environment, loaded.home)
     named = (("openai-organization", found.organization), ("openai-project", found.project))
     options = {"api_version": found.api_version, "region": found.region}
@@ -141,7 +155,7 @@ def _provider(loaded: Loaded, name: str, found: ProviderSettings, simulated: Sim
         kind=found.kind,
         base_url=_played_at(simulated, found.kind) if simulated is not None and everywhere else _own_address(found),
         way=name,
-        secrets=(_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name),
+        secrets=secrets,
         limits=_limits(loaded, name, found, everywhere),
         timeouts=Timeouts(
             connect_seconds=found.connect_seconds,

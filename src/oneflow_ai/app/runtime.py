@@ -15,11 +15,13 @@ from typing import Self
 from oneflow_ai.app.clock import SystemClock, system_chance
 from oneflow_ai.app.lists import ModelLists
 from oneflow_ai.app.money import configured_budgets
+from oneflow_ai.app.provider_keys import keys_end
 from oneflow_ai.app.reload import check_reload
 from oneflow_ai.app.rows import Plant, Simulated, compile_settings, ends_simulated, has_credentials, with_lists
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.core.version import VERSION
 from oneflow_ai.flow.admission import Admission
@@ -121,6 +123,7 @@ class Runtime:
         if not self.demo:
             self.lists.restore()
         plant = self._plant = self._compile(loaded, self.simulator)
+        self.keys_end = keys_end(loaded)
         await self._open_database(loaded)
         self.history = History(self.database, keep_prompts=loaded.settings.history.prompts)
         self.recorder = QueueRecorder(
@@ -204,15 +207,31 @@ class Runtime:
             if simulator is not None and simulator is not self.simulator:
                 await simulator.stop()
             raise
-        self.loaded, self.simulator = loaded, simulator
-        self._plant, self.desk.snapshot = plant, plant.snapshot
+        self.simulator = simulator
         self.ledger.configure(budgets)
-        self.admit(self._accounts)
-        self._bind(plant.snapshot)
+        self._adopt(loaded, plant)
         self.history.keep_prompts = loaded.settings.history.prompts
         self.recorder.adopt(self._followers, _bounds(loaded))
         self._retention_changed.set()
         self._lists_wanted.set()
+
+    def take_up_keys(self, vault: Mapping[str, tuple[KeptKey, ...]]) -> None:
+        """Serve with the providers' keys that are in use by now from the next call on; `vault` are those of the vault.
+
+        Raises `ValueError`: then those known stay in force.
+        """
+        loaded = replace(self.loaded, vault=vault, at=self.clock.utc())
+        if self._is_demo(loaded) != self.demo:
+            raise ValueError("demo mode cannot begin or end while the server runs; restart it")
+        plant = self._compile(loaded, self.simulator)
+        self._adopt(loaded, plant)
+        self._lists_wanted.set()
+
+    def _adopt(self, loaded: Loaded, plant: Plant) -> None:
+        self.loaded, self._plant, self.desk.snapshot = loaded, plant, plant.snapshot
+        self.keys_end = keys_end(loaded)
+        self.admit(self._accounts)
+        self._bind(plant.snapshot)
 
     def follow_with(self, followers: Sequence[Watcher]) -> None:
         """Tell these of each finished call from now on, in the loop's next turn."""
@@ -309,6 +328,7 @@ class Runtime:
         due, day = -math.inf, self.clock.utc().date()
         while not self.demo:
             self._lists_wanted.clear()
+            self._let_keys_end()
             hours = 0.0 if self._in_process else self.loaded.settings.models.refresh_hours
             changed, now = False, self.clock.monotonic()
             try:
@@ -324,6 +344,12 @@ class Runtime:
                 async with asyncio.timeout(LISTS_CHECK_SECONDS):
                     await self._lists_wanted.wait()
                     due = -math.inf
+
+    def _let_keys_end(self) -> None:
+        """In process nobody else looks whether a key's time is over."""
+        if self._in_process and self.keys_end is not None and self.keys_end <= self.clock.utc():
+            with contextlib.suppress(ValueError):
+                self.take_up_keys(self.loaded.vault)
 
     def _serve_by_lists(self) -> None:
         self._version += 1

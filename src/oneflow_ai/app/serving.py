@@ -13,7 +13,8 @@ from pathlib import Path
 from time import perf_counter
 
 from oneflow_ai.app.front import Front
-from oneflow_ai.app.keys import open_keys
+from oneflow_ai.app.key_keeper import KEYS_CHECK_SECONDS, KeyKeeper
+from oneflow_ai.app.keys import open_keys, open_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Secret
@@ -24,7 +25,6 @@ from oneflow_ai.settings import Loaded, SettingsError
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys
 from oneflow_ai.telemetry.logging import OpenLog
 
-KEYS_CHECK_SECONDS = 0.5
 GARBAGE_THRESHOLDS = (20_000, 20, 50)
 
 
@@ -75,6 +75,8 @@ class Server:
         first_key = await keys.ensure_first_key(self._loaded.home)
         runtime.admit(await keys.load_all())
         runtime.keep(self._refresh(runtime, keys))
+        vault = await open_vault(self._loaded, runtime.database, runtime.clock)
+        runtime.keep(KeyKeeper(runtime, vault, self._log, self._reloading).run())
         front = Front(runtime, keys, digest, self._open_log.lines)
         edge = front.edge
         loop = asyncio.get_running_loop()

@@ -11,10 +11,11 @@ from oneflow_ai.app.lists import read_lists
 from oneflow_ai.app.rows import Simulated, compile_settings, has_credentials
 from oneflow_ai.catalog import Catalog, load_catalog
 from oneflow_ai.cli.failures import MISUSED, Refused
+from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.edge.engines import engine
 from oneflow_ai.providers.table import TABLE
-from oneflow_ai.settings import Loaded, Mistake, SettingsError, demo, load
+from oneflow_ai.settings import Loaded, Mistake, SettingsError, Vault, database_path, demo, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,24 @@ class Wrong(Refused):
         super().__init__(*map(str, self.mistakes), status=MISUSED)
 
 
-def load_settings(config: Path | None, overrides: Mapping[str, str] | None = None) -> Loaded:
-    """The checked configuration; `overrides` are variables laid over the environment. Raises `Wrong`."""
+def vault_keys(loaded: Loaded) -> Mapping[str, tuple[KeptKey, ...]]:
+    """The keys of providers that the database keeps; none where there is no database. Raises `SettingsError`."""
+    if not database_path(loaded).exists():
+        return {}
+    from oneflow_ai.app.keys import look_into_vault
+
+    return look_into_vault(loaded)
+
+
+def load_settings(
+    config: Path | None, overrides: Mapping[str, str] | None = None, *, vault: Vault | None = vault_keys
+) -> Loaded:
+    """The checked configuration; `overrides` are variables laid over the environment. Raises `Wrong`.
+
+    `vault` opens the keys that the database keeps; None leaves them closed.
+    """
     try:
-        return load(config, kinds=TABLE, variables=overrides)
+        return load(config, kinds=TABLE, variables=overrides, vault=vault)
     except SettingsError as error:
         raise Wrong(error.mistakes) from None
 

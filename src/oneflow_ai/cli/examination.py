@@ -14,18 +14,21 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from oneflow_ai.app.key_list import listed_keys
 from oneflow_ai.app.keys import server_secret
 from oneflow_ai.cli.configured import Compiled, Wrong, check_engine, compiled, load_settings
 from oneflow_ai.cli.pid_file import PidFile
 from oneflow_ai.core.target import ENDING_DAYS, Target
+from oneflow_ai.policy.rotation import WARN_DAYS, Age
 from oneflow_ai.providers.table import TABLE
-from oneflow_ai.settings import Loaded, configured_providers, credentials, database_path
-from oneflow_ai.settings.credentials import KEYS_FILE
+from oneflow_ai.settings import Loaded, SettingsError, configured_providers, credentials, database_path
+from oneflow_ai.settings.credentials import keys_files, read_keys_file
 from oneflow_ai.stores import StoreRefused, private_file
 from oneflow_ai.stores.driver import sqlite_module, version_warning
 from oneflow_ai.stores.history import Filters, History
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, keys_were_made
 from oneflow_ai.stores.sqlite import Database
+from oneflow_ai.stores.vault import vault_is_used
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -58,7 +61,7 @@ def examine(config: Path | None) -> list[Finding]:
         mistakes = [Finding("configuration", "fail", str(one)) for one in wrong.mistakes]
         return [*found, *mistakes]
     found += _configuration(loaded)
-    for look in (_home, _disk, _database, _key_files, _port):
+    for look in (_home, _disk, _database, _key_files, _keys, _port):
         found += look(loaded)
     for look_further in (_providers, _catalog):
         found += look_further(whole)
@@ -131,7 +134,7 @@ async def _read(path: Path) -> tuple[int, bool]:
     database = await Database.open(path)
     try:
         totals = await History(database).totals(Filters())
-        return totals.requests, await keys_were_made(database)
+        return totals.requests, await keys_were_made(database) or await vault_is_used(database)
     finally:
         await database.close()
 
@@ -150,10 +153,15 @@ def _secret(loaded: Loaded, *, needed: bool) -> Iterator[Finding]:
 
 
 def _key_files(loaded: Loaded) -> Iterator[Finding]:
-    """Files that hold keys: those of providers were read with the configuration, so only the first key is left."""
-    for path in (loaded.directory / KEYS_FILE, loaded.home / KEYS_FILE):
-        if path.exists():
-            yield Finding("key file", "ok", f"{path}, closed to others")
+    """Files that hold keys: those of providers, whether or not a key is taken from them, and the first key."""
+    for path in keys_files(loaded):
+        try:
+            keys = read_keys_file(path)
+        except SettingsError as error:
+            yield Finding("key file", "fail", str(error))
+        else:
+            if keys:
+                yield Finding("key file", "ok", f"{path}, closed to others")
     path = loaded.home / FIRST_KEY_FILE
     try:
         private_file.read(path)
@@ -163,6 +171,30 @@ def _key_files(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("key file", "fail", str(error))
     else:
         yield Finding("key file", "ok", f"{path}, closed to others")
+
+
+def _keys(loaded: Loaded) -> Iterator[Finding]:
+    """The keys of providers: how old, whether about to end, and those that nothing uses."""
+    count = sum(map(len, loaded.vault.values()))
+    if count:
+        yield Finding("vault", "ok", f"{count} key{'s' if count != 1 else ''}, each can be opened")
+    try:
+        found = listed_keys(loaded)
+    except SettingsError:
+        # It was told with its file.
+        return
+    for key in found:
+        rotate = f"oneflow keys rotate {key.credential}"
+        text = f"{key.credential or key.provider} ({key.shown}): {key.days or 0} days old"
+        if key.credential is None:
+            level: Level = "ok" if key.ended else "warn"
+            yield Finding("key", level, f"{key.provider} ({key.shown}): {key.words}")
+        elif key.ends_at is not None:
+            yield Finding("key", "ok", f"{key.credential} ({key.shown}): {key.words}")
+        elif key.age is Age.DUE:
+            yield Finding("key", "ok", f"{text}, to be replaced before it is {WARN_DAYS}", rotate)
+        elif key.age is Age.OVERDUE:
+            yield Finding("key", "warn", text, rotate)
 
 
 def _port(loaded: Loaded) -> Iterator[Finding]:
@@ -210,7 +242,7 @@ def _providers(found: Compiled) -> Iterator[Finding]:
 
 def _how_to_give_keys() -> str:
     variable = next(row.environment for row in TABLE.values() if row.environment)
-    return f"export {variable}, or another provider's variable, or write {KEYS_FILE} (mode 0600)"
+    return f"`oneflow keys setup` asks for keys; or export {variable}, or another provider's variable"
 
 
 def _catalog(found: Compiled) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -11,11 +12,14 @@ import typer
 from oneflow_ai.answer import OneFlowError
 from oneflow_ai.cli.output import note
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.masking import masked
 from oneflow_ai.stores import StoreRefused
 
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
+KEYS_VERBS = "oneflow keys"
+_TYPED = re.compile(r"'[^']*'|\([^)]*\)|(?<!\S)-\S+")
 
 
 class Refused(Exception):
@@ -74,6 +78,11 @@ def _usage(error: typer.TyperException) -> str:
     words = words.replace("Value error, ", "").replace("Input should be", "should be")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "oneflow"
+    if context is not None and command.startswith(KEYS_VERBS):
+        # What was typed in a wrong place may be a key.
+        own = {word for each in context.command.params for word in (*each.opts, each.metavar)}
+        words = _TYPED.sub(lambda found: found[0] if found[0].strip("'") in own else "…", words)
+    words = masked(words)
     return f"{command}: {words[:1].lower()}{words[1:]}; see {command} --help"
 
 
@@ -88,7 +97,13 @@ def _unforeseen(error: Exception) -> tuple[int, Iterable[str]]:
     except SettingsError:
         wanted = False
     if wanted:
-        traceback.print_exception(error, file=sys.stderr)
+        _show_traceback(error)
         return FAILED, []
-    words = f"{type(error).__name__}: {error}".partition("\n")[0]
+    words = masked(f"{type(error).__name__}: {error}".partition("\n")[0])
     return FAILED, [f"oneflow: a fault of the program: {words}; ONEFLOW_SERVER__LOG_LEVEL=debug shows where"]
+
+
+def _show_traceback(error: Exception) -> None:
+    """Print where an error arose; what its words may quote is hidden where it looks like a key."""
+    for part in traceback.format_exception(error):
+        sys.stderr.write(part if part.startswith("  File ") else masked(part))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from oneflow_ai.app.clock import SystemClock
 from oneflow_ai.app.serving import Again, Started, serve
-from oneflow_ai.cli.configured import Wrong, late_mistake, load_settings
+from oneflow_ai.cli.configured import Wrong, late_mistake, load_settings, vault_keys
 from oneflow_ai.cli.failures import Refused
 from oneflow_ai.cli.output import note, on_terminal, say
 from oneflow_ai.cli.pid_file import PidFile, Serving
@@ -39,7 +39,7 @@ def host(options: ServeOptions) -> None:
     loaded = load_settings(options.config, options.overrides())
     for warning in loaded.warnings:
         note(f"warning: {warning}")
-    read = partial(load, options.config, kinds=TABLE, variables=options.overrides())
+    read = partial(load, options.config, kinds=TABLE, variables=options.overrides(), vault=vault_keys)
     _Host(loaded, read, options).run()
 
 

@@ -157,7 +157,7 @@ def _with_ledger(
 ) -> T:
     from oneflow_ai.cli.configured import load_settings
 
-    return asyncio.run(_used(load_settings(options.config), use, key_id, configured))
+    return asyncio.run(_used(load_settings(options.config, vault=None), use, key_id, configured))
 
 
 async def _used(loaded: Loaded, use: Callable[[Ledger], Awaitable[T]], key_id: str | None, configured: bool) -> T:

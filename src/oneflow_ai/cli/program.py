@@ -16,6 +16,7 @@ from oneflow_ai.cli import (
     compare,
     config,
     doctor,
+    keys,
     models,
     money,
     providers,
@@ -69,6 +70,11 @@ def _tokens(context: typer.Context) -> None:
     _help_without_verb(context)
 
 
+def _keys(context: typer.Context) -> None:
+    """Set up, list, replace and remove the keys that this gateway has at providers."""
+    _help_without_verb(context)
+
+
 def _help_without_verb(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
@@ -108,6 +114,13 @@ _TOKENS: tuple[_Verb, ...] = (
     ("list", tokens.list_all, "oneflow tokens list"),
     ("revoke", tokens.revoke, "oneflow tokens revoke key_0Gd3oYb4pLq2K"),
 )
+_KEYS: tuple[_Verb, ...] = (
+    ("setup", keys.setup, "oneflow keys setup"),
+    ("set", keys.set_key, "oneflow keys set openai --vault"),
+    ("list", keys.list_all, "oneflow keys list"),
+    ("rotate", keys.rotate, "oneflow keys rotate openai"),
+    ("remove", keys.remove, "oneflow keys remove openai#2"),
+)
 
 _BUDGET: tuple[_Verb, ...] = (
     ("set", money.set_budget, "oneflow budget set provider:openai monthly 50"),
@@ -138,6 +151,7 @@ def _program() -> typer.Typer:
     program = _group(_VERBS, _top, "oneflow serve", Program)
     program.add_typer(_group(_PROVIDERS, providers.list_all, "oneflow providers"), name="providers")
     program.add_typer(_group(_CONFIG, _config, "oneflow config check"), name="config")
+    program.add_typer(_group(_KEYS, _keys, "oneflow keys list"), name="keys")
     program.add_typer(_group(_TOKENS, _tokens, "oneflow tokens list"), name="tokens")
     program.add_typer(_group(_BUDGET, money.budgets, "oneflow budget"), name="budget")
     program.add_typer(_group(_WALLET, money.wallet, "oneflow wallet"), name="wallet")

@@ -187,5 +187,6 @@ def _status_cells(name: str, found: Mapping[str, Any], missing: Collection[str])
 def _check_cells(row: Mapping[str, Any]) -> Sequence[str]:
     state = {True: "simulated" if row["simulated"] else "ok", False: "failed", None: "not checked"}[row["ok"]]
     models = "" if row["models"] is None else f"{row['models']:,}"
-    words = "" if row["ok"] else row["message"]
+    # A server of another version does not tell what is left.
+    words = (row.get("account") or "") if row["ok"] else row["message"]
     return row["credential"], state, models, f"{row['seconds']:.2f}s", words

@@ -59,5 +59,6 @@ def _unchecked(name: str, error: OneFlowError) -> dict[str, Any]:
         "code": error.code,
         "message": error.message,
         "models": None,
+        "account": None,
         "seconds": 0.0,
     }

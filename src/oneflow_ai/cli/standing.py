@@ -125,6 +125,7 @@ def _unchecked(name: str, failure: Failure) -> dict[str, Any]:
         "code": failure.code,
         "message": failure.message,
         "models": None,
+        "account": None,
         "seconds": 0.0,
     }
 

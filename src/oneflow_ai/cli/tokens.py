@@ -128,7 +128,7 @@ def _with_keys(options: Common, use: Callable[[Keys], Awaitable[T]], *, make: bo
     from oneflow_ai.cli.configured import load_settings
     from oneflow_ai.settings import database_path
 
-    loaded = load_settings(options.config)
+    loaded = load_settings(options.config, vault=None)
     if not make and not database_path(loaded).exists():
         return None
     return asyncio.run(_used(loaded, use))

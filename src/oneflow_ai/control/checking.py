@@ -17,7 +17,7 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.core.target import Snapshot, Target
-from oneflow_ai.flow.listing import ask_models
+from oneflow_ai.flow.listing import ask_account, ask_models
 from oneflow_ai.insight.standing import any_targets
 from oneflow_ai.policy.waits import apart
 from oneflow_ai.telemetry.fields import clean_text
@@ -26,7 +26,10 @@ CHECK_EVERY_SECONDS = 60.0
 
 
 class Checked(Shown):
-    """What came of asking with one credential: the HTTP status, and the failure's code and words unless it is `ok`."""
+    """What came of asking with one credential: the HTTP status, and the failure's code and words unless it is `ok`.
+
+    `account` is what is left of it, where the provider tells that.
+    """
 
     credential: str
     ok: bool
@@ -34,6 +37,7 @@ class Checked(Shown):
     code: str | None
     message: str | None
     models: int | None
+    account: str | None
     seconds: float
 
 
@@ -83,6 +87,9 @@ def _targets(name: str, snapshot: Snapshot) -> Sequence[Target]:
 async def _check(target: Target, running: Running) -> Checked:
     answer = await ask_models(target, running.upstream, running.clock)
     failure = answer.failure
+    account = answer.account
+    if failure is None and account is None:
+        account = await ask_account(target, running.upstream, running.clock)
     return Checked(
         credential=target.credential.id,
         ok=failure is None,
@@ -90,5 +97,6 @@ async def _check(target: Target, running: Running) -> Checked:
         code=None if failure is None else failure.kind.code,
         message=None if failure is None else clean_text(failure.message),
         models=answer.count,
+        account=account,
         seconds=round(answer.seconds, 3),
     )

@@ -190,6 +190,7 @@ class CheckShown(Shown):
                             "code": "provider_auth_failed",
                             "message": "the provider refused the gateway's credential",
                             "models": None,
+                            "account": None,
                             "seconds": 0.21,
                         }
                     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.value import value
@@ -130,6 +130,15 @@ class OrderEncoder(Encoder, Protocol):
     @property
     def media_type(self) -> str:
         """The answer's media type."""
+
+
+@runtime_checkable
+class HeadedEncoder(OrderEncoder, Protocol):
+    """Writes an answer whose wire tells something of it in headers, known at its end."""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Names, lower case, and values."""
 
 
 class Decoder(Protocol):

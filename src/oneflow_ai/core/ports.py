@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, End, Event, Usage
@@ -186,6 +186,17 @@ class Adapter(Protocol):
 
     def models_request(self, target: Target) -> HttpRequest:
         """The request for the list of the models that the credential may use; it costs nothing."""
+
+
+@runtime_checkable
+class TellsAccount(Protocol):
+    """An adapter of a provider that tells, for nothing, what an account has left."""
+
+    def account_request(self, target: Target) -> HttpRequest:
+        """The request for how the account stands."""
+
+    def account(self, body: bytes) -> str:
+        """What is left, in a few words, of the answer to it; empty for one that says nothing."""
 
 
 @value

@@ -8,6 +8,8 @@ from typing import Any
 from oneflow_ai.core.failure import FORBIDDEN_PARAMETER, INVALID_TYPE, INVALID_VALUE, Failure
 
 Check = Callable[[str, Any], None]
+FORBIDDEN = ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host")
+"""Fields that no client sets."""
 TOKENS_MOST = (1 << 31) - 1
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.failure import (
-    INVALID_NUMBER,
-    INVALID_TYPE,
     INVALID_VALUE,
     MISSING_REQUIRED_PARAMETER,
     TOO_MANY_ITEMS,
@@ -19,6 +17,7 @@ from oneflow_ai.core.form import Form
 from oneflow_ai.core.order import Order, TranscriptOrder, Upload
 from oneflow_ai.dialects import checks, openai_images
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
+from oneflow_ai.dialects.form_fields import Reader, decimal, truth, typed, whole
 
 DIALECT = "openai"
 TRANSCRIPT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
@@ -50,16 +49,15 @@ _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.TRANSCRIPTION: (_TRANSCRIPT, "file"),
     Operation.TRANSLATION: (_TRANSCRIPT, "file"),
 }
-_FORBIDDEN = ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host")
 
 
 def parse_form(form: Form, envelope: Envelope) -> Call:
     """The call that a form asks for; raises `Failure` for bad input, before anything is held or sent."""
     operation = envelope.operation
     table, subject = _TABLES[operation]
-    body = _typed(form)
+    body = typed(form, _READERS)
     body.setdefault("model", operation.task.value)
-    for name in (name for name in _FORBIDDEN if name in body):
+    for name in (name for name in checks.FORBIDDEN if name in body):
         checks.forbidden(name, None)
     checks.run({**table, "model": _TEXT, "user": _TEXT}, body)
     if not 0 < len(body["model"]) <= MODEL_CHARACTERS_MOST:
@@ -134,47 +132,12 @@ _ORDERS: Mapping[Operation, Callable[[Mapping[str, Any], Form, tuple[Upload, ...
 }
 
 
-def _typed(form: Form) -> dict[str, Any]:
-    """The fields as JSON would have them; those that repeat, or end in `[]`, are lists."""
-    found: dict[str, Any] = {}
-    for sent, text in form.fields:
-        name = sent.removesuffix("[]")
-        value = _READERS[name](name, text) if name in _READERS else text
-        if sent != name:
-            found.setdefault(name, []).append(value)
-        elif name in found:
-            raise Failure(INVALID_TYPE, f"{name} is given twice", param=name)
-        else:
-            found[name] = value
-    return found
-
-
-def _whole(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise Failure(INVALID_TYPE, f"{name} is an integer", param=name)
-    return int(text)
-
-
-def _decimal(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise Failure(INVALID_TYPE, f"{name} is a number", param=name) from None
-    if value - value != 0:
-        raise Failure(INVALID_NUMBER, f"{name} is a finite number", param=name)
-    return value
-
-
-def _truth(name: str, text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise Failure(INVALID_TYPE, f"{name} is true or false", param=name)
-    return text.lower() == "true"
-
-
-_READERS: Mapping[str, Callable[[str, str], Any]] = {
-    "n": _whole,
-    "output_compression": _whole,
-    "partial_images": _whole,
-    "temperature": _decimal,
-    "stream": _truth,
+_READERS: Mapping[str, Reader] = {
+    "n": whole,
+    "output_compression": whole,
+    "partial_images": whole,
+    "seed": whole,
+    "strength": decimal,
+    "temperature": decimal,
+    "stream": truth,
 }

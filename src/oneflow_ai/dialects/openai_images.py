@@ -25,8 +25,12 @@ PARTIAL_MOST = 3
 SOURCES_MOST = 16
 PROMPT_CHARACTERS_MOST = 32_000
 FORMATS = ("png", "jpeg", "webp")
+SEED_MOST = (1 << 63) - 1
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
+_RATIO = re.compile(r"[1-9][0-9]?:[1-9][0-9]?")
 _AUTO = "auto"
+# What only OpenAI has a word for, and an answer is nearly the same without.
+_MINOR = ("moderation", "input_fidelity")
 
 
 def _prompt(name: str, value: Any) -> None:
@@ -41,7 +45,22 @@ def _size(name: str, value: Any) -> None:
         raise Failure(INVALID_VALUE, f"{name} is auto, or a width and a height such as 1024x1024", param=name)
 
 
+def _ratio(name: str, value: Any) -> None:
+    checks.of_type("a text", str)(name, value)
+    if not _RATIO.fullmatch(value):
+        raise Failure(INVALID_VALUE, f"{name} is a shape such as 16:9", param=name)
+
+
+# Options of other providers' wires, for their models; OpenAI's own refuse what they do not know.
+_OTHERS: Mapping[str, checks.Check] = {
+    "aspect_ratio": _ratio,
+    "negative_prompt": checks.of_type("a text", str),
+    "seed": checks.integer(0, SEED_MOST),
+    "strength": checks.number(0, 1),
+    "style_preset": checks.of_type("a text", str),
+}
 CHECKS: Mapping[str, checks.Check] = {
+    **_OTHERS,
     "prompt": _prompt,
     "n": checks.integer(1, IMAGES_MOST),
     "size": _size,
@@ -71,13 +90,19 @@ def order_of(body: Mapping[str, Any]) -> ImageOrder:
         count=body.get("n") or 1,
         width=int(size[1]) if size else None,
         height=int(size[2]) if size else None,
+        ratio=body.get("aspect_ratio") or "",
         quality=_chosen(body, "quality"),
         style=_chosen(body, "style"),
         background=_chosen(body, "background"),
         format=body.get("output_format") or "",
         compression=body.get("output_compression"),
+        negative=body.get("negative_prompt") or "",
+        seed=body.get("seed"),
+        strength=body.get("strength"),
         urls=body.get("response_format") == "url",
         partial=body.get("partial_images") or 0,
+        preset=body.get("style_preset") or "",
+        minor=tuple(name for name in _MINOR if _chosen(body, name)),
     )
 
 

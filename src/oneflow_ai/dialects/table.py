@@ -13,7 +13,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, openai, openai_forms, responses
+from oneflow_ai.dialects import anthropic, openai, openai_forms, responses, stability, stability_forms
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -52,7 +52,7 @@ class Lister(Teller, Protocol):
         """One model, empty for one that its clients cannot use; `created` is seconds of Unix time."""
 
 
-_ALL: tuple[Dialect, ...] = (openai, responses, anthropic)
+_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, stability)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
@@ -70,6 +70,9 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v1/audio/translations": (openai, Operation.TRANSLATION),
         b"/v1/messages": (anthropic, Operation.CHAT),
         b"/v1/messages/count_tokens": (anthropic, Operation.COUNT_TOKENS),
+        b"/v2beta/stable-image/generate/core": (stability, Operation.IMAGE),
+        b"/v2beta/stable-image/generate/ultra": (stability, Operation.IMAGE),
+        b"/v2beta/stable-image/generate/sd3": (stability, Operation.IMAGE),
     }
 )
 
@@ -88,5 +91,8 @@ FORMS: Mapping[bytes, Sent] = MappingProxyType(
         b"/v1/images/edits": Sent(form=openai_forms.parse_form),
         b"/v1/audio/transcriptions": Sent(json=False, form=openai_forms.parse_form),
         b"/v1/audio/translations": Sent(json=False, form=openai_forms.parse_form),
+        b"/v2beta/stable-image/generate/core": Sent(json=False, form=stability_forms.READERS["core"]),
+        b"/v2beta/stable-image/generate/ultra": Sent(json=False, form=stability_forms.READERS["ultra"]),
+        b"/v2beta/stable-image/generate/sd3": Sent(json=False, form=stability_forms.READERS["sd3"]),
     }
 )

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import cast
 
 from oneflow_ai.core.call import Account, Call
-from oneflow_ai.core.events import Blob, Encoder, End, Event, OrderEncoder, Usage
+from oneflow_ai.core.events import Blob, Encoder, End, Event, HeadedEncoder, OrderEncoder, Usage
 from oneflow_ai.core.failure import DEADLINE_EXCEEDED, INSUFFICIENT_QUOTA, Failure
 from oneflow_ai.core.money import usd_text
 from oneflow_ai.core.ports import Head, RateHints
@@ -91,9 +91,11 @@ class ReplyClient:
             return
         kind = _JSON
         if self._call.order is not None:
-            kind = (b"content-type", header_value(cast(OrderEncoder, encoder).media_type))
+            kind = (b"content-type", _words(cast(OrderEncoder, encoder).media_type))
         headers = [kind, *self._told(head, head.attempts)]
         headers.append((b"x-oneflow-cost-usd", usd_text(exchange.cost_nanos).encode()))
+        if self._call.order is not None and isinstance(encoder, HeadedEncoder):
+            headers += [(name.encode(), header_value(value)) for name, value in encoder.headers]
         if exchange.estimated:
             headers.append((b"x-oneflow-estimated", b"true"))
         if end.model is not None and end.model != head.target.model:
@@ -132,7 +134,7 @@ class ReplyClient:
             if target.ends is not None:
                 words = target.warning(call.received.date())
                 if words is not None:
-                    headers.append((b"x-oneflow-warning", _warned(words)))
+                    headers.append((b"x-oneflow-warning", _words(words)))
             if head.dropped:
                 headers.append((b"x-oneflow-dropped", header_value(",".join(head.dropped))))
         left = self._standing(call.account)
@@ -184,9 +186,9 @@ def _of_target(provider: str, model: str, *, simulated: bool) -> Headers:
     return [*headers, _SIMULATED] if simulated else headers
 
 
-def _warned(words: str) -> bytes:
-    """A warning as a header's value; the words hold a model's name, which a client may have made up."""
-    return b" ".join(header_value(word) for word in words.split())
+def _words(text: str) -> bytes:
+    """Words as a header's value; a warning holds a model's name, which a client may have made up."""
+    return b" ".join(header_value(word) for word in text.split())
 
 
 def header_value(text: str) -> bytes:

@@ -34,7 +34,7 @@ from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
 _MODELS = b"/v1/models"
-_DATA_PLANE = b"/v1/"
+_DATA_PLANE = (b"/v1/", b"/v2beta/")
 _PROBES = (b"/health/live", b"/health/ready")
 # Every address that runs a model: the control plane has one too.
 _CALLS = frozenset((*PATHS, b"/api/request"))

@@ -81,6 +81,9 @@ class Connection(asyncio.Protocol):
         for turn in self._turns:
             turn.leave()
         self._turns.clear()
+        # What is left in a cycle would wait for the garbage collector, which looks at what lived long once in hours.
+        self._unread = b""
+        self._reader.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""

@@ -36,6 +36,22 @@ class Taker(Protocol):
         """The request is complete."""
 
 
+class _Nobody:
+    """Takes what nobody reads any more."""
+
+    def take_head(self, head: head.RequestHead) -> None:
+        """Nothing."""
+
+    def take_body(self, piece: bytes) -> None:
+        """Nothing."""
+
+    def take_end(self) -> None:
+        """Nothing."""
+
+
+_NOBODY = _Nobody()
+
+
 class Reader:
     """Gives the requests in the bytes that it is fed. `due` is what must come next: `head`, `body` or `nothing`."""
 
@@ -56,6 +72,10 @@ class Reader:
         self._repeat: Repeat | None = None
         self._in_vain = 0
         self.due = "nothing"
+
+    def close(self) -> None:
+        """Let go of who takes the requests, and of the parser, which holds this reader: it must not be fed again."""
+        self._taker, self._parser, self._repeat = _NOBODY, None, None
 
     def again(self, data: bytes) -> tuple[head.RequestHead, bytes] | None:
         """The head and the body of a whole request whose head differs from the last one's in its length alone.

@@ -109,9 +109,11 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = loop.time()
-            for connection in self._connections():
-                self._sweep_one(connection, now)
+            self._sweep_all(loop.time())
+
+    def _sweep_all(self, now_seconds: float) -> None:
+        for connection in self._connections():
+            self._sweep_one(connection, now_seconds)
 
     def _connections(self) -> list[Connection]:
         connections: list[object] = list(self.server_state.connections)

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
 
+from oneflow_ai.app.keys import look_into_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.client import THREAD, shared_quota
 from oneflow_ai.core.call import Task
@@ -55,7 +56,7 @@ def settings_for(simulated: bool) -> Loaded:
     `simulated`: the four providers that everybody has, whatever is configured, and the simulator at every chain's end.
     Raises `SettingsError` naming every mistake.
     """
-    loaded = load(kinds=TABLE)
+    loaded = load(kinds=TABLE, vault=look_into_vault)
     settings = loaded.settings
     changed: dict[str, Any] = {
         "retry": settings.retry.model_copy(update={"jitter": False}),

@@ -70,8 +70,8 @@ class OpenAIAdapter:
         A call of another wire is written anew; raises `Failure` for what this one cannot be asked for.
         """
         dropped: tuple[str, ...] = ()
-        if call.form is not None:
-            return openai_forms.request(call, target, self._url(target, PATHS[call.operation]))
+        if (form := self._form(call, target)) is not None:
+            return form
         if call.wire == DIALECT:
             body = {**call.body, "model": target.model}
             for name in _OWN_FIELDS:
@@ -117,6 +117,14 @@ class OpenAIAdapter:
         """The request for the list of models."""
         headers = tuple((name, value) for name, value in target.headers if name.lower() != "content-type")
         return HttpRequest("GET", target.base_url + "/models", headers, b"", target.timeouts, target.way)
+
+    def _form(self, call: Call, target: Target) -> HttpRequest | None:
+        """The request for what is sent as a form; None for all else."""
+        if call.form is not None and call.wire == DIALECT:
+            return openai_forms.request(call, target, self._url(target, PATHS[call.operation]))
+        if isinstance(call.order, ImageOrder) and call.order.sources and call.wire != DIALECT:
+            return openai_forms.changed(call, call.order, target, self._url(target, PATHS[Operation.IMAGE_EDIT]))
+        return None
 
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if call.operation not in PATHS:

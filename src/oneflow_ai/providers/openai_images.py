@@ -10,7 +10,7 @@ import orjson
 
 from oneflow_ai.core.events import End, Event, Raw, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_STREAM_INTERRUPTED, Failure
-from oneflow_ai.core.order import ImageOrder
+from oneflow_ai.core.order import ImageOrder, Upload
 from oneflow_ai.providers.base import WholeDecoder, bad, mapping, word
 from oneflow_ai.providers.openai_failure import error_in, stream_failure
 from oneflow_ai.providers.openai_stream import whole_failure
@@ -27,11 +27,18 @@ _QUALITIES: Mapping[str, str] = {"standard": "medium", "hd": "high"}
 
 
 def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields that ask for it, and what is left out; raises `Failure` for what this wire has no word for."""
+    """The fields that ask for it, and what is left out; raises `Failure` for what this wire has no word for.
+
+    The pictures to be changed are no fields: they go with them as files.
+    """
     if order.negative:
         raise Failure(UNSUPPORTED_PARAMETER, "the target takes no negative prompt", param="negative_prompt")
-    if order.sources or order.mask is not None or order.elsewhere:
-        raise Failure(UNSUPPORTED_PARAMETER, "the target changes no pictures that come this way", param="image")
+    if order.preset:
+        raise Failure(
+            UNSUPPORTED_PARAMETER, "the target has no such styles: say it in the prompt", param="style_preset"
+        )
+    if order.elsewhere:
+        raise Failure(UNSUPPORTED_PARAMETER, "the target cannot get at a picture that stands elsewhere", param="image")
     fields = {
         "prompt": order.prompt,
         "n": order.count,
@@ -41,9 +48,18 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
         "output_format": order.format,
         "output_compression": order.compression,
     }
-    dropped = {"seed": order.seed, "style": order.style}
+    # How much of a picture stays is OpenAI's to choose.
+    dropped = {"seed": order.seed, "style": order.style, "strength": order.strength}
     body = {name: value for name, value in fields.items() if value is not None and value != ""}
-    return body, tuple(name for name, value in dropped.items() if value is not None and value != "")
+    left_out = tuple(name for name, value in dropped.items() if value is not None and value != "")
+    return body, (*left_out, *order.minor)
+
+
+def files_of(order: ImageOrder) -> tuple[tuple[str, Upload], ...]:
+    """The pictures to be changed, under the names that this wire's forms have for them."""
+    name = "image" if len(order.sources) == 1 else "image[]"
+    sources = tuple((name, source) for source in order.sources)
+    return sources if order.mask is None else (*sources, ("mask", order.mask))
 
 
 def image_decoder(*, raw: bool, stream: bool) -> ImageStreamDecoder | WholeDecoder:

@@ -15,6 +15,7 @@ from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
 from oneflow_ai.providers.bedrock_sign import key_mistake, key_pair
 from oneflow_ai.providers.claude import takes_prefill
 from oneflow_ai.providers.gemini import GeminiAdapter
+from oneflow_ai.providers.stability import StabilityAdapter
 
 _TEXT = frozenset({Task.TEXT})
 _TEXT_AND_VECTORS = frozenset({Task.TEXT, Task.EMBEDDING})
@@ -43,7 +44,7 @@ class Row:
     `key_header` and `key_prefix` say how the key is sent, `signs` which keys are not sent but signed with,
     `key_mistake` what is wrong with a key (empty: nothing); `key_required` is False for servers that run without one.
     `requests_per_minute` is the starting value at its own address. `lists` is False where the provider's list of models
-    is not of what can be called: Azure's has no deployments, Bedrock's no inference profiles.
+    is not of what can be called (Azure's has no deployments, Bedrock's no inference profiles), or it has none.
     `on_cancel` says what becomes of an answer whose client hangs up: whether the provider stops, and bills no more.
     `prefill` tells of a model whether it goes on with an answer that the request begins: only where that is known.
     """
@@ -167,6 +168,15 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             key_header="x-goog-api-key",
             key_prefix="",
             tasks=_TEXT_AND_VECTORS,
+        ),
+        # Pictures only; whether it stops is not known. Its only list is of engines of the first edition.
+        "stability": Row(
+            StabilityAdapter(),
+            "https://api.stability.ai",
+            "STABILITY_API_KEY",
+            tasks=frozenset({Task.IMAGE}),
+            requests_per_minute=150,
+            lists=False,
         ),
         # Goes on: listed as "AWS Bedrock", "not currently supported".
         "bedrock": Row(

@@ -9,7 +9,7 @@ from oneflow_ai.settings.effective import (
     database_path,
     demo,
 )
-from oneflow_ai.settings.load import home_of, load
+from oneflow_ai.settings.load import Vault, home_of, load
 from oneflow_ai.settings.loaded import DEFAULT_KINDS, Kind, Loaded, OwnPlace
 from oneflow_ai.settings.mistakes import Mistake, SettingsError
 from oneflow_ai.settings.rules import is_loopback, is_reference
@@ -51,6 +51,7 @@ __all__ = [
     "SettingsError",
     "StateSettings",
     "TargetSettings",
+    "Vault",
     "at_own_address",
     "check",
     "configured_providers",

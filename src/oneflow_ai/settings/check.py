@@ -6,8 +6,9 @@ import os
 from collections.abc import Collection, Iterator
 
 from oneflow_ai.core.call import Task
-from oneflow_ai.settings.credentials import KEYS_FILE, credentials, resolve, resolve_headers
+from oneflow_ai.settings.credentials import credentials, resolve, resolve_headers
 from oneflow_ai.settings.effective import configured_providers
+from oneflow_ai.settings.keys_file import KEYS_FILE
 from oneflow_ai.settings.loaded import DEFAULT_KINDS, Loaded
 from oneflow_ai.settings.mistakes import Mistake, SettingPath, SettingsError, closest, dotted
 from oneflow_ai.settings.rules import is_loopback, is_name, is_plain_http, is_reference

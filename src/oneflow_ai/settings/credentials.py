@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
+from urllib.parse import urlsplit
 
+from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.target import Secret
+from oneflow_ai.policy.rotation import in_use
 from oneflow_ai.settings.effective import at_own_address, configured_providers
+from oneflow_ai.settings.keys_file import KEYS_FILE, parsed
 from oneflow_ai.settings.loaded import Loaded
 from oneflow_ai.settings.mistakes import Mistake, SettingsError
 from oneflow_ai.settings.rules import is_reference
 from oneflow_ai.settings.tables import ProviderSettings
 
-KEYS_FILE = ".api_keys.json"
 SECRET_BYTES_MOST = 64 * 1024
+KEY_CHARACTERS_MOST = 4_096
+
+Sort = Literal["configuration", "variable", "file", "vault"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -40,12 +48,17 @@ def resolve(reference: str, environment: Mapping[str, str], home: Path) -> Secre
 
 def read_private(path: Path, shown: str) -> str:
     """Gives the text of a file that only its owner may read; raises `SettingsError`, which calls the file `shown`."""
+    return _read(path, shown)[0]
+
+
+def _read(path: Path, shown: str) -> tuple[str, datetime]:
+    """Gives a private file's text, and when it was last changed."""
     try:
         with open(path, "rb", opener=_open_without_waiting) as stream:
             status = os.fstat(stream.fileno())
             if problem := _problem(path, status):
                 raise SettingsError([Mistake(shown, "", problem)])
-            return stream.read(SECRET_BYTES_MOST).decode("utf-8")
+            return stream.read(SECRET_BYTES_MOST).decode("utf-8"), datetime.fromtimestamp(status.st_mtime, UTC)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
@@ -77,80 +90,126 @@ def resolve_headers(
         if not is_reference(value):
             ready.append((name, value))
         elif secret := resolve(value, environment, home):
-            ready.append((name, _sendable(secret.reveal(), value)))
+            ready.append((name, sendable(secret.reveal(), value)))
     return tuple(ready)
 
 
-def credentials(loaded: Loaded, provider_name: str) -> tuple[Secret, ...]:
-    """Gives a provider's keys, each once, from the first of the places that has any; none: it is not configured.
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """A place where keys of a provider are: what sort it is, how it is called, and its keys, ended ones too."""
 
-    The places are the configuration, the variable of its kind, `./.api_keys.json` and the same file in the home.
-    Raises `KeyError` for a provider that does not exist, and `SettingsError` for a file that is open to others
+    sort: Sort
+    shown: str
+    keys: tuple[KeptKey, ...]
+
+
+def credentials(loaded: Loaded, provider_name: str) -> tuple[Secret, ...]:
+    """Gives a provider's keys, each once, from the first of the places that has any in use; none: not configured.
+
+    The places are the configuration, the variable of its kind, `./.api_keys.json`, the same file in the home, and the
+    vault. Raises `KeyError` for a provider that does not exist, and `SettingsError` for a file that is open to others
     and for a key that is none.
     """
-    provider = configured_providers(loaded)[provider_name]
-    places: tuple[Callable[[], Iterable[str]], ...] = (
-        lambda: _configured(loaded, provider),
-        lambda: _from_variable(loaded, provider_name, provider),
-        lambda: _from_keys_file(loaded.directory / KEYS_FILE, provider_name),
-        lambda: _from_keys_file(loaded.home / KEYS_FILE, provider_name),
-    )
-    for place in places:
-        if keys := tuple(dict.fromkeys(key for key in place() if key)):
+    return tuple(key.secret for key in kept_keys(loaded, provider_name))
+
+
+def kept_keys(loaded: Loaded, provider_name: str) -> tuple[KeptKey, ...]:
+    """Gives the keys that `credentials` does, with what is known of each."""
+    for place in key_places(loaded, provider_name):
+        if keys := in_use(place.keys, loaded.at):
             _check(loaded, provider_name, keys)
-            return tuple(Secret(key) for key in keys)
+            return keys
     return ()
 
 
-def _check(loaded: Loaded, provider_name: str, keys: Iterable[str]) -> None:
-    kind = loaded.kind(configured_providers(loaded)[provider_name].kind)
-    for key in keys if kind is not None else ():
-        if kind is not None and (mistake := kind.key_mistake(key)):
-            raise SettingsError([Mistake(f"the key of {provider_name}", "", mistake)])
+def key_places(loaded: Loaded, provider_name: str) -> Iterator[KeyPlace]:
+    """Yields each place that has keys of a provider, in the order in which they count, as it is looked into.
 
-
-def _configured(loaded: Loaded, provider: ProviderSettings) -> Iterable[str]:
-    for reference in (*((provider.api_key,) if provider.api_key else ()), *provider.api_keys):
-        if secret := resolve(reference, loaded.environment, loaded.home):
-            yield _sendable(secret.reveal(), reference)
-
-
-def _from_variable(loaded: Loaded, name: str, provider: ProviderSettings) -> Iterable[str]:
-    kind = loaded.kind(provider.kind)
-    if kind is None or kind.environment is None:
-        return
-    # A kind without an address of its own has one provider that bears its name; its key goes nowhere else.
-    if at_own_address(loaded, name) or (kind.base_url is None and name == provider.kind):
-        yield _sendable(loaded.environment.get(kind.environment, ""), kind.environment)
-
-
-def _from_keys_file(path: Path, name: str) -> Iterable[str]:
-    if not os.path.exists(path):
-        return
-    keys = _keys_file(path).get(name, [])
-    for key in [keys] if isinstance(keys, str) else keys:
-        yield _sendable(key, f"{KEYS_FILE}: {name}")
-
-
-def _keys_file(path: Path) -> Mapping[str, Any]:
-    text = read_private(path, KEYS_FILE)
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
-        tree = None
-    if isinstance(tree, dict) and all(_is_keys(value) for value in tree.values()):
-        return tree
-    raise SettingsError(
-        [Mistake(KEYS_FILE, "", 'must be {"provider": "key"} or {"provider": ["key", "key"]}, as JSON')]
+    Raises as `credentials` does.
+    """
+    provider = configured_providers(loaded)[provider_name]
+    variable = _variable(loaded, provider_name, provider)
+    looks: tuple[tuple[Sort, str, Callable[[], Iterable[KeptKey]]], ...] = (
+        ("configuration", "api_keys" if provider.api_keys else "api_key", lambda: _configured(loaded, provider)),
+        ("variable", variable or "", lambda: _from_variable(loaded, variable)),
+        *(("file", str(path), partial(_from_keys_file, path, provider_name)) for path in keys_files(loaded)),
+        ("vault", "vault", lambda: _from_vault(loaded, provider_name, provider)),
     )
+    for sort, shown, look in looks:
+        if keys := {key.secret: key for key in look()}:
+            yield KeyPlace(sort, shown, tuple(keys.values()))
 
 
-def _is_keys(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(key, str) for key in value))
+def keys_files(loaded: Loaded) -> tuple[Path, ...]:
+    """Gives where files of keys are looked for: the working directory, then the home."""
+    return tuple(dict.fromkeys((loaded.directory / KEYS_FILE, loaded.home / KEYS_FILE)))
 
 
-def _sendable(key: str, shown: str) -> str:
+def read_keys_file(path: Path) -> dict[str, tuple[KeptKey, ...]]:
+    """Gives the keys of each provider in a file, none where there is no such file; raises `SettingsError`."""
+    return parsed(*_read(path, KEYS_FILE)) if os.path.exists(path) else {}
+
+
+def origin_of(base_url: str | None) -> str | None:
+    """Gives the scheme, host and port of an address: what a key of the vault is bound to."""
+    if base_url is None:
+        return None
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def sendable(key: str, shown: str) -> str:
+    """Gives a key without the spaces around it; raises `SettingsError`, which calls it `shown`, for what is none."""
     key = key.strip()
+    if len(key) > KEY_CHARACTERS_MOST:
+        raise SettingsError([Mistake(shown, "", f"is longer than {KEY_CHARACTERS_MOST} characters")])
     if key and not (key.isascii() and key.isprintable()):
         raise SettingsError([Mistake(shown, "", "holds characters that no HTTP header can carry")])
     return key
+
+
+def check_key(loaded: Loaded, provider_name: str, key: Secret) -> None:
+    """Raises `SettingsError` for what can be no key of this provider."""
+    sendable(key.reveal(), f"the key of {provider_name}")
+    kind = loaded.kind(configured_providers(loaded)[provider_name].kind)
+    if kind is not None and (mistake := kind.key_mistake(key.reveal())):
+        raise SettingsError([Mistake(f"the key of {provider_name}", "", mistake)])
+
+
+def _check(loaded: Loaded, provider_name: str, keys: Iterable[KeptKey]) -> None:
+    for key in keys:
+        check_key(loaded, provider_name, key.secret)
+
+
+def _configured(loaded: Loaded, provider: ProviderSettings) -> Iterator[KeptKey]:
+    for reference in (*((provider.api_key,) if provider.api_key else ()), *provider.api_keys):
+        if (secret := resolve(reference, loaded.environment, loaded.home)) and (
+            key := sendable(secret.reveal(), reference)
+        ):
+            yield KeptKey(Secret(key))
+
+
+def _variable(loaded: Loaded, name: str, provider: ProviderSettings) -> str | None:
+    """Gives the variable of the provider's kind where it is for this provider."""
+    kind = loaded.kind(provider.kind)
+    if kind is None or kind.environment is None:
+        return None
+    # A kind without an address of its own has one provider that bears its name; its key goes nowhere else.
+    bound = at_own_address(loaded, name) or (kind.base_url is None and name == provider.kind)
+    return kind.environment if bound else None
+
+
+def _from_variable(loaded: Loaded, variable: str | None) -> Iterator[KeptKey]:
+    if variable is not None and (key := sendable(loaded.environment.get(variable, ""), variable)):
+        yield KeptKey(Secret(key))
+
+
+def _from_keys_file(path: Path, name: str) -> Iterator[KeptKey]:
+    for key in read_keys_file(path).get(name, ()):
+        sendable(key.secret.reveal(), f"{KEYS_FILE}: {name}")
+        yield key
+
+
+def _from_vault(loaded: Loaded, name: str, provider: ProviderSettings) -> Iterator[KeptKey]:
+    origin = origin_of(provider.base_url)
+    return (key for key in loaded.vault.get(name, ()) if key.origin == origin)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.settings.mistakes import Mistake, SettingPath
 from oneflow_ai.settings.tables import Settings
 
@@ -53,6 +55,10 @@ DEFAULT_KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration that was checked.
@@ -60,8 +66,9 @@ class Loaded:
     `home` is where the gateway keeps its files, `file` the configuration file or None, `directory` the working
     directory. `sources` says of each setting's dotted name where its value came from: `default`, `oneflow.toml:12` or
     a variable; `place_of` gives the nearest such place for any path, be it a table or an element of a list. `kinds` are
-    the sorts of provider, when they were given to `load`. `environment` never prints. `written` are the providers that
-    have a table in the file: variables have no order of their own.
+    the sorts of provider, when they were given to `load`. `written` are the providers that have a table in the file:
+    variables have no order of their own. `vault` are the keys that the database keeps, by provider, opened. Keys whose
+    time is over at the moment `at` are not used. `environment` and keys never print.
     """
 
     settings: Settings
@@ -74,6 +81,8 @@ class Loaded:
     kinds: Mapping[str, Kind] | None = field(default=None, repr=False)
     warnings: tuple[Mistake, ...] = ()
     written: frozenset[str] = frozenset()
+    vault: Mapping[str, tuple[KeptKey, ...]] = field(default_factory=dict, repr=False)
+    at: datetime = field(default_factory=_now, compare=False)
 
     def kind(self, name: str) -> Kind | None:
         """Gives what is known of a sort of provider."""

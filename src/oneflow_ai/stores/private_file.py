@@ -6,7 +6,9 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from oneflow_ai.stores import StoreRefused
@@ -49,6 +51,45 @@ def make(path: Path, content: bytes) -> bool:
     return True
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 in place of what is there, flushed to the disk: whoever reads sees one or the other.
+
+    Where the path is a link, what it leads to is replaced. Raises `OSError`.
+    """
+    path = path.resolve()
+    make_folder(path.parent)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        draft.unlink()
+    try:
+        _write(draft, content)
+        draft.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+    _flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Wait for one's turn among the processes that change files of a folder, and have it; raises `OSError`.
+
+    Where there are no such locks (Windows) everybody has it at once.
+    """
+    make_folder(folder)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - where there is one
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _make_without_links(path: Path, content: bytes) -> bool:
     """For file systems without hard links: another process may see the file before its few bytes are in it."""
     try:
@@ -61,7 +102,8 @@ def _make_without_links(path: Path, content: bytes) -> bool:
 def _write(path: Path, content: bytes) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(file, content)
+        while content:
+            content = content[os.write(file, content) :]
         os.fsync(file)
     finally:
         os.close(file)

@@ -91,7 +91,7 @@ def load_or_make(path: Path, entropy: Callable[[int], bytes], *, needed: bool) -
         return secret
     if needed:
         raise StoreRefused(
-            f"{path} is missing, and the API keys in the database were made with it: restore it from a backup, "
+            f"{path} is missing, and keys in the database were made with it: restore it from a backup, "
             "or set the database aside to begin anew"
         )
     return make(path, entropy)

@@ -133,6 +133,18 @@ class Database:
         return _engine(self.path, self.module, read_only=True).connect()
 
 
+def look(path: Path, function: Callable[[Connection], T]) -> T:
+    """Run `function` on one view of the file that is there, in this thread; nothing is made, migrated or written.
+
+    Raises `StoreRefused` for a file that cannot be read.
+    """
+    try:
+        with _engine(path, sqlite_module(), read_only=True).connect() as connection, connection.begin():
+            return function(connection)
+    except DBAPIError as problem:
+        raise StoreRefused(f"cannot read the database {path}: {problem.orig}") from None
+
+
 def _engine(path: Path, module: ModuleType, *, read_only: bool) -> Engine:
     engine = create_engine(
         "sqlite://",

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """The version of these tables: the last file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -152,4 +152,17 @@ ledger_budgets = Table(
     Column("scope", Text, primary_key=True),
     Column("period", Text, primary_key=True),
     Column("limit_nanos", BigInteger, nullable=False),
+)
+
+# Keys of providers, sealed: `sealed` is a nonce and what AES-256-GCM made of the key, `sealed_by` tells the secret.
+provider_keys = Table(
+    "provider_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_by", String(16), nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
 )

@@ -29,6 +29,7 @@ from oneflow_ai.stores.key_format import KeyDigest
 from oneflow_ai.stores.keys import Keys
 from oneflow_ai.telemetry.log import NoLog
 from tests.app.gateway import KEY
+from tests.canaries import PROVIDER_KEY
 
 BODY_BYTES_MOST = 64 << 10
 SETTLE_SECONDS_MOST = 10.0
@@ -145,7 +146,7 @@ async def fronting(
         file = home / "oneflow.toml"
         file.write_text(_CONFIGURATION % simulator.base_url)
         # The calls that reach the provider are counted: none but the tests' own.
-        variables = {"SIM_KEY": "sk-simulated", "ONEFLOW_HOME": str(home), "ONEFLOW_MODELS__REFRESH_HOURS": "0"}
+        variables = {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(home), "ONEFLOW_MODELS__REFRESH_HOURS": "0"}
         loaded = load(file, variables, home, kinds=TABLE)
         log = KeptLog()
         with _library_errors(log):
