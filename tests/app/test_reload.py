@@ -166,6 +166,18 @@ AT_ONCE: list[tuple[str, str, object, Probe]] = [
         "eu-west-1",
         of_target(lambda target: target.options.get("region")),
     ),
+    (
+        "providers.NAME.voices",
+        f'{KEYED}voices = {{ Narrator = "onyx" }}',
+        "onyx",
+        of_target(lambda target: target.voices.get("narrator")),
+    ),
+    (
+        "providers.NAME.usd_per_million_credits",
+        f"{KEYED}usd_per_million_credits = 120.5",
+        "120.5",
+        of_target(lambda target: target.options.get("usd_per_million_credits")),
+    ),
     ("providers.NAME.organization", f'{KEYED}organization = "o"', "o", header("openai-organization")),
     ("providers.NAME.project", f'{KEYED}project = "p"', "p", header("openai-project")),
     (

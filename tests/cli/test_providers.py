@@ -30,20 +30,6 @@ def test_each_provider_is_listed_with_its_state_and_limits(place: Place, provide
     assert shown["dead"].endswith("http://127.0.0.1:9/v1      60 requests/min")
 
 
-def test_a_provider_that_this_version_cannot_call_is_said_to_be_so(place: Place) -> None:
-    for world in ({}, {"ELEVENLABS_API_KEY": "sk-of-nobody", "OPENAI_API_KEY": "sk-of-nobody"}):
-        rows = {row["name"]: row["supported"] for row in place.json("providers", **world)}
-        assert rows == {"openai": True, "anthropic": True, "stability": True, "elevenlabs": False}
-        for verb in (("providers",), ("providers", "status")):
-            shown = {line.split()[0]: line for line in lines(place.run(*verb, **world).stdout)}
-            assert "not in this version" in shown["elevenlabs"]
-            assert "unconfigured" not in shown["elevenlabs"]
-            assert "not in this version" not in shown["openai"]
-        assert place.json("providers", "status", **world)["elevenlabs"]["status"] == "unconfigured"
-    check = place.run("providers", "check", "elevenlabs", ELEVENLABS_API_KEY="sk-of-nobody")
-    assert (check.exit_code, "this version cannot call elevenlabs" in check.stdout) == (1, True)
-
-
 def test_no_key_is_ever_shown(place: Place, provider: ThreadedSimulator) -> None:
     two_providers(place, provider)
     for verb in (["providers"], ["providers", "check"], ["config", "show"], ["doctor"], ["providers", "status"]):

@@ -88,3 +88,22 @@ def test_an_access_key_signs_the_question_and_is_not_in_it() -> None:
     headers = dict(request.headers)
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert not any("a-secret" in value for value in headers.values())
+
+
+def test_what_an_account_has_left_is_told_with_its_check_where_the_provider_tells_it() -> None:
+    def asked(*answers: Scripted) -> Checked:
+        found: list[Checked] = []
+
+        async def run(clock: VirtualClock, chance: SeededChance) -> None:
+            upstream = ScriptedUpstream(list(answers), clock)
+            found.append(await _check(target_of("elevenlabs"), cast(Running, World(clock, upstream))))
+
+        run_virtual(run)
+        return found[0]
+
+    models = Scripted(steps=(b"[]",))
+    left = b'{"character_count":4000,"character_limit":10000}'
+    assert asked(models, Scripted(steps=(left,))).account == "6,000 of 10,000 credits left"
+    # A key that may speak, and not look at its account, is a good one.
+    narrow = asked(models, Scripted(status=401, steps=(b'{"detail":{"status":"missing_permissions"}}',)))
+    assert (narrow.ok, narrow.account) == (True, None)

@@ -35,17 +35,6 @@ async def test_status_is_exactly_the_shape_of_the_first_edition(tmp_path: Path) 
         assert list(found["sim"]["metrics"]) == list(METRICS)
 
 
-async def test_a_provider_that_this_version_cannot_call_is_told_apart(tmp_path: Path) -> None:
-    async with running(tmp_path) as plane:
-        rows = {row["name"]: row for row in (await plane.get("/api/providers")).json["providers"]}
-        assert [name for name, row in rows.items() if not row["supported"]] == ["elevenlabs"]
-        assert rows["elevenlabs"]["status"] == "unconfigured"
-        assert (await plane.get("/api/providers/elevenlabs")).json["supported"] is False
-        refused = await plane.ask("POST", "/api/providers/elevenlabs/check")
-        assert (refused.status, refused.code) == (503, "provider_not_configured")
-        assert "this version cannot call elevenlabs" in refused.error["message"]
-
-
 async def test_a_failed_provider_and_the_one_that_answered_instead_are_told_apart(tmp_path: Path) -> None:
     async with running(tmp_path, configuration=TWO, providers=("one", "two")) as plane:
         answer = (await plane.chat(model="one/sim-F23", options={"models": ["two/gpt-6-luna"]})).json

@@ -1,13 +1,14 @@
 """Rows become a checked snapshot: credentials, headers, prices and routes as configured, the catalogue filling in."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from time import process_time
 
 import pytest
 
 from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.listing import Listed
 from oneflow_ai.core.price import Price, flat_price, free
 from oneflow_ai.core.target import RetryPolicy, Timeouts
 from oneflow_ai.policy.compile import TARGETS_MOST, compile_snapshot
@@ -339,3 +340,45 @@ def test_a_model_that_reasons_has_longer_until_its_first_word(model: str, second
 def test_the_operator_s_own_limit_holds_for_every_model() -> None:
     own = row("mine", "openai", timeouts=Timeouts(first_event_seconds=7.0), reasoning_seconds=7.0)
     assert the(compiled(own), "mine/gpt-6-luna").timeouts.first_event_seconds == 7.0
+
+
+# ---- voices, and what credits cost
+
+
+def test_an_operators_voices_stand_beside_the_kinds_own_whatever_their_case() -> None:
+    target = the(compiled(row("elevenlabs", voices={"Narrator": "id-1", "ALLOY": "id-2"})), "elevenlabs/eleven_v3")
+    assert [target.voices.get(name) for name in ("narrator", "alloy", "george")] == [
+        "id-1", "id-2", "JBFqnCBsd6RMkjVDRZzb",
+    ]  # fmt: skip
+    assert the(compiled(row("openai")), "openai/tts-1").voices["jbfqncbsd6rmkjvdrzzb"] == "fable"
+
+
+def test_the_price_of_a_credit_moves_that_of_characters_and_nothing_else() -> None:
+    def price(model: str, *, rate: str | None = None, prices: dict[str, Price] | None = None) -> tuple[int, int]:
+        options = {} if rate is None else {"usd_per_million_credits": rate}
+        found = the(compiled(row("elevenlabs", options=options), prices=prices or {}), f"elevenlabs/{model}")
+        assert found.price is not None
+        rates = found.price.bands(datetime(2026, 11, 27, tzinfo=UTC), None)[0].rates
+        return rates.characters, rates.audio_hours
+
+    usd = 1_000_000_000
+    assert price("eleven_v3") == price("eleven_v3", rate="80") == (80 * usd, 0)
+    assert price("eleven_v3", rate="120") == (120 * usd, 0)
+    assert price("eleven_flash_v2_5", rate="120") == (60 * usd, 0)
+    assert price("eleven_v3", rate="0.0") == (0, 0)
+    assert price("scribe_v2", rate="120") == price("scribe_v2")
+    own = {"elevenlabs/eleven_v3": flat_price({"characters": 7})}
+    assert price("eleven_v3", rate="120", prices=own) == (7, 0)
+
+
+def test_where_the_operator_prices_a_model_its_credits_are_not_looked_at() -> None:
+    own = {"elevenlabs/eleven_v3": flat_price({"characters": 7})}
+    snapshot = compiled(row("elevenlabs"), prices=own)
+    assert "usd_per_million_credits" not in the(snapshot, "elevenlabs/eleven_v3").options
+    assert the(snapshot, "elevenlabs/eleven_v4").options["usd_per_million_credits"] == "80"
+
+
+def test_models_that_a_providers_own_list_leaves_out_are_shown_all_the_same() -> None:
+    offered = {name: Listed(name) for name in ("eleven_v4", "eleven_v5")}
+    listed = compiled(row("elevenlabs", offered=offered)).providers["elevenlabs"].listed
+    assert listed == {"eleven_v4", "eleven_v5", "scribe_v1", "scribe_v1_experimental", "scribe_v2"}

@@ -14,6 +14,7 @@ from oneflow_ai.policy.throttle import (
     VOLLEY_SECONDS,
     Throttle,
     ceiling,
+    concurrent,
 )
 
 LIMITED = ProviderLimits(requests_per_minute=60, tokens_per_minute=1_000)
@@ -175,6 +176,21 @@ def test_headers_move_a_starting_value_and_only_lower_a_set_one(
     limit: int, firm: bool, told: list[int], in_force: int
 ) -> None:
     assert ceiling(limit, firm=firm, told=told) == in_force
+
+
+@pytest.mark.parametrize(
+    ("limit", "firm", "told", "in_force"),
+    [
+        pytest.param(0, False, 5, 5, id="headers tell a limit where none is set"),
+        pytest.param(0, False, 0, 0, id="nothing told, nothing set"),
+        pytest.param(8, True, 5, 5, id="headers lower what was set"),
+        pytest.param(3, True, 5, 3, id="headers do not raise what was set"),
+        pytest.param(0, True, 5, 0, id="none that was set stays none"),
+        pytest.param(8, True, 0, 8, id="what was set holds where nothing is told"),
+    ],
+)
+def test_headers_tell_how_many_calls_may_be_in_flight(limit: int, firm: bool, told: int, in_force: int) -> None:
+    assert concurrent(limit, firm=firm, told=told) == in_force
 
 
 @pytest.mark.parametrize(

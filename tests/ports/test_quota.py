@@ -100,6 +100,20 @@ def test_a_call_that_ends_frees_its_place_for_the_next(play: Play) -> None:
     play(story)
 
 
+def test_calls_in_flight_are_as_many_as_the_provider_last_said_for_all_models_of_a_credential(play: Play) -> None:
+    async def story(quota: Quota, clock: VirtualClock) -> None:
+        other_model = target(FREE.limits, model="gpt-6-astra")
+        quota.learn(FREE, RateHints(limit_concurrency=2))
+        await fill(quota, FREE, 1)
+        await fill(quota, other_model, 1)
+        waiting = asyncio.create_task(waited_seconds(quota, clock, other_model))
+        await clock.sleep(5.0)
+        quota.learn(FREE, RateHints(limit_concurrency=3))
+        assert await waiting == soon(5.0)
+
+    play(story)
+
+
 def test_settling_is_harmless_if_repeated_or_unheard_of(play: Play) -> None:
     async def story(quota: Quota, clock: VirtualClock) -> None:
         first = call()

@@ -41,6 +41,7 @@ def test_each_key_has_its_own_variable_and_a_header_that_carries_it() -> None:
             ("api-key", ""),
             ("x-api-key", ""),
             ("x-goog-api-key", ""),
+            ("xi-api-key", ""),
         }
 
 
@@ -56,7 +57,7 @@ def test_only_local_servers_run_without_a_key() -> None:
 
 def test_starting_limits_are_the_contracts() -> None:
     limits = {kind: row.requests_per_minute for kind, row in TABLE.items() if row.requests_per_minute}
-    assert limits == {"openai": 60, "anthropic": 50, "stability": 150}
+    assert limits == {"openai": 60, "anthropic": 50, "stability": 150, "elevenlabs": 120}
 
 
 def test_who_is_not_known_to_stop_for_a_client_that_hangs_up_is_taken_to_go_on() -> None:
@@ -65,9 +66,10 @@ def test_who_is_not_known_to_stop_for_a_client_that_hangs_up_is_taken_to_go_on()
     assert Row(TABLE["openai"].adapter, None).on_cancel == "goes_on"
 
 
-def test_all_but_the_makers_of_pictures_serve_text() -> None:
+def test_each_serves_text_but_those_that_make_pictures_or_speak() -> None:
+    tasks = {kind: row.tasks for kind, row in TABLE.items() if Task.TEXT not in row.tasks}
+    assert tasks == {"stability": {Task.IMAGE}, "elevenlabs": {Task.SPEECH, Task.TRANSCRIPTION}}
     for kind, row in TABLE.items():
-        assert row.tasks == {Task.IMAGE} if kind == "stability" else Task.TEXT in row.tasks
         assert isinstance(row.adapter, OpenAIAdapter) == (kind in COMPATIBLE)
 
 

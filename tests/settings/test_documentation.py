@@ -50,9 +50,9 @@ def test_every_setting_has_a_row_with_its_default_and_an_example() -> None:
 
 
 def test_the_examples_load_without_a_mistake_or_a_warning(place: Place) -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     for example in EXAMPLES:
-        loaded = place.load(example, OPENAI_API_KEY="k", EU_KEY_1="k", EU_KEY_2="l")
+        loaded = place.load(example, OPENAI_API_KEY="k", ELEVENLABS_API_KEY="k", EU_KEY_1="k", EU_KEY_2="l")
         assert loaded.warnings == ()
 
 

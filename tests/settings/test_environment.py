@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneflow_ai.settings import (
+    DEFAULT_KINDS,
     Mistake,
     ProviderSettings,
     RouteSettings,
@@ -141,7 +142,10 @@ def test_other_variables_are_left_alone(place: Place, variable: str, text: str, 
 
 SECONDS = st.floats(0.001, 86_400) | st.integers(1, 86_400)
 COUNTS = st.integers(0, 1_000_000_000)
-WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:/", min_size=1, max_size=20)
+# A provider's name alone names no model.
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:/", min_size=1, max_size=20).filter(
+    lambda word: word not in DEFAULT_KINDS
+)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "server.port": st.integers(0, 65535),
     "server.hosts": st.lists(st.from_regex(r"[a-z]{1,9}(\.[a-z]{1,9}){0,2}", fullmatch=True), max_size=5),

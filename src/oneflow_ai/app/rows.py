@@ -10,9 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 from oneflow_ai.catalog import Catalog
 from oneflow_ai.core.call import Account
 from oneflow_ai.core.listing import Listed, Listing
+from oneflow_ai.core.money import decimal_usd
 from oneflow_ai.core.price import free
 from oneflow_ai.core.target import ProviderLimits, RetryPolicy, Secret, Snapshot, Timeouts
-from oneflow_ai.policy.compile import compile_snapshot
+from oneflow_ai.policy.compile import CREDITS_OPTION, compile_snapshot
 from oneflow_ai.policy.rows import REASONING_SECONDS, ProviderRow, RouteRow, RouteTarget, Rows
 from oneflow_ai.policy.tariff import price_from
 from oneflow_ai.providers.table import TABLE
@@ -148,7 +149,12 @@ def _provider(
 ) -> ProviderRow:
     headers = resolve_headers(found.headers, loaded.environment, loaded.home)
     named = (("openai-organization", found.organization), ("openai-project", found.project))
-    options = {"api_version": found.api_version, "region": found.region}
+    rate = found.usd_per_million_credits
+    options = {
+        "api_version": found.api_version,
+        "region": found.region,
+        CREDITS_OPTION: None if rate is None else f"{decimal_usd(rate):f}",
+    }
     everywhere = simulated is not None and simulated.everywhere
     return ProviderRow(
         name=name,
@@ -167,6 +173,7 @@ def _provider(
         headers=(*((header, value) for header, value in named if value), *headers),
         models=None if found.models is None else frozenset(found.models),
         options={option: value for option, value in options.items() if value},
+        voices=found.voices,
         simulated=everywhere,
     )
 
@@ -194,6 +201,7 @@ def _limits(loaded: Loaded, name: str, found: ProviderSettings, simulated: bool)
         concurrency=found.concurrency or 0,
         requests_firm=found.requests_per_minute is not None,
         tokens_firm=found.tokens_per_minute is not None,
+        concurrency_firm=found.concurrency is not None,
     )
 
 

@@ -31,18 +31,21 @@ class Operation(StrEnum):
     """What is to be done, as the wires name it.
 
     `task` is what it serves, `free` what providers do not charge for; `flows` says that the answer is bytes which the
-    client is given as they come, though it is no stream of events.
+    client is given as they come, though it is no stream of events; `late` that none of them come before all are made.
     """
 
     task: Task
     free: bool
     flows: bool
+    late: bool
 
-    def __new__(cls, name: str, task: Task = Task.TEXT, free: bool = False, flows: bool = False) -> Operation:
+    def __new__(
+        cls, name: str, task: Task = Task.TEXT, free: bool = False, flows: bool = False, late: bool = False
+    ) -> Operation:
         """One row: read on every call, so that these are fields and not worked out."""
         member = str.__new__(cls, name)
         member._value_ = name
-        member.task, member.free, member.flows = task, free, flows
+        member.task, member.free, member.flows, member.late = task, free, flows, late
         return member
 
     CHAT = "chat"
@@ -53,6 +56,9 @@ class Operation(StrEnum):
     IMAGE = "image", Task.IMAGE
     IMAGE_EDIT = "image_edit", Task.IMAGE
     SPEECH = "speech", Task.SPEECH, False, True
+    TIMED_SPEECH = "timed_speech", Task.SPEECH, False, True, True
+    VOICES = "voices", Task.SPEECH, True
+    SUBSCRIPTION = "subscription", Task.SPEECH, True
     TRANSCRIPTION = "transcription", Task.TRANSCRIPTION
     TRANSLATION = "translation", Task.TRANSCRIPTION
 
@@ -96,6 +102,7 @@ class Call:
     the middle form of what asks for pictures, speech or a transcript; `form` is what was sent, where that was no JSON.
     `owner` is a secret that only the caller's key leads to, for what a provider keeps; empty where all callers are one.
     `translated` asks for the answer in the middle form, even from a provider of the client's own wire.
+    `path` and `query` are what of the request's address is meant for a provider of the same wire.
     """
 
     id: str
@@ -123,6 +130,8 @@ class Call:
     form: Form | None = field(default=None, repr=False)
     owner: bytes = field(default=b"", repr=False)
     translated: bool = False
+    path: str = ""
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""

@@ -22,6 +22,8 @@ class Delta:
     - `citation`: an object in JSON: `url`, `title`, `text` (what is quoted), `start`, `end` (characters of the answer),
       those that are known;
     - `logprobs`: a list in JSON, as OpenAI's chat has it in `logprobs.content`;
+    - `words`: a list in JSON of what a transcript's text is made of, in its order: `text`, `kind` (`word`, `space` or
+      `event`), and where known `start` and `end` (seconds) and `speaker`; `language`: the code of its language;
     - `continued`: nothing of the answer, but that from here on another model writes it: the place named in `text`.
     """
 

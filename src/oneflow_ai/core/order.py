@@ -114,9 +114,11 @@ class ImageOrder:
 class SpeechOrder:
     """A text to be spoken. `voice` is a name of the client's wire, or a provider's id of one; empty: the default.
 
-    `format` is `mp3`, `opus`, `aac`, `flac`, `wav`, `pcm` or `ulaw`; `rate_hertz` and `bits_per_second` None where
-    they are the provider's to choose. `speed` is 1 for the usual one. `events` says that the sound is wanted as
-    events, not as bytes.
+    `format` is `mp3`, `opus`, `aac`, `flac`, `wav`, `pcm`, `ulaw` or `alaw`; `rate_hertz` and `bits_per_second` None
+    where they are the provider's to choose. `speed` is 1 for the usual one. `events` says that the sound is wanted as
+    events, not as bytes, `timed` that the time of each character is wanted with it, `whole` that all of it may come at
+    once. `minor` and `further` are what else was asked for, by the client's names: what another wire may leave out,
+    and what it must not.
     """
 
     text: str = field(repr=False)
@@ -129,6 +131,10 @@ class SpeechOrder:
     language: str = ""
     seed: int | None = None
     events: bool = False
+    timed: bool = False
+    whole: bool = False
+    minor: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
 
 @value
@@ -136,6 +142,8 @@ class TranscriptOrder:
     """Speech to be written down, or, `english`, translated into English.
 
     `format` is `json`, `text`, `srt`, `verbose_json`, `vtt` or `diarized_json`; `times` are `word` and `segment`.
+    `channels` is how many speakers may have one of their own, which costs as much as a recording of its own.
+    `minor` and `further` are as those of speech.
     """
 
     audio: Upload
@@ -145,6 +153,9 @@ class TranscriptOrder:
     temperature: float | None = None
     times: tuple[str, ...] = ()
     english: bool = False
+    channels: int = 1
+    minor: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
 
 Order: TypeAlias = ImageOrder | SpeechOrder | TranscriptOrder

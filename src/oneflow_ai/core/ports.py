@@ -89,6 +89,7 @@ class RateHints:
     limit_tokens: int | None = None
     remaining_tokens: int | None = None
     reset_tokens_seconds: float | None = None
+    limit_concurrency: int | None = None
 
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -201,11 +202,15 @@ class TellsAccount(Protocol):
 
 @value
 class Head:
-    """What the client may be told when its answer begins: who serves it, at which attempt, and what was left out."""
+    """What the client may be told when its answer begins: who serves it, at which attempt, and what was left out.
+
+    `handed` are headers of the provider's answer that its own clients look for.
+    """
 
     target: Target
     attempts: int
     dropped: tuple[str, ...] = ()
+    handed: tuple[tuple[str, str], ...] = ()
 
 
 class Client(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from hashlib import sha256
 from operator import gt
 
@@ -171,6 +172,22 @@ def price_of(
 def flat_price(prices: Mapping[str, int]) -> Price:
     """A price without tiers or dates, of nano-USD per million units. Raises `ValueError` as `rates_of` does."""
     return price_of([Period((Band(-1, rates_of(prices)),))])
+
+
+def at_rate(price: Price, kind: str, factor: Fraction) -> Price:
+    """The price with one kind of usage so many times as dear, rounded up."""
+
+    def band(found: Band) -> Band:
+        own = {name: getattr(found.rates, name) for name in found.rates.kinds}
+        if kind in own:
+            own[kind] = -(-own[kind] * factor.numerator // factor.denominator)
+        return Band(found.above_tokens, rates_of(own))
+
+    def all_of(periods: tuple[Period, ...]) -> list[Period]:
+        return [replace(period, bands=tuple(map(band, period.bands))) for period in periods]
+
+    tiers = {name: all_of(periods) for name, periods in price.tiers}
+    return price_of(all_of(price.periods), tiers, price.audio_least_milliseconds)
 
 
 def free() -> Price:

@@ -69,13 +69,17 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class ProviderLimits:
-    """Ceilings per credential; 0 means none. A `firm` one the operator set: the provider's headers only lower it."""
+    """Ceilings per credential; 0 means none. A `firm` one the operator set: the provider's headers only lower it.
+
+    A firm concurrency of 0 is none, whatever headers say.
+    """
 
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     concurrency: int = 0
     requests_firm: bool = False
     tokens_firm: bool = False
+    concurrency_firm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Target:
     `on_cancel` says whether the provider stops, and bills no more, once its client hangs up.
     `ends` is the UTC day from which the provider refuses the model, `successor` the model to use then.
     `prefill` says that the model goes on with an answer which the request begins, `continue_cut` that the target's
-    route wants an answer that broke off to be gone on with.
+    route wants an answer that broke off to be gone on with. `voices` are its names of voices, by those that clients
+    use, in lower case. `hands_on` names the headers of its answers that clients of its own wire look for.
     """
 
     place: str
@@ -114,6 +119,8 @@ class Target:
     on_cancel: OnCancel = "stops"
     prefill: bool = False
     continue_cut: bool = False
+    voices: Mapping[str, str] = field(default_factory=dict)
+    hands_on: tuple[str, ...] = ()
 
     def warning(self, on: date) -> str | None:
         """What whoever calls it on that UTC day is to know of its end; None while that is over `ENDING_DAYS` away."""

@@ -115,9 +115,7 @@ _MESSAGE: Mapping[str, checks.Check] = {
     "output_config": _output_config,
     "output_format": _format,
     "cache_control": _OBJECT,
-    **dict.fromkeys(
-        ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
-    ),
+    **dict.fromkeys(checks.FORBIDDEN, checks.forbidden),
     "max_tokens": checks.integer(1, checks.TOKENS_MOST),
     "temperature": checks.number(0, 1),
     "top_p": checks.number(0, 1),

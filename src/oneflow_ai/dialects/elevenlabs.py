@@ -1,4 +1,4 @@
-"""ElevenLabs' dialect, as far as it is spoken: the list of models that speak, and errors."""
+"""ElevenLabs' dialect: speech and transcripts, the list of models that speak, voices, and errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,29 @@ import orjson
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.listing import Shown
+from oneflow_ai.dialects.elevenlabs_answers import encoder
+from oneflow_ai.dialects.elevenlabs_forms import parse_form
+from oneflow_ai.dialects.elevenlabs_lookups import lookup_at, parse_lookup, voices_body
+from oneflow_ai.dialects.elevenlabs_speech import DIALECT, operation_at, parse
 
-__all__ = ["DIALECT", "ID_HEADER", "failure_body", "model_body", "models_body"]
+__all__ = [
+    "DIALECT",
+    "FORWARDED",
+    "ID_HEADER",
+    "encoder",
+    "failure_body",
+    "lookup_at",
+    "model_body",
+    "models_body",
+    "operation_at",
+    "parse",
+    "parse_form",
+    "parse_lookup",
+    "voices_body",
+]
 
-DIALECT = "elevenlabs"
 ID_HEADER = b"request-id"
+FORWARDED: tuple[bytes, ...] = ()
 # How much text one request may have: ElevenLabs' and OpenAI's API references, 2026-11-23. Clients cut their texts by
 # it, so that of a model that nobody knows it is the least.
 _CHARACTERS_MOST: Mapping[str, int] = {

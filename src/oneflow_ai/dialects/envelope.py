@@ -15,7 +15,10 @@ TAGS_MOST = 32
 
 @value
 class Envelope:
-    """Who asks, for which operation, since when and until when; times and headers as in `Call`."""
+    """Who asks, for which operation, since when and until when; times and headers as in `Call`.
+
+    `path` and `query` are those of the address, as they were sent.
+    """
 
     id: str
     account: Account
@@ -27,3 +30,5 @@ class Envelope:
     client_id: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     owner: bytes = field(default=b"", repr=False)
+    path: bytes = b""
+    query: bytes = field(default=b"", repr=False)

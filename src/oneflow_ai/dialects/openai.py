@@ -76,9 +76,7 @@ _ALWAYS: Mapping[str, checks.Check] = {
     "model": _TEXT,
     "user": _TEXT,
     "metadata": _metadata,
-    **dict.fromkeys(
-        ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
-    ),
+    **dict.fromkeys(checks.FORBIDDEN, checks.forbidden),
 }
 _SHARED: Mapping[str, checks.Check] = {
     **_ALWAYS,

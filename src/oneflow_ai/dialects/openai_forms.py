@@ -44,6 +44,9 @@ _TRANSCRIPT: Mapping[str, checks.Check] = {
     "timestamp_granularities": _times,
     "stream": checks.of_type("true or false", bool),
 }
+# Hints, and what only OpenAI's models tell or are told (its specification, CreateTranscriptionRequest, 2026-11-23).
+_MINOR = ("languages", "keywords", "chunking_strategy")
+_FURTHER = ("include", "known_speaker_names", "known_speaker_references")
 _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.IMAGE_EDIT: (openai_images.EDIT_CHECKS, "image"),
     Operation.TRANSCRIPTION: (_TRANSCRIPT, "file"),
@@ -114,6 +117,8 @@ def _transcript(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]
         format=body.get("response_format", TRANSCRIPT_FORMATS[0]),
         temperature=body.get("temperature"),
         times=tuple(form.values("timestamp_granularities")),
+        minor=tuple(name for name in _MINOR if name in body),
+        further=tuple(name for name in body if name.partition("[")[0] in _FURTHER),
     )
 
 

@@ -10,6 +10,7 @@ from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.order import TranscriptOrder
+from oneflow_ai.dialects.transcript_words import read_words, segments_of, subtitles, timed_words
 
 _PLAIN = ("text", "srt", "vtt")
 
@@ -17,10 +18,10 @@ _PLAIN = ("text", "srt", "vtt")
 class Encoder:
     """Writes one transcript: the provider's own bytes where it speaks this wire, else the text, and how long it was.
 
-    Times of words and segments are known to OpenAI's own wire only; an order that wants them is refused elsewhere.
+    Subtitles, segments and speakers are laid out of the words that another wire tells.
     """
 
-    __slots__ = ("_order", "_raw", "_stream", "_texts", "media_type")
+    __slots__ = ("_language", "_order", "_raw", "_stream", "_texts", "_words", "media_type")
 
     def __init__(self, call: Call) -> None:
         assert isinstance(call.order, TranscriptOrder)
@@ -28,6 +29,8 @@ class Encoder:
         self._stream = call.stream
         self._raw = False
         self._texts: list[str] = []
+        self._words: list[dict[str, Any]] = []
+        self._language = ""
         plain = call.order.format in _PLAIN
         self.media_type = "text/plain; charset=utf-8" if plain else "application/json"
 
@@ -38,6 +41,12 @@ class Encoder:
             return event.content
         if type(event) is not Delta:
             return b""
+        if event.kind == "words":
+            self._words += read_words(event.text)
+            return b""
+        if event.kind == "language":
+            self._language = event.text
+            return b""
         self._texts.append(event.text)
         return _event({"type": "transcript.text.delta", "delta": event.text}) if self._stream else b""
 
@@ -46,13 +55,33 @@ class Encoder:
         del end, cost_nanos
         if self._raw:
             return b""
-        text = "".join(self._texts)
-        if self._order.format == "text":
-            return text.encode() + b"\n"
-        told = _usage_object(usage)
+        text, form, told = "".join(self._texts), self._order.format, _usage_object(usage)
         if self._stream:
             return _event({"type": "transcript.text.done", "text": text, "usage": told})
-        return orjson.dumps({"text": text, "usage": told})
+        if form == "text":
+            return text.encode() + b"\n"
+        if form == "json":
+            return orjson.dumps({"text": text, "usage": told})
+        seconds = usage.audio_milliseconds / 1000
+        segments = segments_of(self._words, text, seconds)
+        if form in _PLAIN:
+            return subtitles(segments, form)
+        found: dict[str, Any] = {"task": "transcribe", "language": self._language, "duration": seconds, "text": text}
+        if form == "verbose_json":
+            found |= self._times(segments)
+        else:
+            found["segments"] = [_speaking(number, each) for number, each in enumerate(segments)]
+        return orjson.dumps({**found, "usage": told})
+
+    def _times(self, segments: list[dict[str, Any]]) -> dict[str, Any]:
+        """Segments unless words alone are wanted, and words where they are; as the official client expects them."""
+        times = self._order.times or ("segment",)
+        found: dict[str, Any] = {}
+        if "segment" in times:
+            found["segments"] = [_segment(number, each) for number, each in enumerate(segments)]
+        if "word" in times:
+            found["words"] = timed_words(self._words)
+        return found
 
     def failure(self, failure: Failure) -> bytes:
         """The event that ends a stream that broke; nothing of a whole answer."""
@@ -60,6 +89,33 @@ class Encoder:
             return b""
         error = {"message": failure.message, "type": failure.kind.type, "param": failure.param, "code": failure.code}
         return _event({"type": "error", "error": error})
+
+
+def _segment(number: int, segment: dict[str, Any]) -> dict[str, Any]:
+    """A segment of OpenAI's `verbose_json`; of what only its models measure, the value that says nothing."""
+    return {
+        "id": number,
+        "seek": 0,
+        "start": segment["start"],
+        "end": segment["end"],
+        "text": segment["text"],
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": 0.0,
+        "compression_ratio": 1.0,
+        "no_speech_prob": 0.0,
+    }
+
+
+def _speaking(number: int, segment: dict[str, Any]) -> dict[str, Any]:
+    """A segment of OpenAI's `diarized_json`."""
+    told = {name: segment[name] for name in ("start", "end", "text")}
+    return {
+        "type": "transcript.text.segment",
+        "id": f"seg_{number}",
+        **told,
+        "speaker": segment.get("speaker", "speaker"),
+    }
 
 
 def _usage_object(usage: Usage) -> dict[str, Any]:

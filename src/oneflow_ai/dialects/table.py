@@ -13,7 +13,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, openai, openai_forms, responses, stability, stability_forms
+from oneflow_ai.dialects import anthropic, elevenlabs, openai, openai_forms, responses, stability, stability_forms
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -52,7 +52,7 @@ class Lister(Teller, Protocol):
         """One model, empty for one that its clients cannot use; `created` is seconds of Unix time."""
 
 
-_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, stability)
+_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, elevenlabs, stability)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
@@ -73,8 +73,22 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
         b"/v2beta/stable-image/generate/core": (stability, Operation.IMAGE),
         b"/v2beta/stable-image/generate/ultra": (stability, Operation.IMAGE),
         b"/v2beta/stable-image/generate/sd3": (stability, Operation.IMAGE),
+        b"/v1/speech-to-text": (elevenlabs, Operation.TRANSCRIPTION),
     }
 )
+# Addresses that hold a name, as they are written down.
+NAMED_PATHS = tuple(
+    f"/v1/text-to-speech/{{voice}}{ending}" for ending in ("", "/stream", "/with-timestamps", "/stream/with-timestamps")
+)
+
+
+def spoken_at(path: bytes) -> tuple[Dialect, Operation] | None:
+    """What speaks at an address, and what it is asked for there; None where no call is made."""
+    found = PATHS.get(path)
+    if found is not None:
+        return found
+    operation = elevenlabs.operation_at(path)
+    return None if operation is None else (elevenlabs, operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +108,6 @@ FORMS: Mapping[bytes, Sent] = MappingProxyType(
         b"/v2beta/stable-image/generate/core": Sent(json=False, form=stability_forms.READERS["core"]),
         b"/v2beta/stable-image/generate/ultra": Sent(json=False, form=stability_forms.READERS["ultra"]),
         b"/v2beta/stable-image/generate/sd3": Sent(json=False, form=stability_forms.READERS["sd3"]),
+        b"/v1/speech-to-text": Sent(json=False, form=elevenlabs.parse_form),
     }
 )

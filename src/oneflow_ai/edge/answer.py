@@ -25,6 +25,7 @@ _ID = b"x-request-id"
 _NO_RETRY = (b"x-should-retry", b"false")
 _NO_USAGE = Usage(source="estimated")
 TARGETS_REMEMBERED = 1_024
+HANDED_CHARACTERS_MOST = 256
 
 
 class ReplyClient:
@@ -128,6 +129,11 @@ class ReplyClient:
     def _told(self, head: Head | None, attempts: int) -> Headers:
         call = self._call
         headers = [*id_headers(self._id, self._dialect), (b"x-oneflow-attempts", b"%d" % attempts), _CACHE_OFF]
+        if head is not None and head.handed:
+            # Its clients give the provider's own id back to it in a later request.
+            handed = [(name.encode(), _handed(value)) for name, value in head.handed]
+            names = {name for name, _ in handed}
+            headers = [*(each for each in headers if each[0] not in names), *handed]
         if head is not None:
             target = head.target
             headers += _of_target(target.provider, target.model, simulated=target.simulated)
@@ -184,6 +190,11 @@ def _rate_limits(left: RateHints) -> Headers:
 def _of_target(provider: str, model: str, *, simulated: bool) -> Headers:
     headers = [(b"x-oneflow-provider", header_value(provider)), (b"x-oneflow-model", header_value(model))]
     return [*headers, _SIMULATED] if simulated else headers
+
+
+def _handed(text: str) -> bytes:
+    """A provider's header as we pass it on: its characters, and so many of them, are not its to choose."""
+    return header_value(text[:HANDED_CHARACTERS_MOST])
 
 
 def _words(text: str) -> bytes:

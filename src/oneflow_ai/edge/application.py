@@ -13,18 +13,20 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.call import Account, Call
+from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import anthropic, elevenlabs, openai
+from oneflow_ai.dialects.elevenlabs_lookups import LOOKUPS
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import FORMS, PATHS, Lister
+from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Message, Scope
 from oneflow_ai.edge.caller import Caller, client_id
 from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.form import FormReader
 from oneflow_ai.edge.head import RequestHead
+from oneflow_ai.edge.lookups import lookup_model, other_voices
 from oneflow_ai.edge.models import ModelPages
 from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.flow.engine import Desk, Engine
@@ -35,11 +37,15 @@ from oneflow_ai.telemetry.log import Log
 
 _MODELS = b"/v1/models"
 _DATA_PLANE = (b"/v1/", b"/v2beta/")
+_READING = (b"GET", b"HEAD")
 _PROBES = (b"/health/live", b"/health/ready")
 # Every address that runs a model: the control plane has one too.
-_CALLS = frozenset((*PATHS, b"/api/request"))
+_CALLS = frozenset((*PATHS, *LOOKUPS, b"/api/request"))
 ROUTES = (
     *(("POST", path.decode()) for path in PATHS),
+    *(("POST", path) for path in NAMED_PATHS),
+    *(("GET", path.decode()) for path in LOOKUPS),
+    ("GET", "/v1/voices/{id}"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{id}"),
     ("GET", "/health/live"),
@@ -118,8 +124,10 @@ class Edge:
         try:
             if not request.whole:
                 self._check_length(head)
-            if head.path in PATHS:
+            if spoken_at(head.path) is not None:
                 await self._call(head, request)
+            elif (operation := elevenlabs.lookup_at(head.path)) is not None:
+                await self._look_up(head, operation, request)
             else:
                 await self._elsewhere(request.scope(), request)
         except Failure as failure:
@@ -142,7 +150,7 @@ class Edge:
         full = calls_open >= limits.calls_most or self._bodies.total_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
-        if path not in _CALLS:
+        if path not in _CALLS and spoken_at(path) is None:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
@@ -154,11 +162,15 @@ class Edge:
     ) -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
-        dialect = PATHS[path][0] if path in PATHS else _lists(headers)
+        spoken = spoken_at(path)
+        if spoken is not None:
+            dialect: Teller = spoken[0]
+        else:
+            dialect = elevenlabs if elevenlabs.lookup_at(path) is not None else _lists(headers)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
-            told.append((b"allow", b"POST" if path in PATHS else b"GET"))
+            told.append((b"allow", b"GET" if spoken is None else b"POST"))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT, kinds.DRAINING):
             told.append((b"connection", b"close"))
         return failure_reply(failure, told, dialect, request_id)
@@ -198,6 +210,31 @@ class Edge:
             self._bodies.drop(key_id, size)
             places.leave(key_id)
 
+    async def _look_up(self, head: RequestHead, operation: Operation, request: Request) -> None:
+        """A call without a body: what a provider tells of its voices and of its account."""
+        if head.method not in _READING:
+            raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
+        started, snapshot = self._clock.monotonic(), self._desk.snapshot
+        digest, account = self._door.entry(head.headers, snapshot, head.query)
+        named, received = (client_id(head.headers) or b"").decode(), self._clock.utc()
+        call_id, model = self._id(received), lookup_model(snapshot, account)
+        if model is None:
+            told: Headers = [(b"content-type", b"application/json"), *id_headers(named or call_id, elevenlabs)]
+            await request.respond(200, told, other_voices(head, operation, snapshot, account))
+            return
+        places = self._engine.key_places
+        if not places.enter(account.key_id):
+            raise self._turned_away(kinds.OVERLOADED, _KEY_FULL)
+        try:
+            until_seconds = started + self._limits.deadline_seconds
+            envelope = Envelope(
+                call_id, account, operation, received, started, until_seconds, client_id=named, owner=digest or b"",
+                path=head.path, query=head.query,
+            )  # fmt: skip
+            await self._run(elevenlabs.parse_lookup(envelope, model), request)
+        finally:
+            places.leave(account.key_id)
+
     async def _upload(self, request: Request, caller: Caller, started_seconds: float) -> None:
         """A call whose body is a form: its files are not held in memory, so only what is kept of them counts there."""
         assert caller.boundary is not None and caller.form is not None
@@ -227,7 +264,7 @@ class Edge:
         return Envelope(
             self._id(received), caller.account, caller.operation, received, started_seconds,
             started_seconds + min(self._limits.deadline_seconds, caller.seconds), caller.tags, caller.client_id,
-            caller.forwarded, caller.owner,
+            caller.forwarded, caller.owner, caller.path, caller.query,
         )  # fmt: skip
 
     async def _run(self, call: Call, request: Request) -> None:
@@ -323,7 +360,7 @@ class Edge:
 
 
 def _check_read(scope: Scope) -> None:
-    if scope["method"] not in ("GET", "HEAD"):
+    if scope["method"].encode() not in _READING:
         raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
 
 

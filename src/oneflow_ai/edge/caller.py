@@ -10,7 +10,7 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.dialects.envelope import TAGS_MOST
-from oneflow_ai.dialects.table import FORMS, PATHS, Dialect, Sent
+from oneflow_ai.dialects.table import FORMS, Dialect, Sent, spoken_at
 from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.form import boundary_of
@@ -34,7 +34,7 @@ class Caller:
 
     __slots__ = (
         "_digest", "_door", "account", "boundary", "client_id", "dialect", "form", "forwarded", "operation", "owner",
-        "seconds", "tags",
+        "path", "query", "seconds", "tags",
     )  # fmt: skip
 
     def __init__(self, head: RequestHead, door: Door, snapshot: Snapshot) -> None:
@@ -51,7 +51,10 @@ class Caller:
         self.boundary = _boundary(headers, sent)
         self.dialect: Dialect
         self.operation: Operation
-        self.dialect, self.operation = PATHS[head.path]
+        spoken = spoken_at(head.path)
+        assert spoken is not None, "only addresses of calls come here"
+        self.dialect, self.operation = spoken
+        self.path, self.query = head.path, head.query
         self.forwarded = _forwarded(self.dialect.FORWARDED, head.all_headers) if self.dialect.FORWARDED else ()
         self.tags = _tags(headers)
         self.client_id = (client_id(headers) or b"").decode()

@@ -38,8 +38,8 @@ class Attempt:
     """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
 
     __slots__ = (
-        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_latest_seconds", "_number", "_pending",
-        "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "bytes_read", "committed",
+        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_number",
+        "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "bytes_read", "committed",
         "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds", "status", "target",
         "usage",
     )  # fmt: skip
@@ -55,6 +55,7 @@ class Attempt:
         self._pending: list[Event] = []
         self._pending_bytes = 0
         self._dropped: tuple[str, ...] = ()
+        self._handed: tuple[tuple[str, str], ...] = ()
         self._latest_seconds = self._until_seconds = 0.0
         self._decoder: Decoder | None = None
         self._failure: Failure | None = None
@@ -108,7 +109,8 @@ class Attempt:
         timeouts = self.target.timeouts
         started = self.started_seconds = self._clock.monotonic()
         latest = self._latest_seconds = min(self._call.deadline_seconds, started + timeouts.total_seconds)
-        flows = self._call.stream or self._call.operation.flows
+        operation = self._call.operation
+        flows = self._call.stream or (operation.flows and not operation.late)
         self._until_seconds = min(latest, started + timeouts.first_event_seconds) if flows else latest
 
     def _as_deadline(self, failure: Failure) -> Failure:
@@ -140,6 +142,9 @@ class Attempt:
         hints = target.adapter.hints(answer.headers)
         if hints is not None:
             self._quota.learn(target, hints)
+        if target.hands_on and self._call.dialect == target.kind:
+            headers = answer.headers
+            self._handed = tuple((name, headers[name]) for name in target.hands_on if name in headers)
 
     async def _refusal(self, answer: HttpAnswer) -> Failure:
         """What an error answer means: by its status, and by what comes of its body in a moment."""
@@ -249,7 +254,7 @@ class Attempt:
     def _commit(self) -> None:
         self.committed = True
         self.first_event_seconds = self._clock.monotonic()
-        self._client.begin(Head(self.target, self._number, self._dropped))
+        self._client.begin(Head(self.target, self._number, self._dropped, self._handed))
         for event in self._pending:
             self._client.send(event)
         self._pending.clear()

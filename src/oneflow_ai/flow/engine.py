@@ -10,8 +10,10 @@ from oneflow_ai.core import record
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED, Failure
+from oneflow_ai.core.order import SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import Client, Purse, Recorder
 from oneflow_ai.core.record import Exchange
+from oneflow_ai.core.sound import milliseconds_of
 from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
@@ -324,7 +326,14 @@ def _used(call: Call, attempt: Attempt) -> Usage:
 
 
 def _estimate(call: Call, attempt: Attempt) -> Usage:
-    """Usage of an answer whose provider did not tell: about four bytes a token, one token a content event."""
+    """Usage of an answer whose provider did not tell: about four bytes a token, one token a content event.
+
+    What is spoken is counted by its text, what is written down by its sound.
+    """
+    if isinstance(call.order, SpeechOrder):
+        return Usage(characters=len(call.order.text), source="estimated")
+    if isinstance(call.order, TranscriptOrder):
+        return Usage(audio_milliseconds=milliseconds_of(call.order.audio), source="estimated")
     output_tokens = attempt.content_events if call.stream else attempt.bytes_read // BYTES_PER_TOKEN
     if call.operation is Operation.EMBEDDING:
         # Its answer is numbers: nothing was written.

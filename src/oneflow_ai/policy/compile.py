@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from oneflow_ai.core.call import Task
+from oneflow_ai.core.call import Task, is_among
 from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.listing import ABILITIES, Listed
-from oneflow_ai.core.price import free
+from oneflow_ai.core.price import Price, at_rate, free
 from oneflow_ai.core.target import (
     Credential,
     Provider,
@@ -25,6 +26,8 @@ from oneflow_ai.policy.rows import Facts, Headers, Models, ProviderRow, RouteRow
 from oneflow_ai.policy.tariff import configured_price
 
 TARGETS_MOST = 1_024
+CREDITS_OPTION = "usd_per_million_credits"
+"""The setting of a provider that counts in credits: what a million of them cost."""
 _SENT_ALWAYS: Headers = (
     ("content-type", "application/json"),
     ("accept-encoding", "identity"),
@@ -51,6 +54,12 @@ class CompiledProvider:
         voice = catalog.default_voice(row.kind)
         spoken = {} if voice is None else {"voice": voice}
         self._options = MappingProxyType({**sort.options, **spoken, **row.options})
+        # Where the operator says what a model's characters cost, its credits are not looked at.
+        self._priced_options = MappingProxyType(
+            {name: value for name, value in self._options.items() if name != CREDITS_OPTION}
+        )
+        named = {**sort.voices, **row.voices}
+        self._voices = MappingProxyType({name.casefold(): own for name, own in named.items()})
         self._made = lru_cache(TARGETS_MOST)(self._make)
         self._replaced = lru_cache(TARGETS_MOST)(self._successor)
         self.models = self._named() if row.models is None else row.models
@@ -72,8 +81,9 @@ class CompiledProvider:
         """The known models for a task served here; of those that the operator lists, the unknown ones too."""
         own, offered, tasks = self._row.models, self._row.offered, self._sort.tasks
         if own is None and offered is not None:
-            ended = (model for model in self._catalog.models(self.kind) if self._ended(model))
-            return frozenset(one for one in {*offered, *ended} if not tasks.isdisjoint(self._catalog.tasks(one)))
+            known = self._catalog.models(self.kind)
+            others = (model for model in known if self._ended(model) or is_among(model, self._sort.unlisted))
+            return frozenset(one for one in {*offered, *others} if not tasks.isdisjoint(self._catalog.tasks(one)))
         models = self._catalog.models(self.kind) if own is None else own
         unknown = {model for model in own or () if self._catalog.model(self.kind, model) is None}
         return frozenset(one for one in models if one in unknown or not tasks.isdisjoint(self._catalog.tasks(one)))
@@ -127,7 +137,10 @@ class CompiledProvider:
 
     def _make(self, model: str) -> tuple[Target, ...]:
         row, place = self._row, f"{self.name}/{model}"
-        price = row.price or configured_price(self._prices, place) or self._catalog.price(self.kind, model)
+        price = row.price or configured_price(self._prices, place)
+        options = self._options if price is None else self._priced_options
+        if price is None:
+            price = self._list_price(model)
         if price is None and row.simulated:
             # The simulator answers to any name; what has no list price is simulated for nothing.
             price = free()
@@ -153,14 +166,24 @@ class CompiledProvider:
                 output_most_tokens=_known(facts, "output_most_tokens") or _known(listed, "output_most_tokens"),
                 simulated=row.simulated,
                 vectors=self._vectors(model, known=facts is not None),
-                options=self._options,
+                options=options,
                 ends=_known(listed, "ends") or _known(facts, "shutdown"),
                 successor=_known(facts, "successor"),
                 on_cancel=self._sort.on_cancel,
                 prefill=self._sort.prefill(model),
+                voices=self._voices,
+                hands_on=self._sort.hands_on,
             )
             for credential in self._credentials
         )
+
+    def _list_price(self, model: str) -> Price | None:
+        """The catalogue's price, at what the operator pays for a credit where list prices are of credits."""
+        price = self._catalog.price(self.kind, model)
+        usual, own = self._sort.options.get(CREDITS_OPTION), self._options.get(CREDITS_OPTION)
+        if price is None or usual is None or own is None or own == usual:
+            return price
+        return at_rate(price, "characters", Fraction(own) / Fraction(usual))
 
     def _vectors(self, model: str, *, known: bool) -> str:
         """The name of a model of embeddings, without its maker's that a reseller writes before it.

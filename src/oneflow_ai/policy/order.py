@@ -16,6 +16,9 @@ from oneflow_ai.policy.usage import IMAGE_INPUT_TOKENS_MOST
 PARTIAL_TOKENS = 100
 SOUND_BYTES_PER_SECOND_LEAST = 1_000
 """The least that sound takes which is still understood: Opus at 8 kbit/s."""
+# Credits are counted whole, the last rounded up, and a character costs half a one at the least (ElevenLabs' models, its
+# API reference, 2026-11-23): so much more may be billed than was said.
+ROUNDED_CHARACTERS = 2
 
 
 def most_ordered(order: Order, input_tokens: int) -> Bound:
@@ -28,13 +31,13 @@ def most_ordered(order: Order, input_tokens: int) -> Bound:
             images=order.count,
         )
     if isinstance(order, SpeechOrder):
-        characters = len(order.text)
+        characters = len(order.text) + ROUNDED_CHARACTERS
         return Bound(
             input_tokens=input_tokens,
             output_tokens=characters * SPOKEN_TOKENS_PER_CHARACTER,
             characters=characters,
         )
-    seconds = -(-order.audio.size_bytes // SOUND_BYTES_PER_SECOND_LEAST)
+    seconds = -(-order.audio.size_bytes // SOUND_BYTES_PER_SECOND_LEAST) * order.channels
     return Bound(
         input_tokens=input_tokens + seconds * HEARD_TOKENS_PER_SECOND,
         output_tokens=seconds * WRITTEN_TOKENS_PER_SECOND,

@@ -56,6 +56,18 @@ class Sort(Protocol):
     def options(self) -> Mapping[str, str]:
         """Its own settings, by name."""
 
+    @property
+    def voices(self) -> Mapping[str, str]:
+        """Its names of voices, by those that clients of other wires, or people, use."""
+
+    @property
+    def hands_on(self) -> tuple[str, ...]:
+        """The headers of its answers that clients of its own wire look for, in lower case."""
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """The models, each by its name or by a beginning with `*`, that its own list leaves out."""
+
 
 class Facts(Protocol):
     """What the catalogue knows of one model."""
@@ -125,6 +137,7 @@ class ProviderRow:
     models: frozenset[str] | None = None
     offered: Mapping[str, Listed] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    voices: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
     price: Price | None = None
 

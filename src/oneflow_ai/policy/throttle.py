@@ -257,5 +257,12 @@ def ceiling(limit: int, *, firm: bool, told: Iterable[int]) -> int:
     return min(limit, in_all) if firm else in_all
 
 
+def concurrent(limit: int, *, firm: bool, told: int) -> int:
+    """A credential's limit of calls in flight, 0 for none: what headers told, but that a firm one is only lowered."""
+    if not told or (firm and not limit):
+        return limit
+    return min(limit, told) if firm else told
+
+
 def _of_a_minute(limit: int | None, reset_seconds: float | None) -> bool:
     return bool(limit) and (reset_seconds is None or reset_seconds <= MINUTE_RESET_SECONDS_MOST)

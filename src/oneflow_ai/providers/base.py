@@ -11,6 +11,8 @@ import orjson
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.events import End, Event
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure, Kind
+from oneflow_ai.core.order import SpeechOrder
+from oneflow_ai.core.target import Target
 from oneflow_ai.providers.sse import mended
 
 _FLOAT_MOST = 3.4028234663852886e38
@@ -81,6 +83,11 @@ def arguments_of(text: str) -> dict[str, Any]:
     """A tool's arguments as an object; what is none, as a model may have written it, is kept as text."""
     found = loaded(text.encode()) if text else {}
     return found if isinstance(found, dict) else {"arguments": text}
+
+
+def voice_of(order: SpeechOrder, target: Target) -> str:
+    """The target's own name for a voice: by its table, else as it was asked for; its default where none was."""
+    return target.voices.get(order.voice.casefold(), order.voice) or target.options.get("voice", "")
 
 
 class WholeDecoder:

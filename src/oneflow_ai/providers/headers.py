@@ -53,11 +53,11 @@ def openai_hints(headers: Mapping[str, str]) -> RateHints | None:
     if "x-ratelimit-remaining-requests" not in headers and "x-ratelimit-remaining-tokens" not in headers:
         return None
     return RateHints(
-        limit_requests=_count(headers.get("x-ratelimit-limit-requests")),
-        remaining_requests=_count(headers.get("x-ratelimit-remaining-requests")),
+        limit_requests=count(headers.get("x-ratelimit-limit-requests")),
+        remaining_requests=count(headers.get("x-ratelimit-remaining-requests")),
         reset_requests_seconds=duration_seconds(headers.get("x-ratelimit-reset-requests")),
-        limit_tokens=_count(headers.get("x-ratelimit-limit-tokens")),
-        remaining_tokens=_count(headers.get("x-ratelimit-remaining-tokens")),
+        limit_tokens=count(headers.get("x-ratelimit-limit-tokens")),
+        remaining_tokens=count(headers.get("x-ratelimit-remaining-tokens")),
         reset_tokens_seconds=duration_seconds(headers.get("x-ratelimit-reset-tokens")),
     )
 
@@ -69,7 +69,8 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _count(text: str | None) -> int | None:
+def count(text: str | None) -> int | None:
+    """A count as headers tell it; None for what is none."""
     return int(text) if text is not None and _COUNT.fullmatch(text) else None
 
 

@@ -17,7 +17,7 @@ _TOKENS_MOST = 1 << 40
 # around it (docs.together.ai/reference/models-1, 2026-11-24).
 _LISTS = ("data", "models", "modelSummaries")
 # Names of the same facts, the first that is there counts: the vendors' clients and API references, 2026-11-23.
-_IDS = ("id", "modelId", "name")
+_IDS = ("id", "model_id", "modelId", "name")
 _CONTEXTS = (
     *("max_input_tokens", "inputTokenLimit", "context_length", "context_window", "max_model_len"),
     "max_context_length",
@@ -55,6 +55,9 @@ def read_models(body: bytes) -> tuple[Sequence[Any], dict[str, Listed]]:
 
 
 def _model(item: dict[str, Any]) -> Listed | None:
+    if item.get("can_do_text_to_speech") is False:
+        # It changes voices, which nobody can ask for here (ElevenLabs' specification, ModelResponseModel, 2026-08-22).
+        return None
     name = next((item[key] for key in _IDS if isinstance(item.get(key), str)), "").removeprefix(_NAME_PREFIX)
     if not 0 < len(name) <= ID_CHARACTERS_MOST or not name.isprintable():
         return None

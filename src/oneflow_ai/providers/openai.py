@@ -11,10 +11,11 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
-from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder
+from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
+from oneflow_ai.providers.base import voice_of
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -76,8 +77,8 @@ class OpenAIAdapter:
             body = {**call.body, "model": target.model}
             for name in _OWN_FIELDS:
                 body.pop(name, None)
-            if isinstance(call.order, SpeechOrder) and not call.order.voice:
-                body["voice"] = target.options.get("voice", "")
+            if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
+                body["voice"] = voice
         else:
             body, dropped = self._written(call, target)
         if call.stream and call.order is None:
@@ -124,6 +125,8 @@ class OpenAIAdapter:
             return openai_forms.request(call, target, self._url(target, PATHS[call.operation]))
         if isinstance(call.order, ImageOrder) and call.order.sources and call.wire != DIALECT:
             return openai_forms.changed(call, call.order, target, self._url(target, PATHS[Operation.IMAGE_EDIT]))
+        if isinstance(call.order, TranscriptOrder):
+            return openai_forms.written(call, call.order, target, self._url(target, PATHS[call.operation]))
         return None
 
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -138,7 +141,7 @@ class OpenAIAdapter:
 
     def _ordered(self, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):
-            body, dropped = openai_speech.body_of(order, order.voice or target.options.get("voice", ""))
+            body, dropped = openai_speech.body_of(order, voice_of(order, target))
         elif isinstance(order, ImageOrder):
             body, dropped = openai_images.body_of(order)
         else:

@@ -9,6 +9,7 @@ import orjson
 
 from oneflow_ai.core.events import Blob, End, Event, Usage
 from oneflow_ai.core.failure import (
+    UNSUPPORTED_OPERATION,
     UNSUPPORTED_PARAMETER,
     UPSTREAM_BAD_RESPONSE,
     UPSTREAM_STREAM_INTERRUPTED,
@@ -31,15 +32,22 @@ MEDIA_TYPES: Mapping[str, str] = {
     "ulaw": "audio/basic",
 }
 _UNKNOWN = "application/octet-stream"
+# Of what has no head: 16 bits, little endian, one channel (OpenAI's guide to speech, 2026-11-23).
+PCM_RATE_HERTZ = 24_000
 
 
 def body_of(order: SpeechOrder, voice: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields that ask for it, and what is left out; `voice` is the target's own for the one that was asked for.
 
-    Raises `Failure` for a format that this wire does not have.
+    Raises `Failure` for what this wire does not have.
     """
-    if order.format == "ulaw":
+    # Sound that does not say how fast it is to be played has one rate here.
+    if order.format in ("ulaw", "alaw") or (order.format == "pcm" and order.rate_hertz not in (None, PCM_RATE_HERTZ)):
         raise Failure(UNSUPPORTED_PARAMETER, "the target gives no such sound", param="output_format")
+    if order.timed:
+        raise Failure(UNSUPPORTED_OPERATION, "the target does not tell when each character is spoken")
+    if order.further:
+        raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for this field", param=order.further[0])
     fields = {
         "input": order.text,
         "voice": voice,
@@ -49,7 +57,8 @@ def body_of(order: SpeechOrder, voice: str) -> tuple[dict[str, Any], tuple[str, 
     }
     dropped = {"seed": order.seed, "language_code": order.language}
     body = {name: value for name, value in fields.items() if value is not None and value != ""}
-    return body, tuple(name for name, value in dropped.items() if value is not None and value != "")
+    left_out = [name for name, value in dropped.items() if value is not None and value != ""]
+    return body, (*left_out, *order.minor)
 
 
 def media_type(headers: Mapping[str, str], order: SpeechOrder) -> str:

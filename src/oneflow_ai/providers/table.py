@@ -14,6 +14,8 @@ from oneflow_ai.providers.anthropic import AnthropicAdapter
 from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
 from oneflow_ai.providers.bedrock_sign import key_mistake, key_pair
 from oneflow_ai.providers.claude import takes_prefill
+from oneflow_ai.providers.elevenlabs import ElevenLabsAdapter
+from oneflow_ai.providers.elevenlabs_voices import OTHERS, VOICES
 from oneflow_ai.providers.gemini import GeminiAdapter
 from oneflow_ai.providers.stability import StabilityAdapter
 
@@ -47,6 +49,8 @@ class Row:
     is not of what can be called (Azure's has no deployments, Bedrock's no inference profiles), or it has none.
     `on_cancel` says what becomes of an answer whose client hangs up: whether the provider stops, and bills no more.
     `prefill` tells of a model whether it goes on with an answer that the request begins: only where that is known.
+    `voices` are its names of voices, by those that others use. `hands_on` names headers of its answers that clients of
+    its own wire look for. `unlisted` are models that its own list leaves out.
     """
 
     adapter: Adapter
@@ -63,6 +67,9 @@ class Row:
     on_cancel: OnCancel = "goes_on"
     prefill: Callable[[str], bool] = _begins_itself
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    voices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    hands_on: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
 
 # Addresses, keys, and whether there is an address for embeddings: each provider's own API reference, 2026-11-23 and
@@ -80,6 +87,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             tasks=_TEXT_AND_VECTORS | {Task.MODERATION, Task.IMAGE, Task.SPEECH, Task.TRANSCRIPTION},
             requests_per_minute=60,
             on_cancel="stops",
+            voices=OTHERS,
         ),
         "anthropic": Row(
             AnthropicAdapter(),
@@ -186,6 +194,22 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             signs=lambda key: key_pair(key) is not None,
             key_mistake=key_mistake,
             lists=False,
+        ),
+        # Goes on: a text is billed as it is asked for, and nobody says otherwise. What it bills a call stands in a
+        # header; a later request names the one before by its id (API reference, request stitching, 2026-11-27).
+        "elevenlabs": Row(
+            ElevenLabsAdapter(),
+            "https://api.elevenlabs.io",
+            "ELEVENLABS_API_KEY",
+            key_header="xi-api-key",
+            key_prefix="",
+            tasks=frozenset({Task.SPEECH, Task.TRANSCRIPTION}),
+            requests_per_minute=120,
+            # $80 a million characters, of one credit each (prices of 2026-11-24, catalog/supplement.toml).
+            options=MappingProxyType({"usd_per_million_credits": "80"}),
+            voices=VOICES,
+            hands_on=("request-id", "character-cost"),
+            unlisted=("scribe_*",),
         ),
     }
 )

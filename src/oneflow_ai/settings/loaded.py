@@ -66,9 +66,9 @@ class Loaded:
     `home` is where the gateway keeps its files, `file` the configuration file or None, `directory` the working
     directory. `sources` says of each setting's dotted name where its value came from: `default`, `oneflow.toml:12` or
     a variable; `place_of` gives the nearest such place for any path, be it a table or an element of a list. `kinds` are
-    the sorts of provider, when they were given to `load`. `written` are the providers that have a table in the file:
-    variables have no order of their own. `vault` are the keys that the database keeps, by provider, opened. Keys whose
-    time is over at the moment `at` are not used. `environment` and keys never print.
+    the sorts of provider, when they were given to `load`. `vault` are the keys that the database keeps, by provider,
+    opened. Keys whose time is over at the moment `at` are not used. `environment` and keys never print. `written` are
+    the providers that have a table in the file: variables have no order of their own.
     """
 
     settings: Settings
@@ -80,9 +80,9 @@ class Loaded:
     place_of: Callable[[SettingPath], str] = field(repr=False, compare=False)
     kinds: Mapping[str, Kind] | None = field(default=None, repr=False)
     warnings: tuple[Mistake, ...] = ()
-    written: frozenset[str] = frozenset()
     vault: Mapping[str, tuple[KeptKey, ...]] = field(default_factory=dict, repr=False)
     at: datetime = field(default_factory=_now, compare=False)
+    written: frozenset[str] = frozenset()
 
     def kind(self, name: str) -> Kind | None:
         """Gives what is known of a sort of provider."""

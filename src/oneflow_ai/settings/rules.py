@@ -16,6 +16,7 @@ NAME_CHARACTERS_MOST = 64
 MODEL_CHARACTERS_MOST = 256
 URL_CHARACTERS_MOST = 2048
 HEADERS_MOST = 32
+VOICES_MOST = 1_000
 HEADER_CHARACTERS_MOST = 4096
 
 LITERAL = (
@@ -179,6 +180,17 @@ def printable(value: str) -> str:
     """Gives a name as providers use them: printable ASCII without spaces."""
     if len(value) > MODEL_CHARACTERS_MOST or not _PRINTABLE.fullmatch(value):
         raise wrong(f"must be printable ASCII without spaces, at most {MODEL_CHARACTERS_MOST} characters")
+    return value
+
+
+def voices(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Gives a table of voices; raises for one that is too long, or has a name twice."""
+    if len(value) > VOICES_MOST:
+        raise wrong(f"has more than {VOICES_MOST} voices")
+    if not all(0 < len(name) <= NAME_CHARACTERS_MOST and name.isprintable() for name in value):
+        raise wrong(f"the name of a voice has 1 to {NAME_CHARACTERS_MOST} characters")
+    if len({name.casefold() for name in value}) < len(value):
+        raise wrong("has a voice twice: upper and lower case are the same")
     return value
 
 

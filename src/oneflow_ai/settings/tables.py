@@ -29,6 +29,7 @@ Word = Annotated[str, AfterValidator(rules.printable)]
 Region = Annotated[str, AfterValidator(rules.region)]
 Host = Annotated[str, AfterValidator(rules.host)]
 Headers = Annotated[Mapping[str, str], AfterValidator(rules.headers)]
+Voices = Annotated[Mapping[str, Word], AfterValidator(rules.voices)]
 Processes = Annotated[int, Field(ge=1), AfterValidator(rules.processes), Field(json_schema_extra={"maximum": 1})]
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MOST)]
 Usd = Annotated[float, Field(ge=0, le=USD_MOST), AfterValidator(rules.usd)]
@@ -140,6 +141,13 @@ class ProviderSettings(Table):
     )
     organization: Word | None = Field(None, description="Organization that is billed (OpenAI).")
     project: Word | None = Field(None, description="Project that is billed (OpenAI).")
+    voices: Voices = Field(
+        default_factory=dict,
+        description="Its voices by the names that clients use, beside those that it is known to have.",
+    )
+    usd_per_million_credits: Usd | None = Field(
+        None, description="What a million of its credits cost, where it counts in credits (ElevenLabs)."
+    )
     budget_daily_usd: Usd = Field(0.0, description="Most that calls to it may cost a day (UTC); 0: no budget.")
     budget_weekly_usd: Usd = Field(0.0, description="Most a week, from Monday.")
     budget_monthly_usd: Usd = Field(0.0, description="Most a calendar month.")

@@ -19,7 +19,7 @@ REMEMBERED_MOST = 10_000
 _NAMED = re.compile(r"(?:.*/)?sim-(F\d.*)")
 _NAMED_EARLY = re.compile(
     rb'"model(?:_id)?"\s*:\s*"((?:[^"\\]*/)?sim-F\d[^"\\]*)"'
-    rb'|name="model"(?:\r\n[^\r\n]+)*\r\n\r\n((?:[^\r\n]*/)?sim-F\d[^\r\n]*)'
+    rb'|name="model(?:_id)?"(?:\r\n[^\r\n]+)*\r\n\r\n((?:[^\r\n]*/)?sim-F\d[^\r\n]*)'
 )
 
 

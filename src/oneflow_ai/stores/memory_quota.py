@@ -10,7 +10,7 @@ from oneflow_ai.core.failure import OVERLOADED, Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.core.target import ProviderLimits, Target
 from oneflow_ai.policy.rate import WINDOW_SECONDS
-from oneflow_ai.policy.throttle import Hold, ceiling
+from oneflow_ai.policy.throttle import Hold, ceiling, concurrent
 from oneflow_ai.stores.memory_lane import Lane
 
 CREDENTIALS_MOST = 4_096
@@ -41,11 +41,12 @@ class QuotaState:
 class _Credential(Lane):
     """The lane of one credential, with the lanes that headers opened for its models, and what its calls hold."""
 
-    __slots__ = ("holds", "limits", "place_holds", "places")
+    __slots__ = ("concurrency_told", "holds", "limits", "place_holds", "places")
 
     def __init__(self, name: str, clock: Clock) -> None:
         super().__init__(name, clock)
         self.limits = ProviderLimits()
+        self.concurrency_told = 0
         self.holds: dict[tuple[str, str], Hold] = {}
         self.places: dict[str, Lane] = {}
         self.place_holds: dict[tuple[str, str], tuple[Lane, Hold]] = {}
@@ -58,7 +59,7 @@ class _Credential(Lane):
             now_seconds,
             ceiling(limits.requests_per_minute, firm=limits.requests_firm, told=(requests for requests, _ in told)),
             ceiling(limits.tokens_per_minute, firm=limits.tokens_firm, told=(tokens for _, tokens in told)),
-            limits.concurrency,
+            concurrent(limits.concurrency, firm=limits.concurrency_firm, told=self.concurrency_told),
         )
 
     def place(self, name: str, clock: Clock) -> Lane | None:
@@ -142,6 +143,12 @@ class MemoryQuota:
         """Adjust to what the provider's headers say of this model."""
         credential = self._credentials.get(target.credential.id) or self._fitted(target)
         limits = target.limits
+        told = hints.limit_concurrency
+        if told and told != credential.concurrency_told:
+            # It is one for all models of an account.
+            credential.concurrency_told = told
+            credential.fit(self._clock.monotonic(), limits)
+            credential.pump(self._clock.monotonic())
         if target.place not in credential.places and not _tells(hints, limits):
             return
         place = credential.place(target.place, self._clock)

@@ -1,4 +1,7 @@
-"""ElevenLabs' speech: whole, flowing and with timestamps; its models, voices and subscription (checked 2026-11-26)."""
+"""ElevenLabs' speech: whole, flowing and with timestamps; what stands beside it is in files of its own.
+
+Checked 2026-11-26.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ from oneflow_ai.simulator.limits import CONCURRENCY, LimitState, Refusal
 from oneflow_ai.simulator.media.sound import Pieces, named, seconds_of, sound
 from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.wires import elevenlabs_lists as lists
+from oneflow_ai.simulator.wires import elevenlabs_transcripts as transcripts
 from oneflow_ai.simulator.wires.elevenlabs_errors import Unfit, failed, missing_key, unfit, wrong_field
 from oneflow_ai.simulator.wires.events import Editable
 from oneflow_ai.simulator.wires.openai_speech import flowing
@@ -76,10 +80,11 @@ _LISTS: Mapping[str, Callable[[dict[str, list[str]], bool, Surroundings], Any]] 
     "/v2/voices": lambda query, poor, around: lists.voices_paged(query),
     "/v1/user/subscription": lambda query, poor, around: lists.subscription(poor, around.now_unix),
 }
+_VOICE = "/v1/voices/"
 
 
 class ElevenLabsWire(Editable):
-    """`/v1/text-to-speech/{voice}` with `/stream` and `/with-timestamps`, and the lists beside it."""
+    """`/v1/text-to-speech/{voice}` with `/stream` and `/with-timestamps`, transcripts, and the lists beside them."""
 
     __slots__ = ()
 
@@ -88,14 +93,18 @@ class ElevenLabsWire(Editable):
         path = request.path
         if path.endswith("/v1/models"):
             return b"xi-api-key" in request.fields
-        return _SPEECH in path or path.endswith(("/v1/voices", "/v2/voices", "/v1/user/subscription"))
+        if _SPEECH in path or _VOICE in path:
+            return True
+        return path.endswith(("/v1/voices", "/v2/voices", "/v1/user/subscription", transcripts.PATH))
 
     def model(self, request: Request) -> str:
         """The body's `model_id`, or a voice that asks for a fault; else the model that speaks unasked."""
-        document = request.document if request.body else None
+        document = request.document if request.body or request.form is not None else None
         model = document.get("model_id") if isinstance(document, dict) else None
         if isinstance(model, str) and model:
             return model
+        if request.path.endswith(transcripts.PATH):
+            return transcripts.MODELS[0]
         voice = _voice(request.path)
         return voice if not voice or voice.startswith(_SIMULATED) else lists.MODEL_DEFAULT
 
@@ -105,6 +114,8 @@ class ElevenLabsWire(Editable):
             refused = failed(missing_key() if not request.credential else Problem(401))
             return Answer(refused.status, refused.body, barred=True)
         try:
+            if request.path.endswith(transcripts.PATH):
+                return transcripts.transcribed(request, around)
             return _spoken(request, around) if _SPEECH in request.path else _listed(request, around)
         except Unfit as error:
             return error.answer
@@ -156,6 +167,11 @@ def _voice(path: str) -> str:
 def _listed(request: Request, around: Surroundings) -> Answer:
     if request.method != "GET":
         raise unfit(Problem(405))
+    if _VOICE in request.path:
+        voice = lists.voice(request.path.rpartition("/")[2])
+        if voice is None:
+            raise unfit(Problem(404, "A voice with this voice_id was not found.", "voice_not_found"))
+        return Answer(body=orjson.dumps(voice))
     found = next(make for path, make in _LISTS.items() if request.path.endswith(path))
     poor = request.credential.startswith(POOR_KEY)
     return Answer(body=orjson.dumps(found(parse_qs(request.query), poor, around)))

@@ -101,6 +101,11 @@ def voices_paged(query: dict[str, list[str]]) -> dict[str, Any]:
     }
 
 
+def voice(voice_id: str) -> dict[str, Any] | None:
+    """The answer of `/v1/voices/{id}`; None for a voice that there is not."""
+    return _voice(voice_id) if voice_id in VOICES else None
+
+
 def _whole(value: str, default: int) -> int:
     return int(value) if value.isdecimal() else default
 
