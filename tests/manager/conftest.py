@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from oneflow_ai.client import THREAD
 from oneflow_ai.simulator import FAST, SimulatorOptions, ThreadedSimulator, run_in_thread
 from tests.manager.world import enter, variables
 
@@ -16,6 +18,14 @@ def simulator() -> Iterator[ThreadedSimulator]:
     """A provider of every wire that answers at once."""
     with run_in_thread(SimulatorOptions(pace=FAST, seed=7)) as simulator:
         yield simulator
+
+
+@pytest.fixture(autouse=True)
+def _left() -> Iterator[None]:
+    """Have what a test leaves behind closed before its folder is looked at."""
+    yield
+    gc.collect()
+    THREAD.settle()
 
 
 @pytest.fixture
