@@ -21,7 +21,7 @@ test: ## run the whole suite
 	@sh tools/venv.sh dev
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-check: ## format, lint, types, imports, dependencies, locks, docs, tree, secrets
+check: ## format, lint, types, imports, dependencies, locks, prices, docs, tree, secrets
 	@sh tools/venv.sh dev
 	@sh tools/check.sh
 

@@ -20,6 +20,7 @@ run types $bin/mypy $typed
 run imports $bin/lint-imports --no-logo
 run dependencies $bin/deptry src
 run locks $bin/python -m tools.check_locks
+run prices $bin/python -m tools.check_prices
 run docs $bin/python -m tools.check_docs
 run tree $bin/python -m tools.check_tree
 run secrets $bin/python -m tools.check_secrets
