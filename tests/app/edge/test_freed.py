@@ -40,14 +40,20 @@ def uncollected() -> Iterator[None]:
     gc.enable()
 
 
-def held() -> list[str]:
-    """The objects of connections that there are."""
-    return [type(each).__name__ for each in gc.get_objects() if type(each) in (Connection, Reader, Turn)]
+def there() -> list[object]:
+    """The objects of connections that there are, those of other tests too."""
+    return [each for each in gc.get_objects() if type(each) in (Connection, Reader, Turn)]
 
 
-async def nothing_held() -> None:
+def held(before: list[object]) -> list[str]:
+    """What has been made since."""
+    known = set(map(id, before))
+    return [type(each).__name__ for each in there() if id(each) not in known]
+
+
+async def nothing_held(before: list[object]) -> None:
     ends = asyncio.get_running_loop().time() + SETTLE_SECONDS_MOST
-    while found := held():
+    while found := held(before):
         assert asyncio.get_running_loop().time() < ends, found
         await asyncio.sleep(0.01)
 
@@ -56,12 +62,12 @@ async def nothing_held() -> None:
 @pytest.mark.parametrize("abort", [False, True], ids=["closed", "aborted"])
 @pytest.mark.parametrize("content", WAYS.values(), ids=WAYS)
 async def test_nothing_of_a_connection_outlives_it(front: Front, content: bytes, abort: bool) -> None:
-    await nothing_held()
+    before = there()
     async with connected(front.port) as wire:
         wire.send(content)
         await asyncio.sleep(0.05)
-        assert held() or wire.end
+        assert held(before) or wire.end
         if abort:
             wire.transport.abort()
     await front.settled()
-    await nothing_held()
+    await nothing_held(before)
