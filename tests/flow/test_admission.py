@@ -88,3 +88,19 @@ async def test_only_targets_that_have_a_price_are_admitted_and_all_of_them_as_th
     with pytest.raises(Failure) as caught:
         await Admission([]).hold(call(), [unpriced])
     assert caught.value.kind is MODEL_NOT_PRICED
+
+
+@pytest.mark.parametrize("kind", ["characters", "images", "audio_hours", "web_searches"])
+async def test_a_price_of_something_else_is_none_for_a_chat(kind: str) -> None:
+    spoken = replace(target("other/model"), price=flat_price({kind: 1_000}))
+    with pytest.raises(Failure, match="other/model has no price for text") as caught:
+        await Admission([]).hold(call(), [spoken])
+    assert caught.value.kind is MODEL_NOT_PRICED
+    held = await Admission([]).hold(call(), [spoken, TARGETS[0]])
+    assert (held.targets, held.tokens) == ([TARGETS[0]], (await Admission([]).hold(call(), [TARGETS[0]])).tokens)
+
+
+@pytest.mark.parametrize("kind", ["input", "output", "requests"])
+async def test_a_price_of_tokens_or_of_each_call_is_one_for_a_chat(kind: str) -> None:
+    priced = replace(target("other/model"), price=flat_price({kind: 0}))
+    assert (await Admission([]).hold(call(), [priced])).targets == [priced]

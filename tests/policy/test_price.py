@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oneflow_ai.core.call import Task
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.price import UNITS, Band, Period, Price, flat_price, free, price_of, rates_of
-from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, most_of, quote, tops, unpriced, used
+from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, covers, most_of, quote, tops, used
 from tests.policy.bounds import within
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -309,25 +310,10 @@ def test_a_measure_without_price_is_paid_as_the_tokens_it_may_be_never_as_nothin
     assert used(price, usage, AT) == nanos <= quote(price, bound, AT)
 
 
-@pytest.mark.parametrize(
-    ("usage", "kinds"),
-    [
-        (Usage(input_tokens=1, cached_tokens=1), ()),
-        (Usage(input_tokens=1, output_tokens=1), ("output",)),
-        (Usage(images=1), ()),
-        (Usage(input_tokens=1, output_tokens=1, images=1), ()),  # the picture is priced
-        (Usage(characters=5, web_searches=1), ("web_searches", "characters")),
-        (Usage(), ()),
-    ],
-)
-def test_what_a_price_does_not_know_is_named(usage: Usage, kinds: tuple[str, ...]) -> None:
-    assert unpriced(flat_price({"input": 0, "images": USD}), usage) == kinds
-
-
 @given(bounds_and_usages())
-def test_free_is_nothing_for_everything_and_lacks_no_price(pair: tuple[Bound, Usage]) -> None:
+def test_free_is_nothing_for_everything(pair: tuple[Bound, Usage]) -> None:
     bound, usage = pair
-    assert (used(free(), usage, AT), quote(free(), bound, AT), unpriced(free(), usage)) == (0, 0, ())
+    assert (used(free(), usage, AT), quote(free(), bound, AT)) == (0, 0)
 
 
 def test_a_version_is_the_digest_of_the_content() -> None:
@@ -360,3 +346,19 @@ def test_bounds_worked_out_ahead_are_the_quote(price: Price, shift: timedelta, i
     later = at + timedelta(seconds=60)
     both = most_of(tops(price, (at, later)), inputs, outputs)
     assert both == max(most_of(tops(price, (when,)), inputs, outputs) for when in (at, later))
+
+
+COVERED = [
+    ({"characters": 1}, {Task.SPEECH}),
+    ({"images": 1}, {Task.IMAGE}),
+    ({"audio_hours": 1}, {Task.TRANSCRIPTION}),
+    ({"web_searches": 1}, set()),
+    ({"requests": 0}, set(Task)),
+    ({"input": 1, "output": 1}, set(Task)),
+]
+
+
+@pytest.mark.parametrize(("prices", "tasks"), COVERED)
+def test_a_price_covers_what_it_tells_the_cost_of(prices: dict[str, int], tasks: set[Task]) -> None:
+    assert {task for task in Task if covers(flat_price(prices), task)} == tasks
+    assert all(covers(free(), task) for task in Task)

@@ -121,13 +121,15 @@ class Price:
     """The price of one model at one provider: periods, the last that holds counting, and those of other service tiers.
 
     `dear_tiers` are the different ones of those that can cost more than the standard. `audio_least_milliseconds` is
-    billed for any shorter sound. `version` is a digest of all of it. Made by `price_of`.
+    billed for any shorter sound. `kinds` are those that have a price of their own at any time. `version` is a digest of
+    all of it. Made by `price_of`.
     """
 
     periods: tuple[Period, ...]
     tiers: tuple[tuple[str, tuple[Period, ...]], ...] = ()
     dear_tiers: tuple[tuple[Period, ...], ...] = ()
     audio_least_milliseconds: int = 0
+    kinds: frozenset[str] = frozenset()
     version: str = ""
 
     @property
@@ -166,7 +168,8 @@ def price_of(
     content = repr((_content(standard), [(name, _content(found)) for name, found in others], audio_least_milliseconds))
     dear = dict.fromkeys(found for _, found in others if _can_be_dearer(found, standard))
     version = sha256(content.encode()).hexdigest()[:VERSION_DIGITS]
-    return Price(standard, others, tuple(dear), audio_least_milliseconds, version)
+    kinds = frozenset.intersection(*(frozenset(band.rates.kinds) for period in standard for band in period.bands))
+    return Price(standard, others, tuple(dear), audio_least_milliseconds, kinds, version)
 
 
 def flat_price(prices: Mapping[str, int]) -> Price:

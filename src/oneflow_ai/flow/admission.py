@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
-from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.call import Call, Operation, Task
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import MODEL_NOT_PRICED, Failure
 from oneflow_ai.core.order import Order
@@ -15,7 +15,7 @@ from oneflow_ai.core.price import Price
 from oneflow_ai.core.target import Target
 from oneflow_ai.core.value import value
 from oneflow_ai.policy.order import most_ordered
-from oneflow_ai.policy.price import Top, most_of, quote, tops
+from oneflow_ai.policy.price import Top, covers, most_of, quote, tops
 from oneflow_ai.policy.usage import input_tokens_bound
 
 # What an answer may hold where neither the request nor the catalogue sets a bound.
@@ -106,18 +106,26 @@ class Admission:
             if price is None:
                 unpriced = True
                 continue
+            found = self._tops.get(price.version) or self._tops_of(price, call)
+            if not found:
+                unpriced = True
+                continue
             output_tokens = 0 if embeds else (asked or target.output_most_tokens or OUTPUT_TOKENS_UNKNOWN) * answers
             tokens = max(tokens, input_tokens + output_tokens)
             dearest = input_tokens
             if media.files:
                 # Nobody knows what a file holds that stands elsewhere, but that the model takes no more than it can.
                 dearest = max(input_tokens, target.context_window_tokens or CONTEXT_UNKNOWN)
-            found = self._tops.get(price.version) or self._tops_of(price, call)
             nanos = max(nanos, most_of(found, dearest, output_tokens))
-        return Admitted(_priced(targets) if unpriced else targets, tokens, nanos)
+        return Admitted(_priced(targets, call.operation.task) if unpriced else targets, tokens, nanos)
 
     def _tops_of(self, price: Price, call: Call) -> tuple[Top, ...]:
-        """What bounds the cost at this price, for now and for the end of a while: for so long it is remembered."""
+        """What bounds the cost at this price, for now and for the end of a while: for so long it is remembered.
+
+        Nothing where the price does not tell what tokens cost.
+        """
+        if not covers(price, call.operation.task):
+            return ()
         if len(self._tops) >= PRICES_REMEMBERED:
             self._tops.clear()
         later = call.received + timedelta(seconds=PRICE_SECONDS)
@@ -129,16 +137,16 @@ def _bound_of_order(call: Call, order: Order, targets: Sequence[Target]) -> Admi
     """The same for pictures, speech and transcripts, which are not only counted in tokens."""
     input_tokens = input_tokens_bound(call.prompt_bytes)
     bound = most_ordered(order, input_tokens)
-    priced = _priced(targets)
+    priced = _priced(targets, call.operation.task)
     later = call.received + timedelta(seconds=PRICE_SECONDS)
     nanos = max(quote(target.price, bound, at) for target in priced if target.price for at in (call.received, later))
     return Admitted(priced, input_tokens + bound.output_tokens, nanos)
 
 
-def _priced(targets: Sequence[Target]) -> list[Target]:
-    priced = [target for target in targets if target.price is not None]
+def _priced(targets: Sequence[Target], task: Task) -> list[Target]:
+    priced = [target for target in targets if target.price is not None and covers(target.price, task)]
     if not priced:
-        name = targets[0].place
-        words = f'{name} has no price; set [prices."{name}"] in the configuration (zero is a price)'
+        name, what = targets[0].place, "" if targets[0].price is None else f" for {task.value}"
+        words = f'{name} has no price{what}; set [prices."{name}"] in the configuration (zero is a price)'
         raise Failure(MODEL_NOT_PRICED, words, param="model")
     return priced

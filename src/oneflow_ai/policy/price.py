@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from oneflow_ai.core.call import Task
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.money import PER_MILLION
 from oneflow_ai.core.price import (
+    UNITS,
     Band,
     Price,
     Rates,
@@ -26,6 +28,19 @@ IMAGE_OUTPUT_TOKENS = 16_384
 SPOKEN_TOKENS_PER_CHARACTER = 2
 HEARD_TOKENS_PER_SECOND = 32
 WRITTEN_TOKENS_PER_SECOND = 5
+
+_TOKENS = frozenset(UNITS) - {"characters", "images", "web_searches", "audio_hours"}
+# What each task may be paid by; a fee of each call is among the tokens' kinds and pays for anything.
+_PAID_BY = {
+    Task.IMAGE: _TOKENS | {"images"},
+    Task.SPEECH: _TOKENS | {"characters"},
+    Task.TRANSCRIPTION: _TOKENS | {"audio_hours"},
+}
+
+
+def covers(price: Price, task: Task) -> bool:
+    """Whether a price says anything of what a task uses: one for characters alone would let a chat run for nothing."""
+    return not price.kinds.isdisjoint(_PAID_BY.get(task, _TOKENS))
 
 
 @value
@@ -106,22 +121,6 @@ def most_of(bounds: Iterable[Top], input_tokens: int, output_tokens: int) -> int
         if input_tokens > top.above_tokens:
             most = max(most, input_tokens * top.input + output_tokens * top.output + top.requests)
     return -(-most // PER_MILLION)
-
-
-def unpriced(price: Price, usage: Usage) -> tuple[str, ...]:
-    """The kinds of usage for which this price has no rate of their own or of their kin: `used` estimated or left them.
-
-    Tokens are one measure of an answer; its characters, pictures and seconds are another: one that is priced is enough.
-    """
-    kinds = price.periods[-1].bands[0].rates.kinds
-    measures = {"characters": usage.characters, "images": usage.images, "audio_hours": usage.audio_milliseconds}
-    tokens = {"input": usage.input_tokens, "output": usage.output_tokens}
-    found = {"web_searches": usage.web_searches}
-    if not any(count and kind in kinds for kind, count in measures.items()):
-        found |= tokens
-        if not any(tokens.values()):
-            found |= measures
-    return tuple(kind for kind, count in found.items() if count and kind not in kinds)
 
 
 def _nanos(product: int, price: Price, rates: Rates, milliseconds: int) -> int:
