@@ -12,7 +12,7 @@ import pytest
 from enhanced_real_api import create_enhanced_provider
 from oneflow_ai.simulator import FAST, Limits, Rule, SimulatorOptions, ThreadedSimulator, run_in_thread
 from provider_manager import initialize_provider_manager
-from tests.manager.world import SERVED, enter, variables
+from tests.manager.world import enter, variables
 
 
 @contextmanager
@@ -43,7 +43,6 @@ def test_anthropic_provider_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         assert result["tokens_used"] > 0
 
 
-@pytest.mark.skipif("stability" not in SERVED, reason="this version does not speak Stability's wire yet")
 def test_stability_provider_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with providers(monkeypatch, tmp_path):
         result = create_enhanced_provider("stability")("A lighthouse at dusk")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oneflow_ai.app.clock import SystemClock
-from oneflow_ai.app.trial import NO_FREE_CALL, NOT_SERVED, Tried, judged, try_key
+from oneflow_ai.app.trial import NO_FREE_CALL, Tried, judged, try_key
 from oneflow_ai.catalog import load_catalog
 from oneflow_ai.core.failure import (
     PROVIDER_AUTH_FAILED,
@@ -72,9 +72,3 @@ async def test_a_provider_out_of_reach_tells_nothing_of_a_key(tmp_path: Path) ->
 async def test_a_kind_without_a_free_call_is_not_asked(tmp_path: Path) -> None:
     table = '[providers.own]\nkind = "azure"\nbase_url = "http://127.0.0.1:9"\n'
     assert await tried(tmp_path, table, "k") == Tried("unknown", NO_FREE_CALL)
-
-
-async def test_a_kind_that_this_version_does_not_call_is_not_asked(tmp_path: Path) -> None:
-    missing = [name for name in ("stability", "elevenlabs") if name not in TABLE]
-    for name in missing:
-        assert await tried(tmp_path, "", "k", name) == Tried("unknown", NOT_SERVED)

@@ -65,7 +65,6 @@ def test_the_variable_names_the_server_too(there: Place, url: str) -> None:
 def test_providers_are_asked_of_the_server(there: Place, url: str) -> None:
     rows = {row["name"]: row for row in there.json("providers", "--server", url)}
     assert rows["openai"]["simulated"] is True
-    assert all(row["supported"] for row in rows.values())
     assert "simulated" in there.run("providers", "--server", url).stdout
     statuses = there.json("providers", "status", "--server", url)
     assert statuses["openai"]["status"] == "available"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oneflow_ai.core.failure import CLIENT_CLOSED
+from oneflow_ai.core.failure import CLIENT_CLOSED, INSUFFICIENT_QUOTA, UNSUPPORTED_PARAMETER
 from oneflow_ai.core.record import Attempt, Exchange
 from oneflow_ai.core.target import Target
 from oneflow_ai.insight import tally
@@ -62,6 +62,15 @@ def test_a_call_counts_once_at_each_provider_that_it_tried() -> None:
     assert (one["total_requests"], one["failed_requests"], one["total_cost"]) == (1, 1, "$0.0000")
     assert one["last_error"] == "upstream_error: first answered with status 500"
     assert (other["total_requests"], other["successful_requests"], other["total_cost"]) == (1, 1, "$0.0025")
+
+
+def test_what_a_target_cannot_do_and_what_a_budget_refuses_is_no_failure_of_the_provider() -> None:
+    counted = ProviderTally(simulated=False)
+    counted.observe(tried((target(), UNSUPPORTED_PARAMETER.code, 0, "n"), (target("other"), "ok", 200, "")))
+    counted.observe(tried((target(), INSUFFICIENT_QUOTA.code, 0, "the budget has $0 left")))
+    assert counted.of("acme").shown()["total_requests"] == 0
+    assert counted.of("acme").shown()["last_error"] is None
+    assert counted.of("other").shown()["successful_requests"] == 1
 
 
 def test_a_call_that_its_client_gave_up_on_counts_only_what_it_cost() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from oneflow_ai.manager import BestProvider, ProviderManager, Result, initialize_provider_manager
 from oneflow_ai.simulator import FAST, Rule, SimulatorOptions, ThreadedSimulator, run_in_thread
-from tests.manager.world import FOUR, SERVED, enter, key_of, variables
+from tests.manager.world import FOUR, enter, key_of, variables
 
 KEYS = set(Result.__annotations__)
 # An answer that says that its credential is refused: the next provider is asked at once.
@@ -218,7 +218,7 @@ def test_without_real_providers_the_four_are_simulated_whatever_is_set_up(
         assert result["cost"] > 0
         summary = manager.get_metrics_summary()
         assert tuple(summary["providers"]) == FOUR
-        assert {summary["providers"][name]["status"] for name in SERVED} == {"available"}
+        assert {summary["providers"][name]["status"] for name in FOUR} == {"available"}
         assert (summary["total_requests"], summary["overall_success_rate"]) == (1, "100.0%")
     assert world.do(lambda running: running.record.counts.requests) == before
 

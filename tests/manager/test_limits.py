@@ -28,7 +28,7 @@ from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import load
 from oneflow_ai.stores.memory_quota import MemoryQuota
 from oneflow_ai.testing import Scripted, ScriptedUpstream, SeededChance, VirtualClock, run_virtual
-from tests.manager.world import FOUR, SERVED, key_of
+from tests.manager.world import FOUR, key_of
 from tests.policy.places import planner
 from tests.stores.provider_minutes import StrictMinute
 
@@ -52,7 +52,7 @@ def plant_of(home: Path) -> Plant:
     return compile_settings(loaded, load_catalog(), {}, simulated=None, version="1", on=date(2026, 11, 27))
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", FOUR)
 def test_each_provider_starts_with_its_published_limit(tmp_path: Path, name: str) -> None:
     provider = plant_of(tmp_path).snapshot.providers[name]
     model = next(model for task in Task if (model := provider.default_model(task)) is not None)

@@ -13,8 +13,6 @@ from oneflow_ai.providers.table import TABLE
 from oneflow_ai.simulator import ThreadedSimulator
 
 FOUR = ("openai", "anthropic", "stability", "elevenlabs")
-SERVED = tuple(name for name in FOUR if name in TABLE)
-"""Those of the four that this version can call."""
 
 
 def key_of(name: str) -> str:
@@ -27,7 +25,7 @@ def variables(home: Path, simulator: ThreadedSimulator | None, *names: str) -> d
     found = {"ONEFLOW_HOME": str(home), "ONEFLOW_MODELS__REFRESH_HOURS": "0"}
     if simulator is None:
         return found
-    for name in names or SERVED:
+    for name in names or FOUR:
         variable = f"ONEFLOW_PROVIDERS__{name.upper()}__"
         path = urlsplit(TABLE[name].base_url or "").path.rstrip("/")
         found[f"{variable}BASE_URL"] = simulator.origin + path

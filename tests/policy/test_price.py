@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.price import UNITS, Band, Period, Price, flat_price, free, price_of, rates_of
-from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, covers, most_of, quote, tops, used
+from oneflow_ai.policy.price import IMAGE_OUTPUT_TOKENS, Bound, covers, guessed, most_of, quote, tops, used
 from tests.policy.bounds import within
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -362,3 +362,20 @@ COVERED = [
 def test_a_price_covers_what_it_tells_the_cost_of(prices: dict[str, int], tasks: set[Task]) -> None:
     assert {task for task in Task if covers(flat_price(prices), task)} == tasks
     assert all(covers(free(), task) for task in Task)
+
+
+GUESSED = [
+    ({"input": 1, "output": 1}, Usage(images=1), True),
+    ({"input": 1, "output": 1}, Usage(characters=3), True),
+    ({"input": 1, "output": 1}, Usage(audio_milliseconds=5), True),
+    ({"input": 1, "output": 1}, Usage(images=1, output_tokens=5), False),
+    ({"input": 1, "output": 1}, Usage(images=1, cost_nanos=5), False),
+    ({"images": 1}, Usage(images=1), False),
+    ({"characters": 1}, Usage(characters=3), False),
+    ({"input": 1, "output": 1}, Usage(), False),
+]
+
+
+@pytest.mark.parametrize(("prices", "usage", "told"), GUESSED)
+def test_a_cost_of_tokens_that_nobody_counted_is_a_guess(prices: dict[str, int], usage: Usage, told: bool) -> None:
+    assert guessed(flat_price(prices), usage) is told

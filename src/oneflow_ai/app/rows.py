@@ -95,12 +95,10 @@ def compile_settings(
     ways: dict[str, Way] = {}
     providers = []
     for name, found in configured_providers(loaded).items():
-        # The four providers that everybody has need no table; those whose wire this version lacks are left out.
-        if found.kind in TABLE or name in settings.providers:
-            everywhere = simulated is not None and simulated.everywhere
-            secrets = (_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name)
-            providers.append(_provider(loaded, name, found, simulated, secrets))
-            ways[name] = _way(loaded, found, simulated)
+        everywhere = simulated is not None and simulated.everywhere
+        secrets = (_SIMULATOR_SECRET,) if everywhere else credentials(loaded, name)
+        providers.append(_provider(loaded, name, found, simulated, secrets))
+        ways[name] = _way(loaded, found, simulated)
     if simulated is not None and (not simulated.everywhere or ends_simulated(loaded)):
         providers.append(_simulator(simulated))
         ways[SIMULATOR] = Way()
@@ -122,11 +120,9 @@ def compile_settings(
     return Plant(with_lists(rows, catalog, lists or {}, keys, version, on), ways, rows)
 
 
-def provider_alone(loaded: Loaded, name: str, key: Secret, catalog: Catalog, on: date) -> Plant | None:
-    """A snapshot of one provider with one key, without routes; None for a kind whose wire this version lacks."""
+def provider_alone(loaded: Loaded, name: str, key: Secret, catalog: Catalog, on: date) -> Plant:
+    """A snapshot of one provider with one key, without routes."""
     found = configured_providers(loaded)[name]
-    if found.kind not in TABLE:
-        return None
     row = _provider(loaded, name, found, None, (key,))
     rows = Rows([row], [], {}, RetryPolicy(), prices={}, follow_successors=False, version="", on=on)
     return Plant(compile_snapshot(rows, TABLE, catalog), {name: _way(loaded, found, None)}, rows)

@@ -18,7 +18,6 @@ from oneflow_ai.upstream import Ways
 
 FORBIDDEN = 403
 NO_FREE_CALL = "this kind of provider has no free call to check a key by"
-NOT_SERVED = "this version does not call this kind of provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,6 @@ class Tried:
 async def try_key(loaded: Loaded, name: str, key: Secret, catalog: Catalog, clock: Clock) -> Tried:
     """Ask the provider for its list of models with this key; raises nothing for what the provider does."""
     plant = provider_alone(loaded, name, key, catalog, clock.utc().date())
-    if plant is None:
-        return Tried("unknown", NOT_SERVED)
     (target, *_) = any_targets(plant.snapshot.providers[name])
     if "api_version" in target.options and not target.base_url.endswith("/v1"):
         return Tried("unknown", NO_FREE_CALL)

@@ -227,13 +227,10 @@ def _providers(found: Compiled) -> Iterator[Finding]:
         return
     usable = 0
     for name, settings in configured_providers(loaded).items():
-        keys = len(credentials(loaded, name))
-        provider = found.snapshot.providers.get(name)
-        if provider is None or not provider.configured:
-            if keys:
-                yield Finding("provider", "warn", f"{name}: a key is there, and its kind is not served by this version")
+        if not found.snapshot.providers[name].configured:
             continue
         usable += 1
+        keys = len(credentials(loaded, name))
         count = f"{keys} key{'s' if keys != 1 else ''}" if keys else "needs no key"
         yield Finding("provider", "ok", f"{name}: {count}, {settings.base_url}")
     if not usable:

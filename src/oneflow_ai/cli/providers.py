@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 ADDRESS_CHARACTERS_WHOLE = 40
 """Addresses up to this length are kept whole on a narrow terminal, where limits are folded instead."""
 
-UNSUPPORTED = "not in this version"
-"""The state of a provider that cannot be called, with a key or without."""
-
 _STYLES = {
     "available": "green",
     "ok": "green",
@@ -31,7 +28,6 @@ _STYLES = {
     "unavailable": "bold red",
     "failed": "bold red",
     "unconfigured": "dim",
-    UNSUPPORTED: "dim",
     "no limit": "dim",
 }
 _LIMIT_UNITS = (
@@ -77,10 +73,9 @@ def status(options: Reaching) -> None:
     if options.as_json:
         say_json(found)
         return
-    missing = {row["name"] for row in _rows(loaded, remote) if not row["supported"]}
     titles = ("provider", "status", "requests", "failed", "success", "time", "cost")
     columns = [Column(title, right=title not in ("provider", "status")) for title in titles]
-    say_table(columns, [_status_cells(name, each, missing) for name, each in found.items()], _STYLES)
+    say_table(columns, [_status_cells(name, each) for name, each in found.items()], _STYLES)
     for name, each in found.items():
         if each["metrics"]["last_error"]:
             say(for_terminal(f"last error of {name}: {each['metrics']['last_error']}"))
@@ -167,15 +162,15 @@ def _rows(loaded: Loaded, remote: Remote | None) -> Sequence[Mapping[str, Any]]:
 def _cells(row: Mapping[str, Any]) -> Sequence[str]:
     limits = row["limits"] or {}
     words = ", ".join(f"{limits[name]:,} {unit}" for name, unit in _LIMIT_UNITS if limits.get(name))
-    state = "simulated" if row["simulated"] else row["status"] if row["supported"] else UNSUPPORTED
+    state = "simulated" if row["simulated"] else row["status"]
     return row["name"], row["kind"], state, row["base_url"] or "", words or "no limit"
 
 
-def _status_cells(name: str, found: Mapping[str, Any], missing: Collection[str]) -> Sequence[str]:
+def _status_cells(name: str, found: Mapping[str, Any]) -> Sequence[str]:
     metrics = found["metrics"]
     return (
         name,
-        UNSUPPORTED if name in missing else found["status"],
+        found["status"],
         f"{metrics['total_requests']:,}",
         f"{metrics['failed_requests']:,}",
         metrics["success_rate"] if metrics["total_requests"] else "",

@@ -38,7 +38,7 @@ async def remote_checks(remote: Remote, name: str | None) -> list[dict[str, Any]
 
 async def _configured(remote: Remote) -> Sequence[str]:
     found = await remote.get("/api/providers")
-    names = [str(row["name"]) for row in found["providers"] if row["configured"] and row["supported"]]
+    names = [str(row["name"]) for row in found["providers"] if row["configured"]]
     if not names:
         raise Refused(f"oneflow providers check: no provider of {remote.url} has a key")
     return names

@@ -47,7 +47,6 @@ def provider_rows(loaded: Loaded) -> list[dict[str, Any]]:
                 "name": name,
                 "kind": settings.kind,
                 "status": observed.standing(name, ()),
-                "supported": observed.supports(name),
                 "configured": provider is not None and provider.configured,
                 "simulated": any(target.simulated for target in targets),
                 "base_url": settings.base_url,

@@ -116,8 +116,7 @@ def _usable(loaded: Loaded) -> list[str]:
     return [
         name
         for name, row in configured_providers(loaded).items()
-        if row.kind in TABLE
-        and (credentials(loaded, name) or (name in loaded.settings.providers and not TABLE[row.kind].key_required))
+        if credentials(loaded, name) or (name in loaded.settings.providers and not TABLE[row.kind].key_required)
     ]
 
 

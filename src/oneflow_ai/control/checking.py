@@ -72,9 +72,7 @@ Checks = Annotated[ProviderChecks, Depends(_checks)]
 
 
 def _targets(name: str, snapshot: Snapshot) -> Sequence[Target]:
-    provider = snapshot.providers.get(name)
-    if provider is None:
-        raise Failure(PROVIDER_NOT_CONFIGURED, f"this version cannot call {name}, with a credential or without")
+    provider = snapshot.providers[name]
     if not provider.configured:
         raise Failure(PROVIDER_NOT_CONFIGURED, f"provider {name} has no credential")
     targets = any_targets(provider)

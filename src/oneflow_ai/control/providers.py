@@ -36,7 +36,6 @@ _PROVIDER: dict[str, Any] = {
     "name": "acme",
     "kind": "openai",
     "status": "available",
-    "supported": True,
     "configured": True,
     "simulated": False,
     "base_url": "https://api.acme.example/v1",
@@ -96,7 +95,6 @@ class ProviderShown(Shown):
     """How one provider is set up and how it stands; `models` is how many models can be called today.
 
     `listed_at` is when (UTC) its own list of models was had last, `listing_failure` why it could not be had since.
-    `supported` is false where this version cannot call it, with a credential or without.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROVIDER]})
@@ -104,7 +102,6 @@ class ProviderShown(Shown):
     name: str
     kind: str
     status: Standing
-    supported: bool
     configured: bool
     simulated: bool
     base_url: str | None
@@ -300,7 +297,6 @@ def _shown(
         name=name,
         kind=settings.kind,
         status=observed.standing(name, breakers),
-        supported=observed.supports(name),
         configured=bool(targets),
         simulated=any(target.simulated for target in targets),
         base_url=_address(settings.base_url),

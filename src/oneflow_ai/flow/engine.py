@@ -244,6 +244,8 @@ class Engine:
         if not run.call.operation.free:
             assert target.price is not None
             cost_nanos = price.used(target.price, usage, run.call.received)
+            if usage.source == "provider" and price.guessed(target.price, usage):
+                usage = replace(usage, source="estimated")
             exchange.price_version = target.price.version
         if cost_nanos > run.admitted.nanos:
             # Nobody is charged above the hold, whatever a provider reports.

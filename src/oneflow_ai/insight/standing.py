@@ -64,10 +64,6 @@ class Observed:
             return "degraded"
         return "available"
 
-    def supports(self, name: str) -> bool:
-        """Whether this version can call a configured provider at all, with a credential."""
-        return name in self.snapshot.providers
-
     def credentials(self, provider: Provider) -> Sequence[Credential]:
         """The credentials of a configured provider."""
         return [target.credential for target in any_targets(provider)]

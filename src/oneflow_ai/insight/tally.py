@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from oneflow_ai.core.failure import (
-    CLIENT_CLOSED,
     DRAINING,
     INSUFFICIENT_QUOTA,
     INTERNAL_ERROR,
@@ -59,8 +58,11 @@ class Counts:
         )
 
 
+# A client's mistakes are found before anything is sent.
 _NOT_THE_PROVIDERS = frozenset(
-    kind.code for kind in (CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED)
+    kind.code
+    for kind in KINDS.values()
+    if kind.cause == "client" or kind in (DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED)
 )
 
 

@@ -83,6 +83,16 @@ def used(price: Price, usage: Usage, at: datetime) -> int:
     return _nanos(product, price, rates, usage.audio_milliseconds)
 
 
+def guessed(price: Price, usage: Usage) -> bool:
+    """Whether `used` makes up tokens for this answer, since its price knows tokens alone and the answer counts none."""
+    if usage.cost_nanos is not None or usage.input_tokens or usage.output_tokens:
+        return False
+    measures = {"characters": usage.characters, "images": usage.images, "audio_hours": usage.audio_milliseconds}
+    return any(count and kind not in price.kinds for kind, count in measures.items()) and not price.kinds.isdisjoint(
+        _TOKENS
+    )
+
+
 def quote(price: Price, bound: Bound, at: datetime) -> int:
     """The most that an answer within the bound can cost, in nano-USD, at the price of that moment (UTC)."""
     most = _dearest(price, price.bands(at, None), bound)
