@@ -155,6 +155,14 @@ def test_a_transcript_as_a_stream(server: Server) -> None:
     assert "".join(event.delta for event in events if event.type == "transcript.text.delta") == events[-1].text
 
 
+def test_a_model_that_knows_no_stream_is_told_as_one(server: Server) -> None:
+    whole = server.client.audio.transcriptions.create(model="openai/whisper-1", file=WAV)
+    events = list(server.client.audio.transcriptions.create(model="openai/whisper-1", file=WAV, stream=True))
+    assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.done"]
+    assert events[-1].type == "transcript.text.done"
+    assert events[-1].text == whole.text != ""
+
+
 def test_a_translation(server: Server) -> None:
     with pytest.warns(DeprecationWarning, match="deprecated"):
         translated = server.client.audio.translations.create(model=WHISPER, file=WAV)

@@ -30,7 +30,7 @@ TOKENS = {
 
 
 def decode(body: bytes, format: str = "json", *, raw: bool = True, stream: bool = False, cut: int = 0) -> list[Event]:
-    decoder = transcript_decoder(TranscriptOrder(AUDIO, format=format), raw=raw, stream=stream)
+    decoder = transcript_decoder(TranscriptOrder(AUDIO, format=format), {}, raw=raw, stream=stream)
     return [*decoder.feed(body[:cut]), *decoder.feed(body[cut:]), *decoder.close()]
 
 

@@ -161,4 +161,4 @@ def _order_decoder(order: Order, stream: bool, raw: bool, headers: Mapping[str, 
         return openai_images.image_decoder(raw=raw, stream=stream)
     if isinstance(order, SpeechOrder):
         return openai_speech.SpeechStreamDecoder(order) if stream and raw else SoundDecoder(order, headers)
-    return transcript_decoder(order, raw=raw, stream=stream)
+    return transcript_decoder(order, headers, raw=raw, stream=stream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +23,21 @@ _SECONDS_MOST = 1_000_000
 # The end of a subtitle: hours may be missing in WebVTT.
 _ENDS = re.compile(rb"-->\s*(?:(\d{1,4}):)?(\d{2}):(\d{2})[.,](\d{3})")
 _SUBTITLES = ("srt", "vtt")
+_WHOLE = ("application/json", "text/plain")
 
 
-def transcript_decoder(order: TranscriptOrder, *, raw: bool, stream: bool) -> TranscriptStreamDecoder | WholeDecoder:
-    """The decoder of one transcript."""
-    if stream:
+def transcript_decoder(
+    order: TranscriptOrder, headers: Mapping[str, str], *, raw: bool, stream: bool
+) -> TranscriptStreamDecoder | WholeDecoder:
+    """The decoder of one transcript.
+
+    whisper-1 knows no stream: it answers whole where one is asked for ("will be ignored", OpenAI's specification,
+    CreateTranscriptionRequest, 2026-11-27): their text is given as a client of a stream expects it.
+    """
+    told = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if stream and told not in _WHOLE:
         return TranscriptStreamDecoder(order)
+    raw = raw and not stream
     if order.format == "text" or order.format in _SUBTITLES:
         return WholeDecoder(lambda body, found: _plain(order, raw, body, found))
     return WholeDecoder(lambda body, found: _object(order, raw, body, found))
