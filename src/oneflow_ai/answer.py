@@ -11,8 +11,10 @@ from typing import Any
 from oneflow_ai.core.events import Blob, Delta, End, Event, Usage, Vector
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.money import usd_float
+from oneflow_ai.core.order import TranscriptOrder
 from oneflow_ai.core.ports import Head
 from oneflow_ai.core.record import Exchange
+from oneflow_ai.dialects.transcript_words import SUBTITLES, read_words, segments_of, subtitles
 
 
 class OneFlowError(Exception):
@@ -36,14 +38,10 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer of text, with who gave it, what it cost in US dollars, and how long it took in seconds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What every answer tells: who gave it, what it cost in US dollars, what was used, how long it took in seconds."""
 
-    `continued_by` are the places, `provider/model`, that went on with it where it had broken off.
-    """
-
-    text: str
     provider: str
     model: str
     cost_usd: float
@@ -51,17 +49,12 @@ class Answer:
     attempts: int
     seconds: float
     request_id: str
-    finish_reason: str | None = None
-    reasoning: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
     simulated: bool = False
     estimated: bool = False
-    continued_by: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """The answer as JSON-ready values."""
+    def figures(self) -> dict[str, Any]:
+        """All of it as JSON-ready values."""
         return {
-            "text": self.text,
             "provider": self.provider,
             "model": self.model,
             "cost_usd": self.cost_usd,
@@ -69,12 +62,33 @@ class Answer:
             "output_tokens": self.usage.output_tokens,
             "attempts": self.attempts,
             "seconds": round(self.seconds, 3),
-            "finish_reason": self.finish_reason,
-            "tool_calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls],
             "simulated": self.simulated,
             "estimated": self.estimated,
-            "continued_by": list(self.continued_by),
             "request_id": self.request_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Known):
+    """One answer of text, with who gave it, what it cost in US dollars, and how long it took in seconds.
+
+    `continued_by` are the places, `provider/model`, that went on with it where it had broken off.
+    """
+
+    text: str
+    finish_reason: str | None = None
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    continued_by: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON-ready values."""
+        return {
+            "text": self.text,
+            **self.figures(),
+            "finish_reason": self.finish_reason,
+            "tool_calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls],
+            "continued_by": list(self.continued_by),
         }
 
 
@@ -98,22 +112,13 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaAnswer:
+class MediaAnswer(Known):
     """Pictures or sound, with who gave it, what it cost in US dollars, and how long it took in seconds.
 
     `media` holds each picture that was asked for, or the one sound; there is always one.
     """
 
     media: tuple[Media, ...]
-    provider: str
-    model: str
-    cost_usd: float
-    usage: Usage
-    attempts: int
-    seconds: float
-    request_id: str
-    simulated: bool = False
-    estimated: bool = False
 
     @property
     def data(self) -> bytes:
@@ -136,35 +141,15 @@ class MediaAnswer:
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values, its bytes in base64."""
-        return {
-            "media": [{"media_type": one.media_type, "data": b64encode(one.data).decode()} for one in self.media],
-            "provider": self.provider,
-            "model": self.model,
-            "cost_usd": self.cost_usd,
-            "input_tokens": self.usage.input_tokens,
-            "output_tokens": self.usage.output_tokens,
-            "attempts": self.attempts,
-            "seconds": round(self.seconds, 3),
-            "simulated": self.simulated,
-            "estimated": self.estimated,
-            "request_id": self.request_id,
-        }
+        media = [{"media_type": one.media_type, "data": b64encode(one.data).decode()} for one in self.media]
+        return {"media": media, **self.figures()}
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddingAnswer:
+class EmbeddingAnswer(Known):
     """A vector of each text, in their order, with who gave them, what they cost in US dollars, and how long it took."""
 
     vectors: tuple[tuple[float, ...], ...] = field(repr=False)
-    provider: str
-    model: str
-    cost_usd: float
-    usage: Usage
-    attempts: int
-    seconds: float
-    request_id: str
-    simulated: bool = False
-    estimated: bool = False
 
 
 class Collector:
@@ -223,14 +208,25 @@ class Collector:
 
     def answer(self, ended_seconds: float) -> Answer:
         """The whole answer of text; raises `OneFlowError` for a failure."""
+        known = self._known(ended_seconds)
         return Answer(
-            text=self._text("text"),
-            **self._known(ended_seconds),
+            text=self._subtitles(known["usage"]) or self._text("text"),
+            **known,
             finish_reason=self.end.reason if self.end is not None else None,
             reasoning=self._text("reasoning"),
             tool_calls=self._tool_calls(),
             continued_by=tuple(delta.text for delta in self.deltas if delta.kind == "continued"),
         )
+
+    def _subtitles(self, usage: Usage) -> str:
+        """Subtitles laid out of the words that a provider told; empty where none are wanted, or they came as such."""
+        assert self.exchange is not None
+        order = self.exchange.call.order
+        words = [word for delta in self.deltas if delta.kind == "words" for word in read_words(delta.text)]
+        if not isinstance(order, TranscriptOrder) or order.format not in SUBTITLES or not words:
+            return ""
+        segments = segments_of(words, self._text("text"), usage.audio_milliseconds / 1000)
+        return subtitles(segments, order.format).decode()
 
     def media_answer(self, ended_seconds: float) -> MediaAnswer:
         """The whole answer of pictures or sound; raises `OneFlowError` for a failure."""

@@ -59,9 +59,10 @@ def test_a_recording_is_written_down(there: tuple[Place, tuple[str, ...]]) -> No
     result = place.run("ask", "talk.mp3", "--task", "transcription", *at)
     assert result.exit_code == 0, result.stderr
     assert '"talk.mp3' in result.stdout
-    made = place.run("ask", "talk.mp3", "--task", "transcription", "-m", "openai/whisper-1", "-o", "talk.srt", *at)
-    assert made.exit_code == 0, made.stderr
-    assert " --> " in (place.directory / "talk.srt").read_text()
+    for model in ("openai/whisper-1", "elevenlabs/scribe_v2"):
+        made = place.run("ask", "talk.mp3", "--task", "transcription", "-m", model, "-o", "talk.srt", *at)
+        assert made.exit_code == 0, made.stderr
+        assert (place.directory / "talk.srt").read_text().startswith("1\n00:00:00,000 --> "), model
 
 
 def test_json_tells_who_made_it_what_it_cost_and_where_it_is(there: tuple[Place, tuple[str, ...]]) -> None:

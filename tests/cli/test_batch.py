@@ -100,6 +100,8 @@ MISTAKES = [
     ('{"prompt": "x", "model": 3}', "model is a text"),
     ('{"prompt": "x", "options": []}', "options is an object"),
     ('{"prompt": "x", "options": {"stream": true}}', "options: stream is no option"),
+    ('{"prompt": "x", "options": {"max_tokens": "q"}}', "max_tokens is an integer"),
+    ('{"prompt": [{"role": "nobody"}]}', "a message's role is"),
     ('{"custom_id": "a", "url": "/v1/embeddings", "body": {}}', "url: /v1/chat/completions is served"),
     ('{"prompt": "x", "id": "same"}', "has the id of line 1"),
 ]
@@ -163,7 +165,8 @@ def test_what_is_answered_is_not_asked_again(place: Place, fresh: ThreadedSimula
 
 
 @pytest.mark.parametrize(
-    "content", ['{"line": 1}\n', "notes of mine\n", '{"line":1,"mark":"x","status":"success","cost_usd":0}\n']
+    "content",
+    ['{"line": 1}\n', "notes of mine\n", '{"line":1,"mark":"x","settings":"y","status":"success","cost_usd":0}\n'],
 )
 def test_a_file_that_holds_something_else_is_left_as_it_is(
     place: Place, fresh: ThreadedSimulator, content: str
@@ -176,6 +179,19 @@ def test_a_file_that_holds_something_else_is_left_as_it_is(
     assert "name another" in result.stderr
     assert (place.directory / "out.jsonl").read_text() == content
     assert sent(fresh) == []
+
+
+def test_answers_are_not_taken_for_those_of_other_options(place: Place, fresh: ThreadedSimulator) -> None:
+    place.simulated(fresh.base_url)
+    prompts(place)
+    place.json("batch", "in.jsonl", "-o", "out.jsonl", "--max-tokens", "5")
+    before = (place.directory / "out.jsonl").read_bytes()
+    for options in (["--max-tokens", "6"], ["--max-tokens", "5", "--model", "sim/gpt-6-luna"], []):
+        result = place.run("batch", "in.jsonl", "-o", "out.jsonl", *options)
+        assert result.exit_code == 2
+        assert "was answered with another --model" in result.stderr
+    assert (place.directory / "out.jsonl").read_bytes() == before
+    assert len(sent(fresh)) == 3
 
 
 def test_failed_prompts_are_told_and_asked_once_more(place: Place, fresh: ThreadedSimulator) -> None:

@@ -326,6 +326,10 @@ def test_openais_client_is_told_what_its_models_do_not_do(server: Server) -> Non
     with pytest.raises(BadRequestError) as refused:
         server.openai.audio.speech.create(model=FLASH, voice="alloy", input=TEXT, response_format="aac")
     assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "response_format")
+    settings = {"voice_settings": {"stability": 0.5}}
+    with pytest.raises(BadRequestError) as refused:
+        server.openai.audio.speech.create(model=FLASH, voice="alloy", input=TEXT, extra_body=settings)
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "voice_settings")
 
 
 @pytest.mark.parametrize("form", ["json", "text", "verbose_json", "srt", "vtt", "diarized_json"])

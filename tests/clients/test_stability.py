@@ -290,7 +290,7 @@ def test_a_picture_changed_by_the_official_client(server: Server) -> None:
     ("asked", "param"),
     [
         ({"n": 2}, "n"), ({"response_format": "url"}, "response_format"), ({"background": "transparent"}, "background"),
-        ({"extra_body": {"strength": 0.5}}, "strength"),
+        ({"extra_body": {"strength": 0.5}}, "strength"), ({"extra_body": {"cfg_scale": 7}}, "cfg_scale"),
     ],
 )  # fmt: skip
 def test_what_stability_cannot_do_is_refused_by_name(server: Server, asked: Any, param: str) -> None:

@@ -29,9 +29,11 @@ async def test_the_answer_is_that_of_the_library(plane: Plane) -> None:
 
 
 async def test_the_answer_has_every_part_that_the_library_gives() -> None:
-    parts = Answer("", "", "", 0.0, Usage(), 1, 0.0, "").as_dict()
+    known: dict[str, Any] = {"provider": "", "model": "", "cost_usd": 0.0, "usage": Usage(), "attempts": 1}
+    known |= {"seconds": 0.0, "request_id": ""}
+    parts = Answer("", **known).as_dict()
     assert set(parts) == set(PlainAnswer.model_fields)
-    parts = MediaAnswer((), "", "", 0.0, Usage(), 1, 0.0, "").as_dict()
+    parts = MediaAnswer((), **known).as_dict()
     assert set(parts) == set(PlainMedia.model_fields)
 
 

@@ -31,10 +31,27 @@ def test_what_a_transcript_comes_to() -> None:
         ("timestamp_granularities[]", "word"), ("timestamp_granularities[]", "segment"), ("stream", "true"),
         ("user", "u-1"), ("own", "kept"),
     )  # fmt: skip
-    assert call.order == TranscriptOrder(AUDIO, "de", "names", "verbose_json", 0.2, ("word", "segment"))
+    further = ("own",)
+    assert call.order == TranscriptOrder(
+        AUDIO, "de", "names", "verbose_json", 0.2, ("word", "segment"), further=further
+    )
     assert (call.stream, call.user, call.model, call.wire) == (True, "u-1", "m", "openai")
     assert transcript().order == TranscriptOrder(AUDIO)
     assert not transcript(("stream", "false")).stream
+
+
+def test_a_field_that_this_wire_does_not_name_is_told_to_other_wires() -> None:
+    assert transcript(("diarize", "true"), ("models[]", "m"), ("keywords[]", "a")).order == TranscriptOrder(
+        AUDIO, minor=("keywords",), further=("diarize",)
+    )
+    call = edit(("cfg_scale", "7"), ("user", "u"), ("input_fidelity", "high"), files=(("image", PICTURE),))
+    assert call.order == ImageOrder("a cat", sources=(PICTURE,), minor=("input_fidelity",), further=("cfg_scale",))
+
+
+def test_an_empty_picture_is_refused() -> None:
+    with pytest.raises(Failure) as refused:
+        edit(files=(("image", Content(b"", "a.png", "image/png")),))
+    assert (refused.value.status, refused.value.param) == (400, "image")
 
 
 def test_a_translation_is_in_english() -> None:

@@ -11,7 +11,7 @@ from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.ports import RateHints, TellsAccount
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.elevenlabs_speech import SpeechDecoder, usage_of
+from oneflow_ai.providers.elevenlabs_speech import speech_decoder, usage_of
 from oneflow_ai.providers.listing import read_models
 from tests.wire.decoding import events_of
 from tests.wire.requests import target_of
@@ -134,7 +134,7 @@ def test_what_speech_cost(told: str | None, rate: str | None, usage: Usage) -> N
 
 
 def test_speech_that_breaks_has_cost_what_was_told() -> None:
-    decoder = SpeechDecoder(SpeechOrder("six words"), MPEG, Usage(characters=9, cost_nanos=5))
+    decoder = speech_decoder(SpeechOrder("six words"), MPEG, Usage(characters=9, cost_nanos=5))
     decoder.feed(b"abc")
     assert decoder.close()[0] == Usage(characters=9, cost_nanos=5)
 

@@ -9,7 +9,7 @@ import pytest
 from oneflow_ai.core.events import Blob, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_BAD_RESPONSE, Failure
 from oneflow_ai.core.order import SpeechOrder
-from oneflow_ai.providers.openai_speech import SoundDecoder, SpeechStreamDecoder, body_of
+from oneflow_ai.providers.openai_speech import SpeechStreamDecoder, body_of, sound_decoder
 from tests.needs import require
 
 ORDER = SpeechOrder("six words", voice="alloy")
@@ -18,13 +18,13 @@ MPEG = {"content-type": "audio/mpeg"}
 
 
 def decode(body: bytes, headers: dict[str, str], size: int = 3) -> list[Event]:
-    decoder = SoundDecoder(ORDER, headers)
+    decoder = sound_decoder(ORDER, headers)
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
 
 
 def test_sound_is_given_as_it_comes() -> None:
-    decoder = SoundDecoder(ORDER, MPEG)
+    decoder = sound_decoder(ORDER, MPEG)
     assert decoder.feed(b"abc") == [Blob(b"abc", "audio/mpeg")]
     assert decoder.feed(b"d") == [Blob(b"d", "audio/mpeg")]
     assert decoder.close() == [SPOKEN, End()]

@@ -9,7 +9,7 @@ import pytest
 from oneflow_ai.core.events import Blob, Delta, End, Usage
 from oneflow_ai.core.order import Content, SpeechOrder, TranscriptOrder
 from oneflow_ai.providers.elevenlabs_failure import failure_of
-from oneflow_ai.providers.elevenlabs_speech import SpeechDecoder
+from oneflow_ai.providers.elevenlabs_speech import speech_decoder
 from oneflow_ai.providers.elevenlabs_transcripts import transcript_decoder
 from tests.needs import require
 from tests.wire.decoding import events_of, pieces, single_bytes
@@ -83,7 +83,7 @@ def test_recorded_speech_is_the_same_sound_however_it_is_cut(name: str) -> None:
     body = b64decode(answer["body_base64"])
     ways = [[body], single_bytes(body), *(pieces(body, [cut]) for cut in range(1, len(body), len(body) // CUTS_MOST))]
     for chunks in ways:
-        *sound, told, end = events_of(SpeechDecoder(order, answer["headers"], usage), chunks)
+        *sound, told, end = events_of(speech_decoder(order, answer["headers"], usage), chunks)
         assert b"".join(event.content for event in sound if isinstance(event, Blob)) == body
         assert {event.media_type for event in sound if isinstance(event, Blob)} == {"audio/mpeg"}
         assert (told, end) == (usage, End())

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from oneflow_ai.cli.failures import misuse
-from oneflow_ai.cli.spread import Reaching
+from oneflow_ai.cli.spread import ChatOptions
 
 PROMPT_CHARACTERS_MOST = 16 * 1024 * 1024
 TASKS = ("text", "image", "speech", "transcription")
@@ -26,16 +26,13 @@ _OF_ONE = {"system": "text", "max_tokens": "text", "temperature": "text", "size"
 
 
 @dataclass(frozen=True, slots=True)
-class AskOptions(Reaching):
+class AskOptions(ChatOptions):
     """What `ask` takes beside the prompt."""
 
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", metavar="MODEL", help="A route, PROVIDER/MODEL or a model id; else the task's."),
     ] = None
-    system: Annotated[str | None, typer.Option(metavar="TEXT", help="Instructions that stand before the prompt.")] = (
-        None
-    )
     stream: Annotated[bool, typer.Option("--stream", help="Print the answer as it comes.")] = False
     task: Annotated[str, typer.Option(metavar="TASK", help="What is wanted: text, image, speech or transcription.")] = (
         "text"
@@ -43,8 +40,6 @@ class AskOptions(Reaching):
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer into this file.")
     ] = None
-    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")] = None
-    temperature: Annotated[float | None, typer.Option(min=0, max=2, metavar="X", help="From 0 to 2.")] = None
     size: Annotated[str | None, typer.Option(metavar="WxH", help="A picture's width and height, 1024x1024.")] = None
     voice: Annotated[str | None, typer.Option(metavar="VOICE", help="Who speaks.")] = None
 

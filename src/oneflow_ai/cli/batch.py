@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oneflow_ai.cli.failures import misuse
-from oneflow_ai.cli.spread import Reaching
+from oneflow_ai.cli.spread import ChatOptions
 
 CONCURRENCY = 32
 CONCURRENCY_MOST = 1_000
@@ -17,7 +17,7 @@ FAILURES_IN_A_ROW_MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class BatchOptions(Reaching):
+class BatchOptions(ChatOptions):
     """What `batch` takes beside the file."""
 
     output: Annotated[
@@ -26,9 +26,6 @@ class BatchOptions(Reaching):
     model: Annotated[
         str, typer.Option("--model", "-m", metavar="MODEL", help="For lines without one: a route or a model.")
     ] = "text"
-    system: Annotated[str | None, typer.Option(metavar="TEXT", help="For lines without one: instructions.")] = None
-    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="For lines without it.")] = None
-    temperature: Annotated[float | None, typer.Option(min=0, max=2, metavar="X", help="For lines without it.")] = None
     concurrency: Annotated[
         int,
         typer.Option(min=1, max=CONCURRENCY_MOST, metavar="N", help="Most calls at a time; limits are kept besides."),
@@ -36,11 +33,6 @@ class BatchOptions(Reaching):
     stop_after: Annotated[
         int, typer.Option(min=0, metavar="N", help="Stop when so many calls in a row have failed; 0: never.")
     ] = FAILURES_IN_A_ROW_MOST
-
-    def chat(self) -> dict[str, object]:
-        """The options of a line that has none of its own."""
-        asked = {"system": self.system, "max_tokens": self.max_tokens, "temperature": self.temperature}
-        return {name: value for name, value in asked.items() if value is not None}
 
 
 def batch(

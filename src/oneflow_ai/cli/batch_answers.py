@@ -38,9 +38,13 @@ class Answers:
     ended: they are asked again, and their provider may bill them.
     """
 
-    def __init__(self, path: Path, prompts: Prompts) -> None:
-        """Open or make the file; raises `Refused` where it is in use or is no file of answers to these prompts."""
+    def __init__(self, path: Path, prompts: Prompts, settings: str) -> None:
+        """Open or make the file; `settings` tells what lines without their own are asked with from another such.
+
+        Raises `Refused` where the file is in use, or is no file of answers to these prompts with these settings.
+        """
         self.path = path
+        self._settings = settings
         self.started_path = path.with_name(path.name + STARTED_SUFFIX)
         self.done: dict[int, Done] = {}
         self._started = -1
@@ -73,7 +77,7 @@ class Answers:
 
     def add(self, number: int, mark: str, row: Mapping[str, Any]) -> None:
         """Keep the answer to a line. It is the system's at once: no kill of this process can lose it."""
-        content = orjson.dumps({"line": number, "mark": mark, **row}) + b"\n"
+        content = orjson.dumps({"line": number, "mark": mark, "settings": self._settings, **row}) + b"\n"
         begin = self._size
         _write_all(self._file, content)
         self._size += len(content)
@@ -127,13 +131,16 @@ class Answers:
     def _take(self, line: bytes, marks: Mapping[int, str]) -> None:
         try:
             row = orjson.loads(line)
-            number, mark = row["line"], row["mark"]
+            number, mark, settings = row["line"], row["mark"], row["settings"]
             done = Done(self._size, len(line), mark, row["status"] == "success", row["cost_usd"])
         except (ValueError, TypeError, KeyError):
             raise misuse(f"oneflow batch: {self.path} is no file of answers: name another with -o") from None
         if marks.get(number) != mark:
             words = f"answers other prompts (line {number} is another now): name another file with -o"
             raise misuse(f"oneflow batch: {self.path} {words}")
+        if done.ok and settings != self._settings:
+            words = "was answered with another --model, --system, --max-tokens or --temperature: give those again"
+            raise misuse(f"oneflow batch: {self.path} {words}, or name another file with -o")
         self.done[number] = done
 
 

@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,10 +15,16 @@ from typing import Any, Self
 import orjson
 
 from oneflow_ai.cli.failures import misuse
+from oneflow_ai.core.call import Account, Operation, Task
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.dialects.envelope import Envelope
+from oneflow_ai.dialects.plain import text_call
 
 LINE_BYTES_MOST = 64 << 20
 MISTAKES_MOST = 20
 MARK_CHARACTERS = 16
+# What a line is tried with: it is not called so.
+_NOBODYS = Envelope("", Account(""), Operation.CHAT, datetime.fromtimestamp(0, UTC), 0.0, 0.0)
 _OWN = {"id", "prompt", "model", "system", "options"}
 _BATCH_API = {"custom_id", "method", "url", "body"}
 # Said in a place of their own, or of no use here.
@@ -103,9 +110,19 @@ def read(line: bytes) -> Asked:
     found = _of_batch_api(said) if "body" in said else _of_own(said)
     if not found.prompt:
         raise ValueError("prompt is missing")
+    _check_chat(found)
     # The same line written another way asks the same.
     mark = hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:MARK_CHARACTERS]
     return Asked(found.id, found.prompt, found.model, found.options, mark)
+
+
+def _check_chat(asked: Asked) -> None:
+    """Raises `ValueError` for what would be refused as it is called."""
+    options = {name: value for name, value in asked.options.items() if name != "timeout_seconds"}
+    try:
+        text_call(asked.prompt, options, _NOBODYS, model=asked.model or Task.TEXT.value, stream=False)
+    except Failure as failure:
+        raise ValueError(failure.message) from None
 
 
 def _of_own(said: dict[str, Any]) -> Asked:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from oneflow_ai.answer import Answer, OneFlowError
 from oneflow_ai.cli.asking import SIMULATED
 from oneflow_ai.cli.batch_answers import Answers
-from oneflow_ai.cli.batch_lines import Asked, Prompts
+from oneflow_ai.cli.batch_lines import MARK_CHARACTERS, Asked, Prompts
 from oneflow_ai.cli.batch_progress import Progress, duration, money, progress
 from oneflow_ai.cli.configured import load_settings
 from oneflow_ai.cli.failures import INTERRUPTED, Refused
@@ -33,7 +35,7 @@ Ask = Callable[[Asked], Awaitable[Answer]]
 def run_batch(file: Path, output: Path, options: BatchOptions) -> None:
     """Answer what has no answer yet, and say how it went; raises `Refused` where anything is left to do."""
     loaded = load_settings(options.config)
-    with Prompts(file) as prompts, Answers(output, prompts) as answers:
+    with Prompts(file) as prompts, Answers(output, prompts, _settings(options)) as answers:
         if not len(prompts):
             raise Refused(f"oneflow batch: {file} has no prompts")
         kept = sum(one.ok for one in answers.done.values())
@@ -44,6 +46,12 @@ def run_batch(file: Path, output: Path, options: BatchOptions) -> None:
                 note(f"{kept:,} of {len(prompts):,} prompts are answered in {output} already")
             asyncio.run(_run(run, waiting, loaded, options, kept))
         _summarise(run, kept, options)
+
+
+def _settings(options: BatchOptions) -> str:
+    """What lines without their own are asked with, as a mark."""
+    written = json.dumps({"model": options.model, **options.chat()}, sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()[:MARK_CHARACTERS]
 
 
 def _answered(answers: Answers, number: int) -> bool:

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from oneflow_ai.cli.failures import misuse
-from oneflow_ai.cli.spread import Reaching
+from oneflow_ai.cli.spread import ChatOptions
 
 MODELS_MOST = 8
 REPEATS_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class CompareOptions(Reaching):
+class CompareOptions(ChatOptions):
     """What `compare` takes beside the prompt."""
 
     models: Annotated[
@@ -24,16 +24,6 @@ class CompareOptions(Reaching):
     repeat: Annotated[
         int, typer.Option(min=1, max=REPEATS_MOST, metavar="N", help="Ask each so often; from 2 on with intervals.")
     ] = 1
-    system: Annotated[str | None, typer.Option(metavar="TEXT", help="Instructions that stand before the prompt.")] = (
-        None
-    )
-    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")] = None
-    temperature: Annotated[float | None, typer.Option(min=0, max=2, metavar="X", help="From 0 to 2.")] = None
-
-    def chat(self) -> dict[str, object]:
-        """The options that go with the prompt."""
-        asked = {"system": self.system, "max_tokens": self.max_tokens, "temperature": self.temperature}
-        return {name: value for name, value in asked.items() if value is not None}
 
 
 def compare(

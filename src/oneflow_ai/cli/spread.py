@@ -32,6 +32,22 @@ class Reaching(Common):
     ] = None
 
 
+@dataclass(frozen=True, slots=True)
+class ChatOptions(Reaching):
+    """What a verb takes that asks for text."""
+
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="Instructions that stand before the prompt.")] = (
+        None
+    )
+    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")] = None
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, metavar="X", help="From 0 to 2.")] = None
+
+    def chat(self) -> dict[str, object]:
+        """The options that go with the prompt."""
+        asked = {"system": self.system, "max_tokens": self.max_tokens, "temperature": self.temperature}
+        return {name: value for name, value in asked.items() if value is not None}
+
+
 def spread(verb: Callable[..., None]) -> Callable[..., None]:
     """The verb as Typer wants it: with one parameter for each field of the dataclasses that it takes."""
     taken = inspect.signature(verb, eval_str=True).parameters

@@ -69,8 +69,8 @@ class ImageOrder:
     `background` and `format` (`png`, `jpeg`, `webp`) are OpenAI's words. `negative` is what must not be seen,
     `strength` (0 to 1) how little of the first of `sources` is kept. `urls` says that addresses of the pictures are
     wanted, not the pictures. `partial` pictures are wanted on the way. `elsewhere` counts the pictures to be changed
-    that only their provider can get at. `preset` names a style in Stability's words. `minor` is what else was asked
-    for, by the client's names: what another wire may leave out.
+    that only their provider can get at. `preset` names a style in Stability's words. `minor` and `further` are what
+    else was asked for, by the client's names: what another wire may leave out, and what it must not.
     """
 
     prompt: str = field(repr=False)
@@ -93,6 +93,7 @@ class ImageOrder:
     elsewhere: int = 0
     preset: str = ""
     minor: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     @property
     def proportion(self) -> float | None:

@@ -10,6 +10,7 @@ from oneflow_ai.core.failure import FORBIDDEN_PARAMETER, INVALID_TYPE, INVALID_V
 Check = Callable[[str, Any], None]
 FORBIDDEN = ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host")
 """Fields that no client sets."""
+_OURS = ("model", "models", "fallbacks", "user", "metadata")
 TOKENS_MOST = (1 << 31) - 1
 
 
@@ -69,3 +70,10 @@ def run(checks: Mapping[str, Check], body: Mapping[str, Any]) -> None:
     for name, value in body.items():
         if value is not None and (check := checks.get(name)) is not None:
             check(name, value)
+
+
+def unknown(body: Mapping[str, Any], *tables: Mapping[str, Check]) -> tuple[str, ...]:
+    """The fields of a body that no table names: only the provider whose wire this is may know what they mean."""
+    known = {name for table in tables for name in table}
+    found = (name for name, value in body.items() if value is not None)
+    return tuple(name for name in found if name not in _OURS and name.partition("[")[0] not in known)

@@ -44,9 +44,8 @@ _TRANSCRIPT: Mapping[str, checks.Check] = {
     "timestamp_granularities": _times,
     "stream": checks.of_type("true or false", bool),
 }
-# Hints, and what only OpenAI's models tell or are told (its specification, CreateTranscriptionRequest, 2026-11-23).
+# Hints to OpenAI's models (its specification, CreateTranscriptionRequest, 2026-11-23).
 _MINOR = ("languages", "keywords", "chunking_strategy")
-_FURTHER = ("include", "known_speaker_names", "known_speaker_references")
 _TABLES: Mapping[Operation, tuple[Mapping[str, checks.Check], str]] = {
     Operation.IMAGE_EDIT: (openai_images.EDIT_CHECKS, "image"),
     Operation.TRANSCRIPTION: (_TRANSCRIPT, "file"),
@@ -99,9 +98,13 @@ def _edit(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]) -> O
         )
     if len(masks) > 1:
         raise Failure(TOO_MANY_ITEMS, "there is one mask", param="mask")
+    if not all(one.size_bytes for one in (*uploads, *masks)):
+        raise Failure(INVALID_VALUE, "a picture is empty", param="image")
     if "prompt" not in body:
         raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
-    return replace(openai_images.order_of(body), sources=uploads, mask=masks[0] if masks else None)
+    return replace(
+        openai_images.order_of(body, openai_images.EDIT_CHECKS), sources=uploads, mask=masks[0] if masks else None
+    )
 
 
 def _transcript(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]) -> Order:
@@ -118,7 +121,7 @@ def _transcript(body: Mapping[str, Any], form: Form, uploads: tuple[Upload, ...]
         temperature=body.get("temperature"),
         times=tuple(form.values("timestamp_granularities")),
         minor=tuple(name for name in _MINOR if name in body),
-        further=tuple(name for name in body if name.partition("[")[0] in _FURTHER),
+        further=tuple(name for name in checks.unknown(body, _TRANSCRIPT) if name not in _MINOR),
     )
 
 

@@ -82,8 +82,8 @@ EDIT_CHECKS: Mapping[str, checks.Check] = {
 }
 
 
-def order_of(body: Mapping[str, Any]) -> ImageOrder:
-    """What a checked request asks for. `auto` leaves a thing to the provider."""
+def order_of(body: Mapping[str, Any], known: Mapping[str, checks.Check] = CHECKS) -> ImageOrder:
+    """What a request that was checked by `known` asks for. `auto` leaves a thing to the provider."""
     size = _SIZE.fullmatch(body.get("size") or _AUTO)
     return ImageOrder(
         prompt=body["prompt"],
@@ -103,6 +103,7 @@ def order_of(body: Mapping[str, Any]) -> ImageOrder:
         partial=body.get("partial_images") or 0,
         preset=body.get("style_preset") or "",
         minor=tuple(name for name in _MINOR if _chosen(body, name)),
+        further=checks.unknown(body, known),
     )
 
 
@@ -114,7 +115,7 @@ def edit_of(body: Mapping[str, Any]) -> ImageOrder:
     found = [_source(f"images[{place}]", reference) for place, reference in enumerate(references)]
     sources = tuple(source for source in found if source is not None)
     mask = _source("mask", body["mask"]) if body.get("mask") is not None else None
-    return replace(order_of(body), sources=sources, mask=mask, elsewhere=len(found) - len(sources))
+    return replace(order_of(body, EDIT_CHECKS), sources=sources, mask=mask, elsewhere=len(found) - len(sources))
 
 
 def _source(name: str, reference: Any) -> Upload | None:

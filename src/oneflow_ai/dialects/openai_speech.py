@@ -56,6 +56,7 @@ def order_of(body: Mapping[str, Any]) -> SpeechOrder:
         speed=body.get("speed"),
         instructions=body.get("instructions") or "",
         events=body.get("stream_format") == "sse",
+        further=checks.unknown(body, CHECKS),
     )
 
 

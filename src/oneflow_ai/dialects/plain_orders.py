@@ -94,6 +94,7 @@ def image_call(prompt: str, options: Mapping[str, Any], envelope: Envelope, *, m
         ratio=asked.get("aspect_ratio", ""),
         negative=asked.get("negative_prompt", ""),
         seed=asked.get("seed"),
+        further=(),
     )
     return _call({"prompt": prompt, **asked}, order, envelope, model)
 
@@ -107,7 +108,7 @@ def speech_call(text: str, options: Mapping[str, Any], envelope: Envelope, *, mo
     _said(text, openai_speech.CHECKS["input"])
     asked = _checked(_SPEECH, options)
     order = openai_speech.order_of({"input": text, **asked})
-    order = replace(order, language=asked.get("language", ""), seed=asked.get("seed"))
+    order = replace(order, language=asked.get("language", ""), seed=asked.get("seed"), further=())
     return _call({"input": text, **asked}, order, envelope, model)
 
 

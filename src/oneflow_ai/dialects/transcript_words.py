@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+SUBTITLES = ("srt", "vtt")
 # A new segment begins after a sentence, after a silence, where another speaks, and before it gets too long to be read.
 SILENCE_SECONDS = 0.8
 CHARACTERS_MOST = 84

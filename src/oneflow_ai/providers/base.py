@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core import failure as kinds
-from oneflow_ai.core.events import End, Event
+from oneflow_ai.core.events import Blob, End, Event, Usage
 from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.target import Target
@@ -112,6 +112,39 @@ class WholeDecoder:
         except orjson.JSONDecodeError:
             body, found = mended(body)
         return self._read(body, found)
+
+
+def told_type(headers: Mapping[str, str]) -> str:
+    """The media type that an answer names, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class SoundDecoder:
+    """Gives sound as it comes, as what it is told to be; `told` is what the provider says that it is."""
+
+    __slots__ = ("_failure", "_heard", "_media_type", "_usage")
+
+    def __init__(self, told: str, media_type: str, usage: Usage) -> None:
+        self._media_type = media_type
+        self._usage = usage
+        self._heard = False
+        wrong = told.startswith("text/") or told.endswith("json")
+        self._failure = Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent {told} instead of sound") if wrong else None
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The sound of this chunk."""
+        if self._failure is not None:
+            return []
+        self._heard = self._heard or bool(chunk)
+        return [Blob(chunk, self._media_type)]
+
+    def close(self) -> list[Event]:
+        """The end. What was cut is the connection's to tell: sound has no mark of its own."""
+        if self._failure is not None:
+            return [End(failure=self._failure)]
+        if not self._heard:
+            return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
+        return [self._usage, End()]
 
 
 def bad(words: str) -> list[Event]:

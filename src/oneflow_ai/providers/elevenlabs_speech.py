@@ -17,6 +17,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.money import NANOS_PER_USD, PER_MILLION
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.target import Target
+from oneflow_ai.providers.base import SoundDecoder, told_type
 
 COST_HEADER = "character-cost"
 CREDITS_OPTION = "usd_per_million_credits"
@@ -92,38 +93,12 @@ def usage_of(order: SpeechOrder, target: Target, headers: Mapping[str, str]) -> 
     return Usage(characters=characters, cost_nanos=int(nanos.to_integral_value(ROUND_CEILING)))
 
 
-def speech_decoder(order: SpeechOrder, headers: Mapping[str, str], usage: Usage) -> SpeechDecoder | TimedDecoder:
+def speech_decoder(order: SpeechOrder, headers: Mapping[str, str], usage: Usage) -> SoundDecoder | TimedDecoder:
     """The decoder of one answer of speech."""
-    return TimedDecoder(headers, usage) if order.timed else SpeechDecoder(order, headers, usage)
-
-
-class SpeechDecoder:
-    """Gives sound as it comes."""
-
-    __slots__ = ("_failure", "_heard", "_media_type", "_usage")
-
-    def __init__(self, order: SpeechOrder, headers: Mapping[str, str], usage: Usage) -> None:
-        told = _told_type(headers)
-        self._usage = usage
-        self._heard = False
-        self._media_type = _media_type(order, told)
-        wrong = told.startswith("text/") or told.endswith("json")
-        self._failure = Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent {told} instead of sound") if wrong else None
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """The sound of this chunk."""
-        if self._failure is not None:
-            return []
-        self._heard = self._heard or bool(chunk)
-        return [Blob(chunk, self._media_type)]
-
-    def close(self) -> list[Event]:
-        """The end. What was cut is the connection's to tell: sound has no mark of its own."""
-        if self._failure is not None:
-            return [End(failure=self._failure)]
-        if not self._heard:
-            return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
-        return [self._usage, End()]
+    if order.timed:
+        return TimedDecoder(headers, usage)
+    told = told_type(headers)
+    return SoundDecoder(told, _media_type(order, told), usage)
 
 
 class TimedDecoder:
@@ -132,7 +107,7 @@ class TimedDecoder:
     __slots__ = ("_begun", "_failure", "_last", "_usage")
 
     def __init__(self, headers: Mapping[str, str], usage: Usage) -> None:
-        told = _told_type(headers)
+        told = told_type(headers)
         self._usage = usage
         self._last = b""
         self._begun: bytes | None = b""
@@ -166,10 +141,6 @@ class TimedDecoder:
             words = "the provider ended the speech before it was finished"
             return [self._usage, End(failure=Failure(UPSTREAM_STREAM_INTERRUPTED, words))]
         return [self._usage, End()]
-
-
-def _told_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _media_type(order: SpeechOrder, told: str) -> str:

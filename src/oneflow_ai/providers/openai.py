@@ -20,7 +20,7 @@ from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import body_of
-from oneflow_ai.providers.openai_speech import SoundDecoder
+from oneflow_ai.providers.openai_speech import sound_decoder
 from oneflow_ai.providers.openai_stream import text_decoder
 from oneflow_ai.providers.openai_transcripts import transcript_decoder
 from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
@@ -160,5 +160,5 @@ def _order_decoder(order: Order, stream: bool, raw: bool, headers: Mapping[str, 
     if isinstance(order, ImageOrder):
         return openai_images.image_decoder(raw=raw, stream=stream)
     if isinstance(order, SpeechOrder):
-        return openai_speech.SpeechStreamDecoder(order) if stream and raw else SoundDecoder(order, headers)
+        return openai_speech.SpeechStreamDecoder(order) if stream and raw else sound_decoder(order, headers)
     return transcript_decoder(order, headers, raw=raw, stream=stream)

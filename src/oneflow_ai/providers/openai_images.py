@@ -31,6 +31,8 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
 
     The pictures to be changed are no fields: they go with them as files.
     """
+    if order.further:
+        raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for this field", param=order.further[0])
     if order.negative:
         raise Failure(UNSUPPORTED_PARAMETER, "the target takes no negative prompt", param="negative_prompt")
     if order.preset:

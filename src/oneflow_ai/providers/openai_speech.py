@@ -7,16 +7,15 @@ from typing import Any
 
 import orjson
 
-from oneflow_ai.core.events import Blob, End, Event, Usage
+from oneflow_ai.core.events import End, Event, Usage
 from oneflow_ai.core.failure import (
     UNSUPPORTED_OPERATION,
     UNSUPPORTED_PARAMETER,
-    UPSTREAM_BAD_RESPONSE,
     UPSTREAM_STREAM_INTERRUPTED,
     Failure,
 )
 from oneflow_ai.core.order import SpeechOrder
-from oneflow_ai.providers.base import mapping, word
+from oneflow_ai.providers.base import SoundDecoder, mapping, told_type, word
 from oneflow_ai.providers.openai_failure import error_in, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
@@ -61,39 +60,14 @@ def body_of(order: SpeechOrder, voice: str) -> tuple[dict[str, Any], tuple[str, 
     return body, (*left_out, *order.minor)
 
 
-def media_type(headers: Mapping[str, str], order: SpeechOrder) -> str:
-    """What the sound is, by the answer's own word, else by what was asked for."""
-    told = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return told if told.startswith("audio/") else MEDIA_TYPES.get(order.format, _UNKNOWN)
+def sound_decoder(order: SpeechOrder, headers: Mapping[str, str]) -> SoundDecoder:
+    """The decoder of sound that is what the answer says, else what was asked for.
 
-
-class SoundDecoder:
-    """Gives sound as it comes. Its usage is the text that was spoken: these answers tell none."""
-
-    __slots__ = ("_failure", "_heard", "_media_type", "_usage")
-
-    def __init__(self, order: SpeechOrder, headers: Mapping[str, str], usage: Usage | None = None) -> None:
-        self._media_type = media_type(headers, order)
-        self._usage = usage or Usage(characters=len(order.text))
-        self._heard = False
-        told = headers.get("content-type", "").partition(";")[0].strip().lower()
-        wrong = told.startswith("text/") or told.endswith("json")
-        self._failure = Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent {told} instead of sound") if wrong else None
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        """The sound of this chunk."""
-        if self._failure is not None:
-            return []
-        self._heard = self._heard or bool(chunk)
-        return [Blob(chunk, self._media_type)]
-
-    def close(self) -> list[Event]:
-        """The end. What was cut is the connection's to tell: sound has no mark of its own."""
-        if self._failure is not None:
-            return [End(failure=self._failure)]
-        if not self._heard:
-            return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
-        return [self._usage, End()]
+    Its usage is the text that was spoken: these answers tell none.
+    """
+    told = told_type(headers)
+    kind = told if told.startswith("audio/") else MEDIA_TYPES.get(order.format, _UNKNOWN)
+    return SoundDecoder(told, kind, Usage(characters=len(order.text)))
 
 
 class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):

@@ -14,7 +14,7 @@ from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.core.order import TranscriptOrder
 from oneflow_ai.core.sound import milliseconds_of
-from oneflow_ai.providers.base import WholeDecoder, bad, mapping, word
+from oneflow_ai.providers.base import WholeDecoder, bad, mapping, told_type, word
 from oneflow_ai.providers.openai_failure import error_in, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
@@ -34,8 +34,7 @@ def transcript_decoder(
     whisper-1 knows no stream: it answers whole where one is asked for ("will be ignored", OpenAI's specification,
     CreateTranscriptionRequest, 2026-11-27): their text is given as a client of a stream expects it.
     """
-    told = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if stream and told not in _WHOLE:
+    if stream and told_type(headers) not in _WHOLE:
         return TranscriptStreamDecoder(order)
     raw = raw and not stream
     if order.format == "text" or order.format in _SUBTITLES:

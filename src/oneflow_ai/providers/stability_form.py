@@ -83,6 +83,8 @@ def check(misfits: Iterator[tuple[bool, str, str]]) -> None:
 def common_misfits(order: ImageOrder) -> Iterator[tuple[bool, str, str]]:
     """What neither edition can be asked for."""
     seed = order.seed or 0
+    further = order.further[0] if order.further else ""
+    yield bool(further), further, "the target's wire has no place for this field"
     yield order.urls, "response_format", "the target gives pictures, not addresses of them: ask for b64_json"
     yield order.background == "transparent", "background", "the target's pictures have no transparent background"
     yield order.mask is not None, "mask", "the target changes a whole picture, not the part under a mask"
