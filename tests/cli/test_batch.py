@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 
 from oneflow_ai.cli.asking import SIMULATED
+from oneflow_ai.cli.batch_answers import Answers
+from oneflow_ai.cli.batch_lines import Prompts
 from oneflow_ai.cli.batch_progress import Counted, duration, money
 from oneflow_ai.simulator import FAST, Pace, Rule, Simulator, SimulatorOptions, ThreadedSimulator, run_in_thread
 from tests.cli.killing import check, killed_batch
@@ -254,6 +258,28 @@ def test_a_server_answers_too(place: Place, fresh: ThreadedSimulator) -> None:
 
 def test_a_batch_that_is_killed_answers_every_prompt_once(place: Place) -> None:
     check(killed_batch(place, prompts=600, kills=4, seed=11), prompts=600)
+
+
+def test_an_answer_that_the_disk_did_not_take_leaves_no_half_of_it(place: Place) -> None:
+    prompts(place)
+    full = [False]
+
+    def write(file: int, content: memoryview) -> int:
+        if full[0] and len(content) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(file, content[:-5] if full[0] else content)
+
+    row = {"status": "success", "cost_usd": 0.5, "error": None}
+    path = place.directory / "out.jsonl"
+    with Prompts(place.directory / "in.jsonl") as asked, Answers(path, asked, "s", write) as answers:
+        answers.add(1, asked[0].mark, row)
+        full[0] = True
+        with pytest.raises(OSError, match="No space"):
+            answers.add(2, asked[1].mark, row)
+        full[0] = False
+        answers.add(4, asked[2].mark, row)
+    with Prompts(place.directory / "in.jsonl") as asked, Answers(path, asked, "s") as answers:
+        assert sorted(answers.done) == [1, 4]
 
 
 def test_progress_tells_rate_cost_failures_and_what_is_left() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -38,13 +38,18 @@ class Answers:
     ended: they are asked again, and their provider may bill them.
     """
 
-    def __init__(self, path: Path, prompts: Prompts, settings: str) -> None:
+    def __init__(
+        self, path: Path, prompts: Prompts, settings: str, write: Callable[[int, memoryview], int] = os.write
+    ) -> None:
         """Open or make the file; `settings` tells what lines without their own are asked with from another such.
+
+        `write` is the disk's: it takes an open file's number, and gives how much it wrote.
 
         Raises `Refused` where the file is in use, or is no file of answers to these prompts with these settings.
         """
         self.path = path
         self._settings = settings
+        self._write_some = write
         self.started_path = path.with_name(path.name + STARTED_SUFFIX)
         self.done: dict[int, Done] = {}
         self._started = -1
@@ -57,7 +62,7 @@ class Answers:
             begun = os.fstat(self._started).st_size
             if begun == 0:
                 # A run that was completed forgot them; each answer was begun once.
-                _write_all(self._started, b"." * rows)
+                self._write_all(self._started, b"." * rows)
             self.cut = max(0, begun - rows)
         except BaseException:
             self.close()
@@ -76,10 +81,17 @@ class Answers:
         os.write(self._started, b".")
 
     def add(self, number: int, mark: str, row: Mapping[str, Any]) -> None:
-        """Keep the answer to a line. It is the system's at once: no kill of this process can lose it."""
+        """Keep the answer to a line. It is the system's at once: no kill of this process can lose it.
+
+        Raises `OSError` where the disk does not take it; then nothing of it is in the file.
+        """
         content = orjson.dumps({"line": number, "mark": mark, "settings": self._settings, **row}) + b"\n"
         begin = self._size
-        _write_all(self._file, content)
+        try:
+            self._write_all(self._file, content)
+        except OSError:
+            os.ftruncate(self._file, begin)
+            raise
         self._size += len(content)
         self.done[number] = Done(begin, len(content), mark, row["status"] == "success", row["cost_usd"])
 
@@ -91,7 +103,7 @@ class Answers:
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
         try:
             for _, one in sorted(self.done.items()):
-                _write_all(file, os.pread(self._file, one.length, one.begin))
+                self._write_all(file, os.pread(self._file, one.length, one.begin))
             os.fsync(file)
         finally:
             os.close(file)
@@ -143,8 +155,7 @@ class Answers:
             raise misuse(f"oneflow batch: {self.path} {words}, or name another file with -o")
         self.done[number] = done
 
-
-def _write_all(file: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(file, view) :]
+    def _write_all(self, file: int, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            view = view[self._write_some(file, view) :]

@@ -88,7 +88,12 @@ class Run:
             if row is None:
                 return
             self.asked += 1
-            self.answers.add(self.prompts.numbers[place], asked.mark, row)
+            try:
+                self.answers.add(self.prompts.numbers[place], asked.mark, row)
+            except OSError as error:
+                # What cannot be kept is not to be paid for.
+                self.stopped = f"{self.answers.path}: {error.strerror}"
+                raise
             shown.advance(row["cost_usd"], failed=row["status"] != "success")
 
     async def _row(self, asked: Asked, ask: Ask) -> dict[str, Any] | None:
