@@ -147,7 +147,7 @@ async def test_what_is_not_one_text_is_never_gone_on_with(tmp_path: Path, case: 
 @pytest.mark.parametrize("fault", CUTS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_an_answer_with_tools_is_never_gone_on_with(tmp_path: Path, dialect: str, fault: str) -> None:
-    points = (1, 2, 3)
+    points, ends = (1, 2, 3), list[bool]()
     routes = "".join(route(f"r{point}", f"first/sim-{fault}@event:{point}", NEXT) for point in points)
     async with bench(tmp_path, routes) as found:
         for point in points:
@@ -155,8 +155,11 @@ async def test_an_answer_with_tools_is_never_gone_on_with(tmp_path: Path, dialec
             reply = await found.ask(dialect, f"r{point}", tools=DIALECTS[dialect].tools, **calling)
             assert b"get_weather" in reply.body
             assert b"continued_by" not in reply.body
-            assert b"error" in reply.body
-        assert [len(record.attempts) for record in found.records] == [1] * len(points)
+            ends.append(b"response.failed" in reply.body or b'"error":{' in reply.body)
+        outcomes = [[attempt.outcome == "ok" for attempt in record.attempts] for record in found.records]
+        # What broke off was left at that. Who had nothing of it yet may be given another's whole answer.
+        assert outcomes == [[False] if broken else [False, True] for broken in ends]
+        assert any(ends)
 
 
 async def test_a_response_that_its_provider_may_keep_is_never_gone_on_with(tmp_path: Path) -> None:

@@ -92,10 +92,10 @@ class Limiter:
         return LimitState(
             limit_requests=limits.requests_per_minute,
             remaining_requests=max(limits.requests_per_minute - len(usage.arrivals), 0),
-            reset_requests_seconds=last_arrival + WINDOW_SECONDS - now_seconds,
+            reset_requests_seconds=WINDOW_SECONDS - (now_seconds - last_arrival),
             limit_tokens=limits.tokens_per_minute,
             remaining_tokens=max(limits.tokens_per_minute - usage.tokens, 0),
-            reset_tokens_seconds=last_spent + WINDOW_SECONDS - now_seconds,
+            reset_tokens_seconds=WINDOW_SECONDS - (now_seconds - last_spent),
             concurrency=limits.concurrency,
             in_flight=usage.in_flight,
         )
@@ -134,7 +134,7 @@ def _refusal(usage: _Usage, limits: Limits, tokens: int, now: float) -> Refusal 
     if limit and len(arrivals) >= limit:
         # this arrival will be the newest of the window, so the oldest but one has to leave before the next is let in
         oldest = arrivals[1 - limit] if limit > 1 else now
-        return Refusal(REQUESTS, limit, limit, 1, oldest + WINDOW_SECONDS - now)
+        return Refusal(REQUESTS, limit, limit, 1, WINDOW_SECONDS - (now - oldest))
     limit = limits.tokens_per_minute
     if not limit or usage.tokens + tokens <= limit:
         return None
@@ -155,7 +155,7 @@ def _free_after(usage: _Usage, needed: int, now: float) -> float:
     for at, spent in usage.spent:
         needed -= spent
         if needed <= 0:
-            return at + WINDOW_SECONDS - now
+            return WINDOW_SECONDS - (now - at)
     return WINDOW_SECONDS
 
 
