@@ -38,11 +38,54 @@ def test_a_loop_that_lags_for_a_second_turns_more_and_more_away_but_not_all() ->
     assert after(*[0.3] * 50).share == SHARE_MOST
 
 
-def test_it_is_calm_again_within_a_second_and_a_half_of_calm_steps() -> None:
+def test_a_lag_that_swings_is_one_lag() -> None:
+    assert after(0.3, 0.06, 0.3, 0.06, 0.3, 0.06, 0.3).share > 0
+    assert after(0.3, 0.04, 0.3, 0.04, 0.3, 0.04, 0.3).calm
+
+
+def test_once_calls_are_turned_away_small_lags_count() -> None:
+    overload = after(0.3, 0.3, 0.3)
+    share = overload.share
+    after(0.3, overload=overload)
+    assert overload.share > share
+    # A lag that shrinks has been dealt with, for now.
+    share = overload.share
+    after(0.1, overload=overload)
+    assert overload.share < share
+    after(0.012, 0.012, overload=overload)
+    share = overload.share
+    after(0.02, overload=overload)
+    assert share < overload.share < share + 0.1
+    after(0.0, overload=overload)
+    assert overload.share < share
+
+
+def test_it_is_calm_again_within_two_seconds_of_calm_steps() -> None:
     overload = after(*[0.3] * 50)
-    assert not overload.calm
-    after(*[0.0] * 10, overload=overload)
-    assert overload.calm
+    assert overload.share == SHARE_MOST
+    after(*[0.0] * 20, overload=overload)
+    assert overload.share == 0
+    # And small lags count as little as before.
+    assert after(*[0.09] * 50, overload=overload).calm
+
+
+@pytest.mark.parametrize("refusal", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("times", [1.5, 3.0, 6.0])
+def test_the_load_settles_where_the_loop_just_keeps_up(times: float, refusal: float) -> None:
+    # A loop that is full has what it cannot do wait; a call that is turned away costs a share of one that is served.
+    overload, now, waiting, served, waited = Overload(), 0.0, 0.0, [], []
+    for _ in range(600):
+        step = STEP_SECONDS + waiting
+        work = times * (1 - overload.share + overload.share * refusal) * step
+        left = waiting + work - step
+        served.append((1 - overload.share) * times)
+        waiting = min(max(left, 0.0), 0.5)
+        now += step
+        overload.note_lag(now, waiting)
+        waited.append(waiting)
+    room = 1 - times * refusal
+    assert sum(waited[200:]) / 400 < 0.02
+    assert sum(served[200:]) / 400 > 0.85 * max(min(room, times), (1 - SHARE_MOST) * times)
 
 
 @pytest.mark.parametrize(("used", "refused"), [(0.2, False), (0.85, False), (0.86, True), (1.2, True)])

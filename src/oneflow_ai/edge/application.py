@@ -29,6 +29,7 @@ from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.lookups import lookup_model, other_voices
 from oneflow_ai.edge.models import ModelPages
 from oneflow_ai.edge.reply import Reply, Request
+from oneflow_ai.edge.turnstile import Turnstile
 from oneflow_ai.flow.engine import Desk, Engine
 from oneflow_ai.flow.places import KEY_SHARE, Bodies
 from oneflow_ai.policy.overload import Overload
@@ -110,6 +111,7 @@ class Edge:
         self._refused = ports.refused
         self._standing = ports.standing
         self._spool = ports.spool
+        self._turnstile = Turnstile(self._written)
         self._pages = ModelPages(int(ports.clock.utc().timestamp()))
         self.draining = False
         self.ready = False
@@ -157,11 +159,23 @@ class Edge:
         words = _TOO_MANY if full else overload.refuses(calls_open, self._chance.random())
         return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
+    def ready_refusal(self, failure: Failure, head: RequestHead, date: Headers) -> bytes | None:
+        """The whole answer to a call that is turned away; None where its client gave it an id, or wants no body."""
+        spoken = spoken_at(head.path)
+        if spoken is None or head.method != b"POST" or not head.keep or b"x-request-id" in head.headers:
+            return None
+        pieces = self._turnstile.pieces(failure, head, spoken[0].DIALECT, date)
+        self._refused(failure.code)
+        return self._id(self._clock.utc()).encode().join(pieces)
+
     def refusal(
         self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes = b""
     ) -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
+        return self._written(failure, headers, path)
+
+    def _written(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
         spoken = spoken_at(path)
         if spoken is not None:
             dialect: Teller = spoken[0]

@@ -275,15 +275,24 @@ class Connection(asyncio.Protocol):
 
     def take_head(self, head: RequestHead) -> None:
         """A head is complete; its body is due."""
+        self._open(head, head.failure or self._served.busy(head.path))
+
+    def _open(self, head: RequestHead, failure: Failure | None) -> None:
         turn = Turn(self, head)
-        if turn.failure is None:
-            turn.failure = self._served.busy(head.path)
+        turn.failure = failure
         self._turns.append(turn)
         self._since_seconds, self._idle = self._heard_seconds, False
 
     def _take_again(self, head: RequestHead, body: bytes) -> None:
         """A whole request at once."""
-        self.take_head(head)
+        failure = self._served.busy(head.path)
+        if failure is not None and not self.slow:
+            answer = self._served.ready_refusal(failure, head, self._state.default_headers)
+            if answer is not None:
+                self._since_seconds, self._idle = self._heard_seconds, True
+                self._transport.write(answer)
+                return
+        self._open(head, failure)
         self._turns[0].take_whole(body)
         if self._holds_enough():
             self._stop_listening()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers
+from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import Request
 
 
@@ -19,6 +20,12 @@ class Served(Protocol):
 
     def busy(self, path: bytes) -> Failure | None:
         """Why a request with this path is not even read; None to let it in."""
+
+    def ready_refusal(self, failure: Failure, head: RequestHead, date: Headers) -> bytes | None:
+        """The whole answer to a request that `busy` refuses, made ahead; None where it must be made for itself.
+
+        `date` is the headers that every answer has.
+        """
 
     def refusal(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
         """The answer to what came, with these headers, and is no request: status, headers, body."""

@@ -11,18 +11,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 import uvicorn
 
+from oneflow_ai.edge.accepting import Acceptor
 from oneflow_ai.edge.connection import Connection, ConnectionLimits
 from oneflow_ai.edge.served import Served
 
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
 BACKLOG = 4_096
-ACCEPTED_A_TURN = 8
-"""uvloop accepts one connection a turn of the loop by each descriptor that it listens by. A busy turn takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +33,21 @@ class Stages:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is ready and when it starts to drain, and sweeps its connections."""
+    """uvicorn's server, which tells when it is ready and when it starts to drain, and sweeps its connections.
+
+    What comes to its socket it is given by `acceptor`.
+    """
 
     def __init__(
         self,
         config: uvicorn.Config,
+        acceptor: Acceptor,
         stages: Stages,
         until: asyncio.Event | None,
         failed: Callable[[Exception], None],
     ) -> None:
         super().__init__(config)
+        self._acceptor = acceptor
         self._failed = failed
         self._ready = stages.ready
         self._drain = stages.drain
@@ -54,7 +57,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
-        await super().startup(sockets)
+        await super().startup([])
+        self._acceptor.open()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self._sweep()))
         if self._until is not None:
@@ -65,6 +69,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let calls finish for as long as the configuration says, then cut them."""
         # Before uvicorn does: who is cut is to be told why.
+        self._acceptor.close()
         over = asyncio.get_running_loop().call_later(self.config.timeout_graceful_shutdown or 0, self._cut_calls)
         await super().shutdown(sockets)
         over.cancel()
@@ -153,15 +158,8 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or `until`."""
 
-    def connect(
-        config: uvicorn.Config, server_state: Any, app_state: object, _loop: asyncio.AbstractEventLoop | None = None
-    ) -> Connection:
-        del config, app_state
-        return Connection(served, limits, server_state, _loop or asyncio.get_running_loop())
-
     config = uvicorn.Config(
         served,  # type: ignore[arg-type] # it is never called: our connections bring it their requests themselves
-        http=connect,  # type: ignore[arg-type] # any callable that makes a protocol
         ws="none",
         lifespan="off",
         log_config=None,
@@ -169,9 +167,8 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(drain_seconds),
-        backlog=BACKLOG,
     )
-    server = _Server(config, stages, until, served.failed)
-    # One socket, and its queue, by several descriptors; the server closes what it was given.
-    others = [listener.dup() for _ in range(ACCEPTED_A_TURN - 1)]
-    await server.serve(sockets=[listener, *others])
+    loop = asyncio.get_running_loop()
+    acceptor = Acceptor(listener, lambda: Connection(served, limits, server.server_state, loop), served.failed)
+    server = _Server(config, acceptor, stages, until, served.failed)
+    await server.serve(sockets=[listener])

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 LAG_SECONDS_MOST = 0.1
 LAGGING_SECONDS_LEAST = 1.0
-"""A loop that lags for less was held up once, by one large body perhaps."""
-RISE, FALL = 0.15, 0.1
+"""A loop that lags for less was held up once, by one large body perhaps. Half the lag does not end it: it swings."""
+FIRST_SHARE = 0.15
+AIM_SECONDS = 0.01
+"""Once calls are turned away, the loop is to be this late: it is never idle then, and nobody waits for long."""
+SETTLED_SECONDS = 0.003
+"""A loop that is no later has room."""
+BY_LAG, BY_CHANGE = 1.5, 5.0
+"""How much of what is let in is turned away, or let in again, for each second of lag beyond the aim and of its growth.
+
+Both are parts of what is let in: the more comes, the less of it a step may change, or the load would swing.
+"""
+FALL, FALL_MOST = 0.005, 0.1
+"""A loop with room lets in so much more at first, with each step more."""
 SHARE_MOST = 0.95
 MEMORY_SHARE_MOST = 0.85
 BODIES_MEMORY_SHARE = 0.25
@@ -17,28 +28,42 @@ CALLS_LEAST = 16
 class Overload:
     """What share of new calls is turned away, by what the process feels of itself.
 
-    How long providers take says nothing of it: a model that thinks for a minute costs nothing meanwhile. The share
-    rises while the loop lags and falls when it does not, so that the load settles where the loop just keeps up; it
-    never reaches all, or nobody would notice that it has become calm.
+    How long providers take says nothing of it: a model that thinks for a minute costs nothing meanwhile. Only a loop
+    that lags for long has too much to do. From then on the share follows much smaller lags, so that the load settles
+    where the loop just keeps up and those who are let in are served as fast as ever. It falls slowly at first, and
+    faster the longer the loop is calm. It never reaches all, or nobody would notice that it has become calm.
     """
 
-    __slots__ = ("_lagging_since_seconds", "_memory_full", "share")
+    __slots__ = ("_calm_steps", "_lag_seconds", "_lagging_since_seconds", "_memory_full", "share")
 
     def __init__(self) -> None:
         self._lagging_since_seconds: float | None = None
+        self._lag_seconds = 0.0
+        self._calm_steps = 0
         self._memory_full = False
         self.share = 0.0
 
     def note_lag(self, now_seconds: float, lag_seconds: float) -> None:
         """The loop ran something so late just now."""
-        if lag_seconds <= LAG_SECONDS_MOST:
+        if self.share:
+            self._steer(lag_seconds)
+        elif self._lagging_since_seconds is None:
+            if lag_seconds > LAG_SECONDS_MOST:
+                self._lagging_since_seconds = now_seconds - lag_seconds
+        elif lag_seconds <= LAG_SECONDS_MOST / 2:
             self._lagging_since_seconds = None
-            self.share = max(self.share - FALL, 0.0)
-            return
-        if self._lagging_since_seconds is None:
-            self._lagging_since_seconds = now_seconds - lag_seconds
         elif now_seconds - self._lagging_since_seconds >= LAGGING_SECONDS_LEAST:
-            self.share = min(self.share + RISE, SHARE_MOST)
+            self._lagging_since_seconds, self._calm_steps = None, 0
+            self._lag_seconds, self.share = lag_seconds, FIRST_SHARE
+
+    def _steer(self, lag_seconds: float) -> None:
+        growth, self._lag_seconds = lag_seconds - self._lag_seconds, lag_seconds
+        change = (1.0 - self.share) * (BY_LAG * (lag_seconds - AIM_SECONDS) + BY_CHANGE * growth)
+        # A backlog that is worked off says that the share was enough, not that none is needed.
+        share = max(self.share + change, self.share / 2)
+        self._calm_steps = self._calm_steps + 1 if lag_seconds <= SETTLED_SECONDS else 0
+        share -= min(FALL * self._calm_steps, FALL_MOST)
+        self.share = min(max(share, 0.0), SHARE_MOST)
 
     def note_memory(self, used_share: float) -> None:
         """So much of the memory that the process may have is in use, from 0 to 1."""

@@ -67,9 +67,10 @@ class _Libraries(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The running gateway, its simulator, its socket, its log, and what stops it."""
+    """The running gateway, its simulator, its socket, its log, and what stops it; `overload` no lag is told to."""
 
     runtime: Runtime
+    overload: Overload
     simulator: Simulator
     listener: socket.socket
     log: KeptLog
@@ -152,9 +153,11 @@ async def fronting(
         with _library_errors(log):
             async with Runtime(loaded, log=log) as runtime:
                 listener = listen("127.0.0.1", 0)
-                edge = _edge(runtime, EdgeLimits(body_bytes_most))
+                # Gateway, provider and clients share a loop here: its lag is not the gateway's.
+                overload = Overload()
+                edge = _edge(runtime, EdgeLimits(body_bytes_most), overload)
                 async with _served(engine(server), edge, listener, connection, runtime.engine.stop) as stop:
-                    yield Front(runtime, simulator, listener, log, stop)
+                    yield Front(runtime, overload, simulator, listener, log, stop)
 
 
 @contextmanager
@@ -167,7 +170,7 @@ def _library_errors(log: KeptLog) -> Iterator[None]:
         logging.getLogger().removeHandler(handler)
 
 
-def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
+def _edge(runtime: Runtime, limits: EdgeLimits, overload: Overload) -> Edge:
     digest = KeyDigest(b"pepper of the tests")
     door = Door(digest, keys_needed=True, hosts=loopback_hosts(()))
     runtime.admit({digest(KEY.encode()): Account("key_test")})
@@ -180,8 +183,7 @@ def _edge(runtime: Runtime, limits: EdgeLimits) -> Edge:
             ControlPorts(runtime, keys, lambda headers, query: door.account(headers, runtime.desk.snapshot, query))
         ),
         limits=limits,
-        # Gateway, provider and clients share a loop here: its lag is not the gateway's.
-        overload=Overload(),
+        overload=overload,
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

@@ -16,6 +16,7 @@ import uvloop
 from oneflow_ai.core.failure import OVERLOADED, Failure
 from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.connection import Connection, ConnectionLimits
+from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.outflow import READ_BYTES_LEAST
 from oneflow_ai.edge.reply import Request
 from oneflow_ai.edge.turn import Turn
@@ -79,6 +80,9 @@ class Served:
     full: bool = False
     bodies: list[bytes] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    def ready_refusal(self, failure: Failure, head: RequestHead, date: Headers) -> bytes | None:
+        return None
 
     async def answer(self, request: Request) -> None:
         turn = cast(Turn, request)
