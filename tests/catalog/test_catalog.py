@@ -216,7 +216,7 @@ def test_a_model_gone_since_an_unknown_day_has_ended(catalog: Catalog) -> None:
         ("openai", "gpt-4o-2024-05-13", 128_000, 4_096),
         ("anthropic", "claude-haiku-5-5", 1_000_000, 128_000),
         ("anthropic", "claude-haiku-4-5-20251001", 200_000, 64_000),
-        ("openai", "gpt-image-2.6-flare", None, 16_384),
+        ("openai", "gpt-image-2.6-flare", None, 23_719),
     ],
 )
 def test_a_model_has_its_limits(
