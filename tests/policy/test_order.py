@@ -69,7 +69,7 @@ def test_a_picture_is_held_by_its_size_and_quality() -> None:
     assert held_nanos == (100 * 8 + 472 * 30) * NANOS_PER_USD // 1_000_000
     # Where a picture has a price, nobody counts tokens; where nothing is known, the dearest are held.
     assert picture_tokens(any_kind, the(snapshot, "stability/stable-image-core")) == 0
-    assert picture_tokens(any_kind, the(snapshot, "openai/gpt-image-1.5")) == IMAGE_OUTPUT_TOKENS
+    assert picture_tokens(any_kind, the(snapshot, "openai/gpt-image-3")) == IMAGE_OUTPUT_TOKENS
 
 
 def test_each_of_several_pictures_is_held_with_its_prompt() -> None:

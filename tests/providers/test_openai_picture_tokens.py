@@ -74,11 +74,19 @@ def test_of_the_newest_models_no_fewer_are_held_than_were_seen(
 
 
 @pytest.mark.parametrize(
-    "model", ["gpt-image-1.5", "chatgpt-image-latest", "gpt-image-3", "gpt-image-2-mini", "flux-3"]
+    ("model", "most"),
+    [
+        ("gpt-image-1.5", 16_384),
+        ("gpt-image-1-mini", 16_384),
+        ("chatgpt-image-latest", 16_384),
+        ("gpt-image-3", None),
+        ("gpt-image-2-mini", None),
+        ("flux-3", None),
+    ],
 )
-def test_of_other_models_nothing_is_known(model: str) -> None:
+def test_of_other_models_size_and_quality_say_nothing(model: str, most: int | None) -> None:
     assert tokens_of(model, "low", (1024, 1024)) is None
-    assert most_tokens(asked(), model) is None
+    assert most_tokens(asked(size="1024x1024", quality="low"), model) == most
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ LARGEST = 2_880, 2_880
 # What is seen: 13,767 for 13,342 (litellm 1.109.1, fal_ai rows, 4K at the highest quality), and words beside a picture
 # of an older model (143 in a recording of gpt-image-1.5).
 _MORE_TENTHS, _MORE_TOKENS = 11, 256
+# Of the models before them a picture is 6,240 tokens at the most (the guide's table of 2025), and the words beside it,
+# which nobody bounds, have room.
+_BEFORE = ("gpt-image-1", "chatgpt-image-")
+_BEFORE_TOKENS = 16_384
 
 
 def tokens_of(model: str, quality: str, size: tuple[int, int]) -> int | None:
@@ -52,6 +56,8 @@ def most_tokens(call: Call, model: str) -> int | None:
     order = call.order
     if not isinstance(order, ImageOrder):
         return None
+    if model.startswith(_BEFORE):
+        return _BEFORE_TOKENS
     size, quality = _asked(order, as_it_is=call.wire == WIRE)
     found, largest = tokens_of(model, quality, size), tokens_of(model, quality, LARGEST)
     if found is None or largest is None:
