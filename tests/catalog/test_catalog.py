@@ -253,6 +253,10 @@ def test_the_list_of_models_holds_what_a_provider_serves_itself(catalog: Catalog
     assert catalog.models("nobody") == ()
 
 
+def test_what_is_gone_and_had_a_price_for_each_size_and_quality_has_none(catalog: Catalog) -> None:
+    assert (catalog.price("openai", "dall-e-3"), catalog.price("openai", "dall-e-2")) == (None, None)
+
+
 def test_a_model_nobody_knows_has_no_facts(catalog: Catalog) -> None:
     assert catalog.model("openai", "gpt-99") is None
     assert catalog.default_model("openai", Task.TEXT) == "gpt-6-luna"
