@@ -6,6 +6,7 @@ import asyncio
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 
 from oneflow_ai.core.money import nanos_from_usd
@@ -130,3 +131,31 @@ async def test_a_reload_takes_up_other_budgets_or_keeps_the_old_ones(tmp_path: P
         with pytest.raises(ValueError, match="oneflow budget remove all total"):
             await runtime.reload(load(file, before.environment, tmp_path, kinds=TABLE))
         assert (await gateway.chat("sim/gpt-6-luna")).status == 200
+
+
+CENT = 10**7
+PICTURES = (
+    '[prices."sim/gpt-image-2"]\ninput_usd_per_million_tokens = 5\noutput_usd_per_million_tokens = 30\n'
+    '[prices."stab/stable-image-core"]\nusd_per_image = 0.03\n'
+    '[routes.image]\ntask = "image"\ntargets = ["stab/stable-image-core", "sim/gpt-image-2"]\n'
+)
+
+
+async def test_a_small_budget_is_enough_for_a_small_picture(tmp_path: Path) -> None:
+    providers = {"sim": "", "stab": 'kind = "stability"\n'}
+    async with running(tmp_path, configuration=PICTURES, providers=providers) as gateway:
+
+        async def draw(model: str, **fields: str) -> Reply:
+            body = {"model": model, "prompt": "a cat", **fields}
+            return await gateway.post("/v1/images/generations", orjson.dumps(body))
+
+        budget = await limit(gateway, 5 * CENT)
+        small = {"size": "1024x1024", "quality": "low"}
+        assert (await draw("sim/gpt-image-2", **small)).status == 200
+        # So is it for a chain that another model ends.
+        drawn = await draw("image", **small)
+        assert (drawn.status, drawn.headers["x-oneflow-provider"]) == (200, "stab")
+        # Who leaves it to the model may get the dearest.
+        assert bound_of(await draw("sim/gpt-image-2")) > 78 * CENT
+        assert bound_of(await draw("sim/gpt-image-2", size="1024x1024")) > 21 * CENT
+        assert (await standing(gateway, budget)).held_nanos == 0

@@ -216,7 +216,7 @@ def test_a_model_gone_since_an_unknown_day_has_ended(catalog: Catalog) -> None:
         ("openai", "gpt-4o-2024-05-13", 128_000, 4_096),
         ("anthropic", "claude-haiku-5-5", 1_000_000, 128_000),
         ("anthropic", "claude-haiku-4-5-20251001", 200_000, 64_000),
-        ("openai", "gpt-image-2.6-flare", None, 16_384),
+        ("openai", "gpt-image-2.6-flare", None, 23_719),
     ],
 )
 def test_a_model_has_its_limits(
@@ -251,6 +251,10 @@ def test_the_list_of_models_holds_what_a_provider_serves_itself(catalog: Catalog
     assert "gpt-oss-120b" not in models
     assert list(models) == sorted(set(models))
     assert catalog.models("nobody") == ()
+
+
+def test_what_is_gone_and_had_a_price_for_each_size_and_quality_has_none(catalog: Catalog) -> None:
+    assert (catalog.price("openai", "dall-e-3"), catalog.price("openai", "dall-e-2")) == (None, None)
 
 
 def test_a_model_nobody_knows_has_no_facts(catalog: Catalog) -> None:

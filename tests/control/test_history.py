@@ -12,9 +12,12 @@ import pytest
 import pytest_asyncio
 
 from oneflow_ai.core.call import Account
+from oneflow_ai.core.events import Usage
 from oneflow_ai.core.record import Exchange
 from tests.control.plane import Plane, running
 from tests.stores.exchanges import NOON, failure, success, target
+
+UNITS = ("characters", "images", "audio_seconds", "web_searches")
 
 
 async def written(plane: Plane, exchanges: Sequence[Exchange]) -> None:
@@ -79,7 +82,7 @@ async def test_one_request_is_told_in_full(tmp_path: Path) -> None:
     async with running(tmp_path) as plane:
         await written(plane, [success(1, user="ann", tags=("a", "b"))])
         found: dict[str, Any] = (await plane.get("/api/requests/req-1")).json
-        assert found.pop("price_version") == "2026-11-23"
+        assert [found.pop(name) for name in ("price_version", *UNITS)] == ["2026-11-23", 0, 0, 0.0, 0]
         assert found == {
             "id": "req-1",
             "at": moment(1),
@@ -116,6 +119,25 @@ async def test_one_request_is_told_in_full(tmp_path: Path) -> None:
             "prompt": None,
             "client_id": None,
         }
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        (Usage(characters=42), (42, 0, 0.0, 0)),
+        (Usage(images=2), (0, 2, 0.0, 0)),
+        (Usage(audio_milliseconds=1_234), (0, 0, 1.234, 0)),
+        (Usage(3, 4, web_searches=2), (0, 0, 0.0, 2)),
+        (None, (None, None, None, None)),
+    ],
+)
+async def test_what_a_request_used_beside_tokens_is_told(
+    tmp_path: Path, usage: Usage | None, told: tuple[float | None, ...]
+) -> None:
+    async with running(tmp_path) as plane:
+        await written(plane, [replace(success(1), usage=usage)])
+        (found,) = (await plane.get("/api/requests")).json["requests"]
+        assert tuple(found[name] for name in UNITS) == told
 
 
 async def test_a_request_is_found_by_the_id_of_its_answer(tmp_path: Path) -> None:

@@ -44,16 +44,19 @@ async def test_pictures_speech_and_transcripts_are_those_of_the_library(plane: P
     pictures = [b64decode(one["data"]) for one in reply.json["media"]]
     assert [picture[:4] for picture in pictures] == [b"\x89PNG"] * 2
     assert reply.json["cost_usd"] > 0
+    assert (reply.json["images"], reply.json["characters"], reply.json["audio_seconds"]) == (2, 0, 0)
     asked = {"task": "speech", "prompt": "Hello to you all, " * 6, "model": "sim/tts-1"}
     asked["options"] = {"response_format": "wav"}
     reply = await plane.post("/api/request", asked)
     (sound,) = reply.json["media"]
+    assert (reply.json["images"], reply.json["characters"]) == (0, 108)
     assert (sound["media_type"], b64decode(sound["data"])[:4]) == ("audio/wav", b"RIFF")
     url = f"data:audio/wav;base64,{sound['data']}"
     asked = {"task": "transcription", "prompt": url, "model": "sim/gpt-transcribe"}
     reply = await plane.post("/api/request", asked)
     assert (reply.status, reply.json["provider"]) == (200, "sim")
     assert '"audio.wav' in reply.json["text"]
+    assert reply.json["audio_seconds"] > 1
 
 
 async def test_options_reach_the_provider(plane: Plane) -> None:

@@ -115,7 +115,9 @@ def test_a_failure_within_a_stream_ends_it() -> None:
 @pytest.mark.parametrize(
     ("order", "size"),
     [
-        (ImageOrder("a"), None),
+        (ImageOrder("a"), "1024x1024"),
+        # What is changed has a shape of its own.
+        (ImageOrder("a", sources=(Content(PICTURE, "a.png", "image/png"),)), None),
         (ImageOrder("a", width=512, height=512), "1024x1024"),
         (ImageOrder("a", width=1920, height=1080), "1536x1024"),
         (ImageOrder("a", ratio="9:16"), "1024x1536"),
@@ -128,7 +130,8 @@ def test_a_shape_becomes_the_nearest_size(order: ImageOrder, size: str | None) -
 
 def test_an_order_of_another_wire() -> None:
     body, dropped = body_of(ImageOrder("a", count=2, quality="low", format="webp", compression=0, seed=7))
-    assert body == {"prompt": "a", "n": 2, "quality": "low", "output_format": "webp", "output_compression": 0}
+    asked = {"prompt": "a", "n": 2, "size": "1024x1024", "quality": "low"}
+    assert body == {**asked, "output_format": "webp", "output_compression": 0}
     assert dropped == ("seed",)
 
 

@@ -17,7 +17,7 @@ WAV = (
     b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0"
     + struct.pack("<HHIIHH", 1, 1, 8_000, 16_000, 2, 16)
     + b"data\0\0\0\0"
-    + bytes(31_956)
+    + bytes(32_000)
 )
 AUDIO = Content(WAV, "talk.wav", "audio/wav")
 TOKENS = {
@@ -108,7 +108,7 @@ def test_a_stream_that_breaks_is_never_whole() -> None:
 @pytest.mark.parametrize(
     ("head", "bytes_per_second"),
     [
-        (WAV[:44], 16_000), (b"\xff\xfb\x90\x00", 16_000), (b"\xff\xfb\xe0\x00", 40_000), (b"\xff\xf3\x40\x00", 4_000),
+        (b"\xff\xfb\x90\x00", 16_000), (b"\xff\xfb\xe0\x00", 40_000), (b"\xff\xf3\x40\x00", 4_000),
         (b"OggS", 16_000), (b"", 16_000),
     ],
 )  # fmt: skip

@@ -57,6 +57,15 @@ async def test_a_call_comes_back_as_it_was(history: History) -> None:
     assert await history.get("req-8") is None
 
 
+async def test_what_a_call_used_beside_tokens_comes_back(history: History) -> None:
+    usage = Usage(characters=1, images=2, audio_milliseconds=3, web_searches=4)
+    await keep(history, [replace(success(1), usage=usage), failure(2)])
+    used, unknown = await history.get("req-1"), await history.get("req-2")
+    assert used is not None and unknown is not None
+    assert (used.characters, used.images, used.audio_milliseconds, used.web_searches) == (1, 2, 3, 4)
+    assert (unknown.characters, unknown.images, unknown.audio_milliseconds, unknown.web_searches) == (None,) * 4
+
+
 async def test_a_call_is_found_by_its_client_s_own_id_too(history: History) -> None:
     """Ids of clients may repeat, and may be one of ours: ours goes first, of theirs the latest."""
     calls = [success(1, client_id="mine"), success(2, client_id="mine"), success(3), success(4, client_id="req-3")]

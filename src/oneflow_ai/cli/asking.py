@@ -13,6 +13,7 @@ from oneflow_ai.cli.configured import load_settings
 from oneflow_ai.cli.output import as_json, for_terminal, note, note_faint, say, say_piece
 from oneflow_ai.cli.remote import Remote, remote_of
 from oneflow_ai.cli.remote_media import transcribe
+from oneflow_ai.core.events import Usage
 from oneflow_ai.settings import Loaded
 
 if TYPE_CHECKING:
@@ -97,6 +98,19 @@ def footer(given: Answer | MediaAnswer, options: AskOptions) -> None:
     if given.simulated:
         note(SIMULATED)
     if not options.as_json and sys.stderr.isatty():
-        tokens = f"{given.usage.input_tokens} tokens in, {given.usage.output_tokens} out"
         cost = f"${given.cost_usd:.6f}".rstrip("0").rstrip(".") if given.cost_usd else "$0"
-        note_faint(f"{given.provider}/{given.model} · {tokens} · {cost} · {given.seconds:.1f} s")
+        note_faint(f"{given.provider}/{given.model} · {used(given.usage)} · {cost} · {given.seconds:.1f} s")
+
+
+def used(usage: Usage) -> str:
+    """What an answer used, in words: tokens, and what else there was."""
+    seconds = usage.audio_milliseconds / 1000
+    counts = (
+        (usage.characters, f"{usage.characters} characters"),
+        (usage.images, "1 picture" if usage.images == 1 else f"{usage.images} pictures"),
+        (seconds, f"{seconds:.1f} s of sound"),
+    )
+    others = [words for count, words in counts if count]
+    if others and not (usage.input_tokens or usage.output_tokens):
+        return ", ".join(others)
+    return ", ".join((f"{usage.input_tokens} tokens in, {usage.output_tokens} out", *others))

@@ -27,7 +27,13 @@ async def make_media(remote: Remote, task: str, prompt: str, model: str, options
         said = remote.decoded(await read(response))
     try:
         media = tuple(Media(b64decode(one["data"], validate=True), one["media_type"]) for one in said["media"])
-        usage = Usage(said["input_tokens"], said["output_tokens"])
+        usage = Usage(
+            said["input_tokens"],
+            said["output_tokens"],
+            # Older servers tell of tokens alone.
+            characters=said.get("characters", 0),
+            images=said.get("images", 0),
+        )
         return MediaAnswer(media, usage=usage, **{name: said[name] for name in _KNOWN})
     except (KeyError, TypeError, ValueError):
         words = "oneflow: what the server answers is no picture and no sound: is it a OneFlow server?"
@@ -64,4 +70,9 @@ def _read(remote: Remote, body: bytes, *, plain: bool) -> tuple[str, Usage]:
     text, told = (said.get("text"), said.get("usage") or {}) if isinstance(said, dict) else (None, {})
     if not isinstance(text, str):
         raise Refused("oneflow: what the server answers is no transcript: is it a OneFlow server?")
-    return text, Usage(told.get("input_tokens") or 0, told.get("output_tokens") or 0)
+    seconds = told.get("seconds")
+    return text, Usage(
+        told.get("input_tokens") or 0,
+        told.get("output_tokens") or 0,
+        audio_milliseconds=round(seconds * 1000) if isinstance(seconds, int | float) else 0,
+    )

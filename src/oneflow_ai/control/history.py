@@ -40,6 +40,10 @@ _REQUEST: dict[str, Any] = {
     "cached_tokens": 0,
     "cache_write_tokens": 0,
     "reasoning_tokens": 0,
+    "characters": 0,
+    "images": 0,
+    "audio_seconds": 0.0,
+    "web_searches": 0,
     "usage_source": "provider",
     "cost_usd": 0.00046,
     "cost_nanos": 460000,
@@ -65,9 +69,10 @@ class AttemptShown(Shown):
 
 
 class RequestShown(Shown):
-    """One request: who asked for what, who served it, how it went and what it cost.
+    """One request: who asked for what, who served it, how it went, what it used and what it cost.
 
-    `cost_nanos` is exact, in billionths of a dollar. `first_event_seconds` counts from the request's arrival.
+    What it used is null where nothing is known of it: `characters` were spoken, `images` made, `audio_seconds` written
+    down. `cost_nanos` is exact, in billionths of a dollar. `first_event_seconds` counts from the request's arrival.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_REQUEST]})
@@ -92,6 +97,10 @@ class RequestShown(Shown):
     cached_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    characters: int | None
+    images: int | None
+    audio_seconds: float | None
+    web_searches: int | None
     usage_source: str | None
     cost_usd: float
     cost_nanos: int
@@ -187,4 +196,6 @@ def _parts(record: Record) -> dict[str, Any]:
         AttemptShown(**{name: getattr(one, name) for name in AttemptShown.model_fields}) for one in record.attempts
     ]
     parts["cost_usd"] = usd_float(record.cost_nanos)
+    heard = record.audio_milliseconds
+    parts["audio_seconds"] = None if heard is None else heard / 1000
     return parts

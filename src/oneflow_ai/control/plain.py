@@ -36,6 +36,9 @@ _ANSWER: dict[str, Any] = {
     "cost_usd": 0.00046,
     "input_tokens": 12,
     "output_tokens": 40,
+    "characters": 0,
+    "images": 0,
+    "audio_seconds": 0.0,
     "attempts": 1,
     "seconds": 0.81,
     "finish_reason": "stop",
@@ -86,6 +89,9 @@ class PlainAnswer(Shown):
     cost_usd: float
     input_tokens: int
     output_tokens: int
+    characters: int
+    images: int
+    audio_seconds: float
     attempts: int
     seconds: float
     finish_reason: str | None
@@ -116,6 +122,9 @@ class PlainMedia(Shown):
                     "cost_usd": 0.04,
                     "input_tokens": 12,
                     "output_tokens": 1056,
+                    "characters": 0,
+                    "images": 1,
+                    "audio_seconds": 0.0,
                     "attempts": 1,
                     "seconds": 8.2,
                     "simulated": False,
@@ -132,6 +141,9 @@ class PlainMedia(Shown):
     cost_usd: float
     input_tokens: int
     output_tokens: int
+    characters: int
+    images: int
+    audio_seconds: float
     attempts: int
     seconds: float
     simulated: bool

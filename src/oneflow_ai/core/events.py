@@ -151,3 +151,12 @@ class Decoder(Protocol):
 
     def close(self) -> list[Event]:
         """Give what is left when the provider's bytes end; the sequence then holds exactly one `End`."""
+
+
+@runtime_checkable
+class HeadedDecoder(Decoder, Protocol):
+    """Decodes an answer whose head may tell what the whole of it takes."""
+
+    @property
+    def told(self) -> Usage | None:
+        """What it takes, in the provider's own count; None where the head does not tell."""

@@ -144,7 +144,8 @@ class TranscriptOrder:
 
     `format` is `json`, `text`, `srt`, `verbose_json`, `vtt` or `diarized_json`; `times` are `word` and `segment`.
     `channels` is how many speakers may have one of their own, which costs as much as a recording of its own.
-    `minor` and `further` are as those of speech.
+    `bytes_per_second` is how much of the file sounds a second, where the client says that it is samples and nothing
+    else; 0 where the file itself may tell. `minor` and `further` are as those of speech.
     """
 
     audio: Upload
@@ -155,6 +156,7 @@ class TranscriptOrder:
     times: tuple[str, ...] = ()
     english: bool = False
     channels: int = 1
+    bytes_per_second: int = 0
     minor: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
 

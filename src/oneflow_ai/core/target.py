@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.call import Account, Call, Task
 from oneflow_ai.core.price import Price
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ class ProviderLimits:
     concurrency_firm: bool = False
 
 
+def not_known(call: Call, model: str) -> int | None:
+    """How many tokens a picture is, where nobody can tell."""
+    del call, model
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One place a call may go: a model at a provider with one credential, its price and its ready-made headers.
@@ -94,6 +100,7 @@ class Target:
     `prefill` says that the model goes on with an answer which the request begins, `continue_cut` that the target's
     route wants an answer that broke off to be gone on with. `voices` are its names of voices, by those that clients
     use, in lower case. `hands_on` names the headers of its answers that clients of its own wire look for.
+    `picture_tokens` tells the most tokens of one of the pictures that a call orders of a model, where that is known.
     """
 
     place: str
@@ -121,6 +128,7 @@ class Target:
     continue_cut: bool = False
     voices: Mapping[str, str] = field(default_factory=dict)
     hands_on: tuple[str, ...] = ()
+    picture_tokens: Callable[[Call, str], int | None] = not_known
 
     def warning(self, on: date) -> str | None:
         """What whoever calls it on that UTC day is to know of its end; None while that is over `ENDING_DAYS` away."""

@@ -16,6 +16,9 @@ from oneflow_ai.dialects.form_fields import Reader, decimal, truth, typed, whole
 
 CHANNELS_MOST = 5
 """More than five are refused (the vendor's guide to transcripts with several channels, 2026-11-27)."""
+_SAMPLES = "pcm_s16le_16"
+# Two bytes a sample, 16,000 samples a second, one channel (its API reference, speech to text, 2026-11-27).
+_SAMPLES_BYTES_PER_SECOND = 32_000
 _CHECKS: Mapping[str, checks.Check] = {
     "model_id": model,
     "language_code": language,
@@ -24,7 +27,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "diarization_threshold": checks.number(0.1, 0.4),
     "seed": checks.integer(0, (1 << 31) - 1),
     "timestamps_granularity": checks.one_of("none", "word", "character"),
-    "file_format": checks.one_of("pcm_s16le_16", "other"),
+    "file_format": checks.one_of(_SAMPLES, "other"),
     **dict.fromkeys(checks.FORBIDDEN, checks.forbidden),
 }
 _READERS: Mapping[str, Reader] = {
@@ -112,6 +115,7 @@ def _order(form: Form, body: Mapping[str, Any], asked: Mapping[str, str]) -> Tra
         language=body.get("language_code", ""),
         temperature=body.get("temperature"),
         channels=CHANNELS_MOST if body.get("use_multi_channel") else 1,
+        bytes_per_second=_SAMPLES_BYTES_PER_SECOND if body.get("file_format") == _SAMPLES else 0,
         minor=tuple(name for name in _MINOR if name in body),
         further=(*further, *elevenlabs_query.unlogged(asked)),
     )

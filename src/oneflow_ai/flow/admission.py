@@ -14,8 +14,8 @@ from oneflow_ai.core.ports import Meter
 from oneflow_ai.core.price import Price
 from oneflow_ai.core.target import Target
 from oneflow_ai.core.value import value
-from oneflow_ai.policy.order import most_ordered
-from oneflow_ai.policy.price import Top, covers, most_of, quote, tops
+from oneflow_ai.policy.order import most_ordered, picture_tokens
+from oneflow_ai.policy.price import Bound, Top, covers, most_of, quote, tops
 from oneflow_ai.policy.usage import input_tokens_bound
 
 # What an answer may hold where neither the request nor the catalogue sets a bound.
@@ -136,11 +136,18 @@ class Admission:
 def _bound_of_order(call: Call, order: Order, targets: Sequence[Target]) -> Admitted:
     """The same for pictures, speech and transcripts, which are not only counted in tokens."""
     input_tokens = input_tokens_bound(call.prompt_bytes)
-    bound = most_ordered(order, input_tokens)
     priced = _priced(targets, call.operation.task)
-    later = call.received + timedelta(seconds=PRICE_SECONDS)
-    nanos = max(quote(target.price, bound, at) for target in priced if target.price for at in (call.received, later))
-    return Admitted(priced, input_tokens + bound.output_tokens, nanos)
+    moments = call.received, call.received + timedelta(seconds=PRICE_SECONDS)
+    bounds: dict[int, Bound] = {}
+    nanos = 0
+    for target in priced:
+        assert target.price is not None
+        image_tokens = picture_tokens(call, target)
+        bound = bounds.get(image_tokens)
+        if bound is None:
+            bound = bounds[image_tokens] = most_ordered(order, input_tokens, image_tokens)
+        nanos = max(nanos, *(quote(target.price, bound, at) for at in moments))
+    return Admitted(priced, input_tokens + max(bound.output_tokens for bound in bounds.values()), nanos)
 
 
 def _priced(targets: Sequence[Target], task: Task) -> list[Target]:

@@ -6,7 +6,7 @@ import contextlib
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
-from oneflow_ai.core.events import Decoder, Delta, End, Event, Raw, Usage
+from oneflow_ai.core.events import Decoder, Delta, End, Event, HeadedDecoder, Raw, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Purse, Quota, Upstream
 from oneflow_ai.core.target import Target
@@ -38,10 +38,10 @@ class Attempt:
     """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
 
     __slots__ = (
-        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_number",
-        "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "bytes_read", "committed",
-        "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds", "status", "target",
-        "usage",
+        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
+        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "bytes_read",
+        "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds", "status",
+        "target", "usage",
     )  # fmt: skip
 
     def __init__(self, call: Call, target: Target, client: Client, ways: Ways, *, number: int, tokens: int) -> None:
@@ -57,6 +57,7 @@ class Attempt:
         self._dropped: tuple[str, ...] = ()
         self._handed: tuple[tuple[str, str], ...] = ()
         self._latest_seconds = self._until_seconds = 0.0
+        self._left = False
         self._decoder: Decoder | None = None
         self._failure: Failure | None = None
         self.target = target
@@ -89,7 +90,8 @@ class Attempt:
                 if answer.status != 200:
                     raise await self._refusal(answer)
                 await self._relay(answer)
-                answer.release()
+                if self.end is not None:
+                    answer.release()
             finally:
                 answer.close()
         except Failure as failure:
@@ -101,8 +103,17 @@ class Attempt:
         return None
 
     def leave(self, nobody: Client) -> None:
-        """Its client has gone: what still comes goes to nobody."""
-        self._client = nobody
+        """Its client has gone: what still comes goes to nobody, and is left as soon as it is known what it costs."""
+        self._client, self._left = nobody, True
+
+    @property
+    def told(self) -> bool:
+        """Whether the provider has told what the whole answer takes, whatever of it is still to come."""
+        return self.usage is not None and self.usage.source == "provider"
+
+    @property
+    def _over(self) -> bool:
+        return self.end is not None or (self._left and self.told)
 
     def _begin(self) -> None:
         """The turn has come: time runs from here."""
@@ -165,8 +176,10 @@ class Attempt:
     async def _relay(self, answer: HttpAnswer) -> None:
         stream = self._call.stream
         decoder = self._decoder = self.target.adapter.decoder(self._call, self.target, answer.headers)
+        if self._call.order is not None and isinstance(decoder, HeadedDecoder):
+            self.usage = decoder.told
         try:
-            while self.end is None:
+            while not self._over:
                 try:
                     await answer.pour(self._take, self._until_seconds)
                 except Failure as failure:
@@ -206,7 +219,7 @@ class Attempt:
         # Of a whole answer every byte is; it comes at its end, so only what follows its first bytes is so bound.
         if progress or not self._call.stream:
             self._progressed()
-        enough = self.end is not None or self._failure is not None or self._client.slow
+        enough = self._over or self._failure is not None or self._client.slow
         return None if enough else self._until_seconds
 
     def _too_large(self) -> bool:

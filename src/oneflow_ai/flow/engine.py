@@ -10,17 +10,18 @@ from oneflow_ai.core import record
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED, Failure
-from oneflow_ai.core.order import SpeechOrder, TranscriptOrder
+from oneflow_ai.core.order import ImageOrder, SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import Client, Purse, Recorder
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.sound import milliseconds_of
-from oneflow_ai.core.target import Snapshot
+from oneflow_ai.core.target import Snapshot, Target
 from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.flow.continuing import Continuing
 from oneflow_ai.flow.places import KEY_SHARE, Places
 from oneflow_ai.flow.reading_on import ReadingOn
 from oneflow_ai.policy import continuation, price, waits
+from oneflow_ai.policy.order import PARTIAL_TOKENS, most_ordered, picture_tokens
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router
 from oneflow_ai.policy.usage import believable, total
@@ -169,10 +170,10 @@ class Engine:
         try:
             if self._ways.purse is not None and (refused := await self._pay(run, self._ways.purse, step)) is not None:
                 return self._tried(run, attempt, asked_seconds, refused)
-            if step.target.on_cancel == "stops":
-                tried = await attempt.run()
-            else:
+            if _goes_on(run.call, step.target):
                 tried = await self.reading_on.run(attempt, partial(self._leave, run))
+            else:
+                tried = await attempt.run()
         except BaseException as fault:
             code = INTERNAL_ERROR.code
             if isinstance(fault, asyncio.CancelledError):
@@ -243,7 +244,8 @@ class Engine:
         cost_nanos = 0
         if not run.call.operation.free:
             assert target.price is not None
-            cost_nanos = price.used(target.price, usage, run.call.received)
+            image_tokens = 0 if run.call.order is None else picture_tokens(run.call, target)
+            cost_nanos = price.used(target.price, usage, run.call.received, image_tokens)
             if usage.source == "provider" and price.guessed(target.price, usage):
                 usage = replace(usage, source="estimated")
             exchange.price_version = target.price.version
@@ -314,6 +316,16 @@ def _told(failure: Failure | None, result: Result, *, cut: bool) -> Failure | No
     return latest if (result.committed if cut else latest.kind.cause != "client") else failure
 
 
+def _goes_on(call: Call, target: Target) -> bool:
+    """Whether a provider goes on, and bills, without its client: with a picture every one does.
+
+    A picture is made at one go, and no provider says that it stops for anybody; their resellers say that none does
+    (https://docs.apiyi.com/en/api-capabilities/image-api-best-practices, https://docs.laozhang.ai/en/faq/request-timeout,
+    2026-11-27).
+    """
+    return target.on_cancel == "goes_on" or isinstance(call.order, ImageOrder)
+
+
 def _used(call: Call, attempt: Attempt) -> Usage:
     """What an answer used: the provider's word, for one that was cut its last word, or an estimate without one."""
     usage = attempt.usage
@@ -336,6 +348,8 @@ def _estimate(call: Call, attempt: Attempt) -> Usage:
         return Usage(characters=len(call.order.text), source="estimated")
     if isinstance(call.order, TranscriptOrder):
         return Usage(audio_milliseconds=milliseconds_of(call.order.audio), source="estimated")
+    if isinstance(call.order, ImageOrder):
+        return _pictures(call, call.order, attempt)
     output_tokens = attempt.content_events if call.stream else attempt.bytes_read // BYTES_PER_TOKEN
     if call.operation is Operation.EMBEDDING:
         # Its answer is numbers: nothing was written.
@@ -344,3 +358,22 @@ def _estimate(call: Call, attempt: Attempt) -> Usage:
     input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN) + media.pictures * PICTURE_TOKENS
     input_tokens += media.sound_bytes // SOUND_BYTES_PER_TOKEN
     return Usage(input_tokens=input_tokens, output_tokens=output_tokens, source="estimated")
+
+
+def _pictures(call: Call, order: ImageOrder, attempt: Attempt) -> Usage:
+    """The same for pictures: all that they may take, and of those that their provider broke off, what came."""
+    each = picture_tokens(call, attempt.target)
+    images, output_tokens = order.count, most_ordered(order, 0, each).output_tokens
+    if attempt.failed:
+        images, output_tokens = 0, attempt.content_events * PARTIAL_TOKENS
+    if not each:
+        return Usage(images=images, source="estimated")
+    shown_tokens = (len(order.sources) + (order.mask is not None)) * PICTURE_TOKENS
+    return Usage(
+        input_tokens=(-(-call.prompt_bytes // BYTES_PER_TOKEN) + shown_tokens) * order.count,
+        output_tokens=output_tokens,
+        input_image_tokens=shown_tokens * order.count,
+        output_image_tokens=output_tokens,
+        images=images,
+        source="estimated",
+    )

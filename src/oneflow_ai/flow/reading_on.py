@@ -35,7 +35,7 @@ class ReadingOn:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if attempt.sent and not task.done() and self.answers < self.answers_most and left():
+            if attempt.sent and not task.done() and left() and not attempt.told and self.answers < self.answers_most:
                 await self._read_on(attempt, task)
             raise
         finally:

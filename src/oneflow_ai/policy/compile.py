@@ -173,6 +173,7 @@ class CompiledProvider:
                 prefill=self._sort.prefill(model),
                 voices=self._voices,
                 hands_on=self._sort.hands_on,
+                picture_tokens=self._sort.picture_tokens,
             )
             for credential in self._credentials
         )

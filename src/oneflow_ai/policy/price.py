@@ -21,10 +21,11 @@ MILLISECONDS_PER_HOUR = 3_600_000
 """The rate of audio is per million hours: a rate per million milliseconds would not be a whole number."""
 
 # What stands for a measure that the price does not know, when an answer counts no tokens: on the dear side of what is
-# seen. One output picture of 4K at the highest quality is 13,767 tokens (litellm 1.109.1, fal_ai rows of gpt-image-2
-# and -2.5; 2026-11-24). Speech has about 15 characters and 25 audio tokens a second, speech that is read 25 to 32
-# (gemini-3.5-transcribe, same file: $0.00005 a second at $2 per million), and five written tokens.
-IMAGE_OUTPUT_TOKENS = 16_384
+# seen. The dearest picture of GPT Image 2 to 2.6 is 23,719 tokens, and is held as 26,347; so is one of a model whose
+# pictures nobody can count ahead. Speech has about 15 characters and 25 audio tokens a second, speech that is read 25
+# to 32 (gemini-3.5-transcribe, litellm 1.109.1: $0.00005 a second at $2 per million; 2026-11-24), and five written
+# tokens.
+IMAGE_OUTPUT_TOKENS = 26_624
 SPOKEN_TOKENS_PER_CHARACTER = 2
 HEARD_TOKENS_PER_SECOND = 32
 WRITTEN_TOKENS_PER_SECOND = 5
@@ -43,12 +44,18 @@ def covers(price: Price, task: Task) -> bool:
     return not price.kinds.isdisjoint(_PAID_BY.get(task, _TOKENS))
 
 
+def counts_tokens(price: Price) -> bool:
+    """Whether tokens cost anything at this price; or else pictures, characters or hours alone."""
+    return not price.kinds.isdisjoint(_TOKENS)
+
+
 @value
 class Bound:
     """The most that a call may use. `output_tokens` and `images` are of one choice, of which there are `n`.
 
     `service_tier` is the tier that the request asks for; None leaves the choice to the provider, so any may run.
-    `text_only` says that neither prompt nor answer holds sound or pictures.
+    `text_only` says that neither prompt nor answer holds sound or pictures. `image_tokens` are those of one picture,
+    where nobody will count them.
     """
 
     input_tokens: int = 0
@@ -60,12 +67,14 @@ class Bound:
     web_searches: int = 0
     service_tier: str | None = None
     text_only: bool = False
+    image_tokens: int = IMAGE_OUTPUT_TOKENS
 
 
-def used(price: Price, usage: Usage, at: datetime) -> int:
+def used(price: Price, usage: Usage, at: datetime, image_tokens: int = IMAGE_OUTPUT_TOKENS) -> int:
     """What an answer costs, in nano-USD: the provider's own word where it gave one, else price times usage.
 
-    `at` is when the call was received (UTC), the same as for its quote. The usage is sound, as decoders leave it.
+    `at` is when the call was received (UTC), the same as for its quote; `image_tokens` stand for a picture whose tokens
+    were not counted. The usage is sound, as decoders leave it.
     """
     if usage.cost_nanos is not None:
         return usage.cost_nanos
@@ -77,7 +86,7 @@ def used(price: Price, usage: Usage, at: datetime) -> int:
     if usage.input_tokens or usage.output_tokens:
         product = _tokens(rates, usage)
     else:
-        product = _instead(rates, usage.characters, usage.images, usage.audio_milliseconds)
+        product = _instead(rates, usage.characters, usage.images * image_tokens, usage.audio_milliseconds)
     product += usage.characters * rates.characters + usage.images * rates.images
     product += rates.requests + usage.web_searches * rates.web_searches
     return _nanos(product, price, rates, usage.audio_milliseconds)
@@ -88,9 +97,7 @@ def guessed(price: Price, usage: Usage) -> bool:
     if usage.cost_nanos is not None or usage.input_tokens or usage.output_tokens:
         return False
     measures = {"characters": usage.characters, "images": usage.images, "audio_hours": usage.audio_milliseconds}
-    return any(count and kind not in price.kinds for kind, count in measures.items()) and not price.kinds.isdisjoint(
-        _TOKENS
-    )
+    return any(count and kind not in price.kinds for kind, count in measures.items()) and counts_tokens(price)
 
 
 def quote(price: Price, bound: Bound, at: datetime) -> int:
@@ -177,12 +184,12 @@ def _output(rates: Rates, usage: Usage) -> int:
     return product + audio * rates.output_audio + image * rates.output_image
 
 
-def _instead(rates: Rates, characters: int, images: int, milliseconds: int) -> int:
+def _instead(rates: Rates, characters: int, image_tokens: int, milliseconds: int) -> int:
     product = 0
     if "characters" not in rates.kinds:
         product += characters * (rates.input + SPOKEN_TOKENS_PER_CHARACTER * max(rates.output, rates.output_audio))
     if "images" not in rates.kinds:
-        product += images * IMAGE_OUTPUT_TOKENS * rates.output_image
+        product += image_tokens * rates.output_image
     if "audio_hours" not in rates.kinds:
         product += -(-milliseconds * HEARD_TOKENS_PER_SECOND // 1000) * rates.input_audio
         product += -(-milliseconds * WRITTEN_TOKENS_PER_SECOND // 1000) * rates.output
@@ -202,7 +209,8 @@ def _most(price: Price, rates: Rates, bound: Bound) -> int:
     tops = rates.text_tops if bound.text_only else rates.tops
     product = bound.input_tokens * tops[0] + bound.output_tokens * bound.n * tops[1]
     if images or bound.characters or bound.audio_milliseconds:
-        product = max(product, _instead(rates, bound.characters, images, bound.audio_milliseconds))
+        uncounted = _instead(rates, bound.characters, images * bound.image_tokens, bound.audio_milliseconds)
+        product = max(product, uncounted)
         product += bound.characters * rates.characters + images * rates.images
     product += rates.requests + bound.web_searches * rates.web_searches
     return _nanos(product, price, rates, bound.audio_milliseconds)

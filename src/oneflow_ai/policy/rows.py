@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, TypeAlias
 
-from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.call import Account, Call, Task
 from oneflow_ai.core.listing import Listed
 from oneflow_ai.core.ports import Adapter
 from oneflow_ai.core.price import Price
@@ -67,6 +67,10 @@ class Sort(Protocol):
     @property
     def unlisted(self) -> tuple[str, ...]:
         """The models, each by its name or by a beginning with `*`, that its own list leaves out."""
+
+    @property
+    def picture_tokens(self) -> Callable[[Call, str], int | None]:
+        """Tells the most tokens of one of the pictures that a call orders of a model; None where that is not known."""
 
 
 class Facts(Protocol):

@@ -131,6 +131,11 @@ class SoundDecoder:
         wrong = told.startswith("text/") or told.endswith("json")
         self._failure = Failure(UPSTREAM_BAD_RESPONSE, f"the provider sent {told} instead of sound") if wrong else None
 
+    @property
+    def told(self) -> Usage | None:
+        """What it takes, where its head tells."""
+        return self._usage if self._failure is None and self._usage.source == "provider" else None
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The sound of this chunk."""
         if self._failure is not None:

@@ -115,6 +115,11 @@ class TimedDecoder:
         words = f"the provider sent {told} instead of sound with its times"
         self._failure = Failure(UPSTREAM_BAD_RESPONSE, words) if wrong else None
 
+    @property
+    def told(self) -> Usage | None:
+        """What it takes, where its head tells."""
+        return self._usage if self._failure is None and self._usage.source == "provider" else None
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The bytes of this chunk, once it is known that they are no error."""
         if self._failure is not None:

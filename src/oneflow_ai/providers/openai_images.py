@@ -22,6 +22,7 @@ from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 EVENT_BYTES_MOST = 48 << 20
 # The sizes that every GPT image model takes (OpenAI's specification, CreateImageRequest, 2026-11-23).
 SIZES: Mapping[str, float] = {"1024x1024": 1.0, "1536x1024": 1.5, "1024x1536": 2 / 3}
+_SIZE_UNASKED = "1024x1024"
 # What the qualities of the models before them, DALL·E, are called now (the same specification).
 _QUALITIES: Mapping[str, str] = {"standard": "medium", "hd": "high"}
 
@@ -44,8 +45,8 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
     fields = {
         "prompt": order.prompt,
         "n": order.count,
-        "size": order.nearest(SIZES),
-        "quality": _QUALITIES.get(order.quality, order.quality),
+        "size": size_of(order),
+        "quality": quality_of(order),
         "background": order.background,
         "output_format": order.format,
         "output_compression": order.compression,
@@ -55,6 +56,19 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
     body = {name: value for name, value in fields.items() if value is not None and value != ""}
     left_out = tuple(name for name, value in dropped.items() if value is not None and value != "")
     return body, (*left_out, *order.minor)
+
+
+def size_of(order: ImageOrder) -> str:
+    """The size that is asked for; empty where a picture that is changed decides.
+
+    One that is made is square where nobody says otherwise, as Stability's are: left to OpenAI, it may have any size.
+    """
+    return order.nearest(SIZES) or ("" if order.sources else _SIZE_UNASKED)
+
+
+def quality_of(order: ImageOrder) -> str:
+    """The quality that is asked for, in the words of today's models; empty where it is left to them."""
+    return _QUALITIES.get(order.quality, order.quality)
 
 
 def files_of(order: ImageOrder) -> tuple[tuple[str, Upload], ...]:

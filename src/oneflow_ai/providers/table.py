@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from oneflow_ai.core.call import Task
+from oneflow_ai.core.call import Call, Task
 from oneflow_ai.core.ports import Adapter
-from oneflow_ai.core.target import OnCancel
+from oneflow_ai.core.target import OnCancel, not_known
 from oneflow_ai.providers import openai_kin
 from oneflow_ai.providers.anthropic import AnthropicAdapter
 from oneflow_ai.providers.bedrock import DEFAULT_URL, BedrockAdapter
@@ -17,6 +17,7 @@ from oneflow_ai.providers.claude import takes_prefill
 from oneflow_ai.providers.elevenlabs import ElevenLabsAdapter
 from oneflow_ai.providers.elevenlabs_voices import OTHERS, VOICES
 from oneflow_ai.providers.gemini import GeminiAdapter
+from oneflow_ai.providers.openai_picture_tokens import most_tokens
 from oneflow_ai.providers.stability import StabilityAdapter
 
 _TEXT = frozenset({Task.TEXT})
@@ -50,7 +51,8 @@ class Row:
     `on_cancel` says what becomes of an answer whose client hangs up: whether the provider stops, and bills no more.
     `prefill` tells of a model whether it goes on with an answer that the request begins: only where that is known.
     `voices` are its names of voices, by those that others use. `hands_on` names headers of its answers that clients of
-    its own wire look for. `unlisted` are models that its own list leaves out.
+    its own wire look for. `unlisted` are models that its own list leaves out. `picture_tokens` tells the most tokens of
+    one of the pictures that a call orders of a model, None where that is not known.
     """
 
     adapter: Adapter
@@ -70,6 +72,7 @@ class Row:
     voices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     hands_on: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    picture_tokens: Callable[[Call, str], int | None] = not_known
 
 
 # Addresses, keys, and whether there is an address for embeddings: each provider's own API reference, 2026-11-23 and
@@ -88,6 +91,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
             requests_per_minute=60,
             on_cancel="stops",
             voices=OTHERS,
+            picture_tokens=most_tokens,
         ),
         "anthropic": Row(
             AnthropicAdapter(),

@@ -101,6 +101,10 @@ class Record:
     cached_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    characters: int | None
+    images: int | None
+    audio_milliseconds: int | None
+    web_searches: int | None
     usage_source: str | None
     cost_nanos: int
     price_version: str | None

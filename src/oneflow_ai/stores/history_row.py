@@ -49,6 +49,10 @@ COLUMNS = (
     "prompt",
     "client_id",
     "metadata",
+    "characters",
+    "images",
+    "audio_milliseconds",
+    "web_searches",
 )
 _PROMPT, _METADATA = COLUMNS.index("prompt"), COLUMNS.index("metadata")
 
@@ -64,6 +68,7 @@ _MISSING = ""
 """Stands for what is not there, and is written as NULL: SQLite's driver takes a microsecond to bind a `None`."""
 
 _NOTHING_KNOWN = (_MISSING,) * 6
+_NO_UNITS = (_MISSING,) * 4
 
 
 def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
@@ -75,7 +80,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
     target = exchange.served or (attempts[-1].target if attempts else None)
     first = exchange.first_event_seconds
     usage = exchange.usage
-    read, written, cached, cache_written, reasoned, source = _spent(usage) if usage else _NOTHING_KNOWN
+    spent, units = (_spent(usage), _units(usage)) if usage else (_NOTHING_KNOWN, _NO_UNITS)
     return (
         call.id,
         as_microseconds(call.received),
@@ -93,12 +98,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         exchange.message[:MESSAGE_CHARACTERS_MOST] if exchange.message and in_own_words(outcome) else _MISSING,
         len(attempts),
         _attempts(attempts) if attempts else _MISSING,
-        read,
-        written,
-        cached,
-        cache_written,
-        reasoned,
-        source,
+        *spent,
         exchange.cost_nanos,
         exchange.price_version,
         1 if exchange.estimated else 0,
@@ -110,6 +110,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         _prompt(exchange) if keep_prompt else _MISSING,
         call.client_id,
         metadata_of(call.body["metadata"]) if "metadata" in call.body else _MISSING,
+        *units,
     )
 
 
@@ -129,6 +130,10 @@ def _spent(usage: Usage) -> tuple[int | str, ...]:
         usage.reasoning_tokens,
         usage.source,
     )
+
+
+def _units(usage: Usage) -> tuple[int, ...]:
+    return usage.characters, usage.images, usage.audio_milliseconds, usage.web_searches
 
 
 def mended(row: Row) -> Row:

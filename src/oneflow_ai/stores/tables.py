@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 """The version of these tables: the last file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -89,6 +89,10 @@ requests = Table(
     Column("prompt", Text),
     Column("client_id", Text),
     Column("metadata", JSON),
+    Column("characters", BigInteger),
+    Column("images", BigInteger),
+    Column("audio_milliseconds", BigInteger),
+    Column("web_searches", BigInteger),
 )
 
 # Rows are written far more often than read, and mostly in the order of this index: at its end. An index for each name

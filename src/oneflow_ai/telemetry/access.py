@@ -27,6 +27,9 @@ class AccessLine(msgspec.Struct, gc=False):
     attempts: int
     input_tokens: int | None
     output_tokens: int | None
+    characters: int | None
+    images: int | None
+    audio_milliseconds: int | None
     cost_nanos: int
     seconds: float
     first_event_seconds: float | None
@@ -84,6 +87,9 @@ def access_line(exchange: Exchange, asked: str, outcome: str) -> bytes:
         len(exchange.attempts),
         usage.input_tokens if usage else None,
         usage.output_tokens if usage else None,
+        usage.characters if usage else None,
+        usage.images if usage else None,
+        usage.audio_milliseconds if usage else None,
         exchange.cost_nanos,
         round((exchange.ended_seconds - began) * 1e6) / 1e6,
         None if first is None else round((first - began) * 1e6) / 1e6,

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from oneflow_ai.providers.openai_picture_tokens import tokens_of
 from oneflow_ai.simulator.answer import CONTENT, FINISH, STREAM_TYPE, Answer
 from oneflow_ai.simulator.fields import VALUE as WRONG_VALUE
 from oneflow_ai.simulator.fields import (
@@ -40,7 +41,8 @@ _FILES_MOST = 16
 _PROMPT_MOST = 32_000
 _SIZE = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})")
 _SIDE_MOST, _SIDE_STEP = 3_840, 16
-# Tokens of a picture by its quality: of a square one, a tall one, a wide one (providers' price page and recordings).
+# Tokens of a picture by its quality: of a square one, a tall one, a wide one (providers' price page and recordings), by
+# models that have no calculator of their own.
 _TOKENS = {"low": (272, 408, 400), "medium": (1_056, 1_584, 1_568), "high": (4_160, 6_240, 6_208)}
 _FIXED_SIZES = {(1_024, 1_024): 0, (1_024, 1_536): 1, (1_536, 1_024): 2}
 _FIXED_MODELS = ("gpt-image-1", "chatgpt-image")
@@ -123,6 +125,7 @@ class OpenAIImagesWire(OpenAIManners):
 class _Asked:
     """What a request asks for, its defaults filled in."""
 
+    model: str
     prompt: str
     count: int
     width: int
@@ -136,6 +139,9 @@ class _Asked:
     @property
     def image_tokens(self) -> int:
         """What one picture costs in tokens."""
+        known = tokens_of(self.model, self.quality, (self.width, self.height))
+        if known is not None:
+            return known
         row = _TOKENS[self.quality]
         place = _FIXED_SIZES.get((self.width, self.height))
         return row[place] if place is not None else max(row[0] * self.width * self.height >> 20, 1)
@@ -196,6 +202,7 @@ def _asked(document: dict[str, Any]) -> _Asked:
     found = _SIZE.fullmatch(document.get("size") or "")
     quality = document.get("quality") or "auto"
     return _Asked(
+        model=document.get("model") or MODEL_DEFAULT,
         prompt=document["prompt"],
         count=document.get("n") or 1,
         width=int(found[1]) if found else 1_024,
