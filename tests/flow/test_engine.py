@@ -13,6 +13,7 @@ from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import Decoder, End, Event, Raw, Usage
 from oneflow_ai.core.failure import (
     DEADLINE_EXCEEDED,
+    UNSUPPORTED_PARAMETER,
     UPSTREAM_CLOSED,
     UPSTREAM_OVERLOADED,
     UPSTREAM_TIMEOUT,
@@ -148,7 +149,12 @@ class Office:
         snapshot = Snapshot("1", {}, {}, {}, RetryPolicy(attempts=1))
         ways = Ways(self.clock, self.quota, self.upstream)
         self.planner = planner()
-        self.engine = Engine(Desk(snapshot), Routes([self.place]), self.planner, Admission([self.limits]), ways, self)
+        self.routes = Routes([self.place])
+        self.engine = Engine(Desk(snapshot), self.routes, self.planner, Admission([self.limits]), ways, self)
+
+    def lead_along(self, *chain: Target) -> None:
+        """Lead calls along these instead."""
+        self.routes._chain_told = chain
 
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
@@ -238,6 +244,40 @@ def test_a_fault_of_ours_before_anything_was_sent_costs_its_key_no_request() -> 
             await office.serve(ListeningClient())
         assert [attempt.outcome for attempt in office.records[0].attempts] == ["internal_error"]
         assert (office.held, office.requests_left) == (0, 10)
+
+    run_virtual(run)
+
+
+class Unwilling(Plain):
+    """An adapter that knows without asking that its provider cannot do it."""
+
+    def request(self, call: Call, target: Target) -> HttpRequest:
+        raise Failure(UNSUPPORTED_PARAMETER, "no", param="n")
+
+
+def test_what_was_refused_before_it_was_sent_is_no_try() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office, client = Office(clock, HELLO, place(Unwilling())), ListeningClient()
+        await office.serve(client)
+        assert client.failure is not None and client.exchange is not None
+        assert (client.failure.kind, client.exchange.tries) == (UNSUPPORTED_PARAMETER, 0)
+        # What became of it at each target is on record all the same.
+        assert [(attempt.outcome, attempt.asked) for attempt in client.exchange.attempts] == [
+            ("unsupported_parameter", False)
+        ]
+        assert office.upstream.requests == []
+
+    run_virtual(run)
+
+
+def test_the_attempts_that_an_answer_tells_are_those_that_reached_a_provider() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        unwilling = replace(place(Unwilling()), place="unwilling/m", provider="unwilling")
+        office, client = Office(clock, HELLO, place()), ListeningClient()
+        office.lead_along(unwilling, place())
+        await office.serve(client)
+        assert client.head is not None and client.exchange is not None
+        assert (client.head.attempts, client.exchange.tries, len(client.exchange.attempts)) == (1, 1, 2)
 
     run_virtual(run)
 
