@@ -74,6 +74,12 @@ def vectors_call(texts: str | Sequence[str], options: Mapping[str, Any], envelop
     return replace(openai.parse(written(body), replace(envelope, operation=Operation.EMBEDDING)), dialect=DIALECT)
 
 
+def check_given(prompt: Any) -> None:
+    """Raise `Failure` where there is no prompt; what is of another type is not asked whether it is empty."""
+    if prompt is None or (isinstance(prompt, str | list | tuple) and not prompt):
+        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+
+
 def written(body: Mapping[str, Any]) -> bytes:
     """What a caller of Python gave, as JSON; raises `Failure` for what JSON has not."""
     try:
@@ -83,8 +89,7 @@ def written(body: Mapping[str, Any]) -> bytes:
 
 
 def _messages(prompt: Prompt, system: Any) -> list[Any]:
-    if not prompt:
-        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+    check_given(prompt)
     if isinstance(prompt, str):
         messages: list[Any] = [{"role": "user", "content": prompt}]
     elif isinstance(prompt, list | tuple):
