@@ -152,15 +152,19 @@ def list_all(options: Common) -> None:
 
 def checked(loaded: Loaded, name: str, key: Secret) -> Tried:
     """What the provider says of the key; raises `Refused` where it refuses it."""
-    tried = asked_provider(loaded, name, key)
+    from oneflow_ai.settings.credentials import owner_of
+
+    owner = owner_of(loaded, name)
+    tried = asked_provider(loaded, owner, key)
     if tried.result == "refused":
-        raise Refused(f"oneflow keys: {name} refuses this key, so it is not kept; --no-check keeps it all the same")
+        raise Refused(f"oneflow keys: {owner} refuses this key, so it is not kept; --no-check keeps it all the same")
     return tried
 
 
 def _for(name: str, options: PlaceOptions, stray: list[str] | None) -> Loaded:
     """The configuration for a change of this provider's keys; raises `Refused`."""
     from oneflow_ai.settings import configured_providers
+    from oneflow_ai.settings.credentials import vault_names
 
     if stray:
         raise misuse(
@@ -168,12 +172,12 @@ def _for(name: str, options: PlaceOptions, stray: list[str] | None) -> Loaded:
             "it is asked for; if that was a key, have its provider replace it"
         )
     loaded = opened(options)
-    known = configured_providers(loaded)
+    known = dict.fromkeys((*configured_providers(loaded), *vault_names(loaded)))
     # What stands in the name's place may be a key.
     if name not in known:
         raise misuse(
             f"oneflow keys: there is no provider of that name; known are {', '.join(known)}; "
-            "another needs its table, [providers.NAME], in the configuration"
+            "another needs its table, [providers.NAME], in the configuration, or a setting that asks for vault:NAME"
         )
     return loaded
 
