@@ -152,10 +152,6 @@ class Office:
         self.routes = Routes([self.place])
         self.engine = Engine(Desk(snapshot), self.routes, self.planner, Admission([self.limits]), ways, self)
 
-    def lead_along(self, *chain: Target) -> None:
-        """Lead calls along these instead."""
-        self.routes._chain_told = chain
-
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
 
@@ -255,29 +251,15 @@ class Unwilling(Plain):
         raise Failure(UNSUPPORTED_PARAMETER, "no", param="n")
 
 
-def test_what_was_refused_before_it_was_sent_is_no_try() -> None:
+def test_what_was_refused_before_it_was_sent_is_on_record_and_no_try() -> None:
     async def run(clock: VirtualClock, chance: SeededChance) -> None:
-        office, client = Office(clock, HELLO, place(Unwilling())), ListeningClient()
-        await office.serve(client)
-        assert client.failure is not None and client.exchange is not None
-        assert (client.failure.kind, client.exchange.tries) == (UNSUPPORTED_PARAMETER, 0)
-        # What became of it at each target is on record all the same.
-        assert [(attempt.outcome, attempt.asked) for attempt in client.exchange.attempts] == [
-            ("unsupported_parameter", False)
-        ]
-        assert office.upstream.requests == []
-
-    run_virtual(run)
-
-
-def test_the_attempts_that_an_answer_tells_are_those_that_reached_a_provider() -> None:
-    async def run(clock: VirtualClock, chance: SeededChance) -> None:
-        unwilling = replace(place(Unwilling()), place="unwilling/m", provider="unwilling")
         office, client = Office(clock, HELLO, place()), ListeningClient()
-        office.lead_along(unwilling, place())
+        office.routes._chain_told = [replace(place(Unwilling()), place="unwilling/m"), place()]
         await office.serve(client)
         assert client.head is not None and client.exchange is not None
-        assert (client.head.attempts, client.exchange.tries, len(client.exchange.attempts)) == (1, 1, 2)
+        assert (client.head.attempts, client.exchange.tries, len(office.upstream.requests)) == (1, 1, 1)
+        outcomes = [(attempt.outcome, attempt.asked) for attempt in client.exchange.attempts]
+        assert outcomes == [("unsupported_parameter", False), ("ok", True)]
 
     run_virtual(run)
 

@@ -1,4 +1,4 @@
-"""OpenRouter: OpenAI's wire, and what is left of a key (openrouter.ai/docs, get current key; 2026-11-27)."""
+"""OpenAI's wire with a question for what is left of a key (openrouter.ai/docs, get current key; 2026-11-27)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PATH = "/key"
 _USD_MOST = 1e12
 
 
-class OpenRouterAdapter(OpenAIAdapter):
-    """OpenAI's wire, with a free question for what the key has left."""
+class KeyAccountAdapter(OpenAIAdapter):
+    """OpenAI's wire, where what a key has left is told for nothing."""
 
     def account_request(self, target: Target) -> HttpRequest:
         """The request for how the key stands."""
