@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +70,8 @@ def manager(world: ThreadedSimulator) -> Iterator[ProviderManager]:
         ("image", "A cat", {"n": "3"}, "invalid_type"),
         ("text", "Hello", {"timeout_seconds": float("nan")}, "invalid_value"),
         ("text", "Hello", {"timeout_seconds": 0}, "invalid_value"),
+        ("text", "Hello", {"temperature": float("nan")}, "invalid_number"),
+        ("speech", "Hello", {"speed": float("inf")}, "invalid_number"),
         ([], "Hello", {}, "invalid_value"),
     ],
     ids=lambda value: repr(value)[:40],
@@ -101,6 +105,26 @@ def test_after_its_end_a_call_is_refused_and_what_was_done_is_still_told(world: 
             manager.close()
         assert other.execute_with_fallback("text", "Hello")["status"] == "success"
     assert manager.execute_with_fallback("text", "Hello")["status"] == "error"
+
+
+def test_a_call_that_is_under_way_at_its_end_is_told_so(world: ThreadedSimulator) -> None:
+    results: list[Result] = []
+    manager = initialize_provider_manager(use_real_api=True)
+    manager.set_fallback_chain("text", ["openai"])
+    before = world.do(lambda running: running.record.counts.requests)
+    # A provider that never answers.
+    asking = threading.Thread(
+        target=lambda: results.append(manager.execute_with_fallback("text", "Hello", model="openai/sim-F9")),
+        daemon=True,
+    )
+    asking.start()
+    until = time.monotonic() + 20
+    while world.do(lambda running: running.record.counts.requests) == before and time.monotonic() < until:
+        time.sleep(0.01)
+    manager.close()
+    asking.join(20)
+    (result,) = results
+    assert (result["status"], result["error"]) == ("error", "draining: OneFlow was closed before this was done")
 
 
 @pytest.mark.parametrize(("task", "prompt"), [("image", "A cat"), ("text", "Tell me of the sea")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,13 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.failure import INVALID_TYPE, MISSING_REQUIRED_PARAMETER, UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.failure import (
+    INVALID_NUMBER,
+    INVALID_TYPE,
+    MISSING_REQUIRED_PARAMETER,
+    UNSUPPORTED_PARAMETER,
+    Failure,
+)
 from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
@@ -82,6 +89,10 @@ def check_given(prompt: Any) -> None:
 
 def written(body: Mapping[str, Any]) -> bytes:
     """What a caller of Python gave, as JSON; raises `Failure` for what JSON has not."""
+    for name, value in body.items():
+        if type(value) is float and not math.isfinite(value):
+            # It would be written as null, which is nothing.
+            raise Failure(INVALID_NUMBER, f"{name} is no finite number", param=name)
     try:
         return orjson.dumps(body, option=_STRICT)
     except orjson.JSONEncodeError:

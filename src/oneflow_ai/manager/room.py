@@ -14,6 +14,7 @@ from oneflow_ai.app.keys import look_into_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.client import THREAD, shared_quota
 from oneflow_ai.core.call import Task
+from oneflow_ai.loop_thread import Ended
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, RouteSettings, load
 
@@ -51,7 +52,10 @@ class Room:
         if self.closed:
             work.close()
             raise Closed("this object was closed: make another")
-        return THREAD.run(work)
+        try:
+            return THREAD.run(work)
+        except Ended as ended:
+            raise Closed(str(ended)) from None
 
     def look(self, what: Callable[[], T]) -> T:
         """Give what this gives, on the loop thread while that changes what is looked at."""
