@@ -7,14 +7,17 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from oneflow_ai.manager import ProviderManager, Result, create_enhanced_provider, initialize_provider_manager
-from oneflow_ai.simulator import ThreadedSimulator
+from oneflow_ai.simulator import FAST, Rule, SimulatorOptions, ThreadedSimulator, run_in_thread
+from tests.manager.world import enter, variables
 
 KEYS = set(Result.__annotations__)
+SECONDS_MOST = 20.0
 
 
 class Undecided:
@@ -107,22 +110,21 @@ def test_after_its_end_a_call_is_refused_and_what_was_done_is_still_told(world: 
     assert manager.execute_with_fallback("text", "Hello")["status"] == "error"
 
 
-def test_a_call_that_is_under_way_at_its_end_is_told_so(world: ThreadedSimulator) -> None:
-    results: list[Result] = []
-    manager = initialize_provider_manager(use_real_api=True)
-    manager.set_fallback_chain("text", ["openai"])
-    before = world.do(lambda running: running.record.counts.requests)
-    # A provider that never answers.
-    asking = threading.Thread(
-        target=lambda: results.append(manager.execute_with_fallback("text", "Hello", model="openai/sim-F9")),
-        daemon=True,
-    )
-    asking.start()
-    until = time.monotonic() + 20
-    while world.do(lambda running: running.record.counts.requests) == before and time.monotonic() < until:
-        time.sleep(0.01)
-    manager.close()
-    asking.join(20)
+def test_a_call_that_is_under_way_at_its_end_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    never = Rule(fault="F9", model="gpt-*", path="/v1/chat/*")
+    with run_in_thread(SimulatorOptions(pace=FAST, rules=(never,))) as simulator:
+        enter(monkeypatch, tmp_path, variables(tmp_path, simulator))
+        results: list[Result] = []
+        manager = initialize_provider_manager(use_real_api=True)
+        asking = threading.Thread(
+            target=lambda: results.append(manager.execute_with_fallback("text", "Hello")), daemon=True
+        )
+        asking.start()
+        until = time.monotonic() + SECONDS_MOST
+        while not simulator.do(lambda running: running.record.counts.requests) and time.monotonic() < until:
+            time.sleep(0.01)
+        manager.close()
+        asking.join(SECONDS_MOST)
     (result,) = results
     assert (result["status"], result["error"]) == ("error", "draining: OneFlow was closed before this was done")
 
