@@ -38,7 +38,9 @@ def test_a_key_is_kept_by_the_name_that_the_configuration_asks_for(place: Place,
     assert place.run("ask", "Hi").exit_code == 0
     ((row,),) = (place.json("keys", "list"),)
     assert (row["provider"], row["credential"], row["place"], row["state"]) == ("own", "own", "vault:work", "in use")
-    assert place.run("keys", "remove", "work").exit_code == 0
+    removed = place.run("keys", "remove", "work")
+    assert (removed.exit_code, removed.stdout) == (0, "work: 1 key removed from vault\n")
+    assert "the configuration still asks for vault:work" in removed.stderr
     assert place.json("keys", "list") == []
 
 
@@ -76,6 +78,17 @@ def test_without_the_servers_secret_the_vault_is_told_to_be_closed(
     assert result.exit_code == (1 if command == ("doctor",) else 2)
     assert "secret.key is missing" in result.output
     assert "no key of that name" not in result.output
+
+
+def test_a_database_that_cannot_be_read_is_told_and_not_a_missing_name(
+    place: Place, provider: ThreadedSimulator
+) -> None:
+    configure(place, provider)
+    place.home.mkdir(mode=0o700)
+    (place.home / "oneflow.db").write_bytes(b"no database at all" * 100)
+    (line,) = lines(place.run("config", "check").stderr)
+    assert line.startswith("the vault: ") and "oneflow.db" in line
+    assert "no key of that name" not in line
 
 
 def test_a_key_for_another_address_is_sent_nowhere(place: Place, provider: ThreadedSimulator) -> None:

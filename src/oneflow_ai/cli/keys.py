@@ -129,6 +129,8 @@ def remove(name: OneName, options: PlaceOptions, stray: Stray = None) -> None:
     else:
         say(f"{name}: {removed} key{'s' if removed != 1 else ''} removed from {place_shown(where)}")
     _note_others(loaded, name, where)
+    if where is None and removed >= count:
+        _note_asked_for(loaded, name)
     _note_server(loaded, where)
 
 
@@ -266,6 +268,14 @@ def _note_others(loaded: Loaded, name: str, where: Path | None) -> None:
         if place.shown != place_shown(where) and in_use(place.keys, loaded.at):
             note(f"note: {place.shown} has a key of {name} too, which stays in use")
             return
+
+
+def _note_asked_for(loaded: Loaded, name: str) -> None:
+    """Tell that the configuration still asks for a key that the vault has no more."""
+    from oneflow_ai.settings.credentials import vault_names
+
+    if name in vault_names(loaded):
+        note(f"note: the configuration still asks for vault:{name}, and is a mistake without it")
 
 
 def _note_server(loaded: Loaded, where: Path | None) -> None:
