@@ -205,7 +205,7 @@ class Collector:
             self.failure.message,
             code=self.failure.code,
             status=self.failure.status,
-            attempts=len(exchange.attempts) if exchange is not None else 0,
+            attempts=exchange.tries if exchange is not None else 0,
             request_id=exchange.call.id if exchange is not None else "",
         )
 
@@ -259,7 +259,7 @@ class Collector:
             "model": head.target.model,
             "cost_usd": usd_float(exchange.cost_nanos),
             "usage": exchange.usage or Usage(),
-            "attempts": len(exchange.attempts),
+            "attempts": exchange.tries,
             "seconds": ended_seconds - exchange.call.started_seconds,
             "request_id": exchange.call.id,
             "simulated": head.target.simulated,
@@ -268,6 +268,14 @@ class Collector:
 
     def _text(self, kind: str) -> str:
         return "".join(delta.text for delta in self.deltas if delta.kind == kind and delta.index == 0)
+
+    def texts(self) -> list[str]:
+        """The text of every choice that has one, in their order."""
+        found: dict[int, str] = {}
+        for delta in self.deltas:
+            if delta.kind == "text":
+                found[delta.index] = found.get(delta.index, "") + delta.text
+        return [found[index] for index in sorted(found)]
 
     def _tool_calls(self) -> tuple[ToolCall, ...]:
         calls: dict[int, list[str]] = {}

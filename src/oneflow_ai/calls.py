@@ -54,7 +54,7 @@ def _seconds(asked: Any, most: float) -> float:
         raise Failure(INVALID_TYPE, "timeout_seconds is a number", param="timeout_seconds")
     if not asked > 0:
         raise Failure(INVALID_VALUE, "timeout_seconds is above 0", param="timeout_seconds")
-    return min(float(asked), most)
+    return float(min(asked, most))
 
 
 async def upload_of(runtime: Runtime, audio: Recording, name: str | None = None) -> Content:
@@ -64,7 +64,12 @@ async def upload_of(runtime: Runtime, audio: Recording, name: str | None = None)
     given: Any = audio
     if isinstance(given, str | PathLike):
         name = name or Path(given).name
-        given = await asyncio.to_thread(_read, Path(given), most)
+        try:
+            given = await asyncio.to_thread(_read, Path(given), most)
+        except ValueError:
+            # A NUL, or half of a surrogate pair.
+            words = "audio is the path of a file: no file has such a name"
+            raise _error(Failure(INVALID_VALUE, words, param="audio"), runtime.new_id("req")) from None
     if not isinstance(given, bytes):
         words = "audio is the path of a file, or its bytes"
         raise _error(Failure(INVALID_TYPE, words, param="audio"), runtime.new_id("req"))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import CancelledError, Future, wait
 from typing import Any, TypeVar
 
 CLOSE_SECONDS_MOST = 15.0
 
 T = TypeVar("T")
+
+
+class Ended(RuntimeError):
+    """The loop has ended, be it in the middle of what it was asked to do."""
 
 
 class LoopThread:
@@ -75,15 +79,20 @@ class LoopThread:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and give what it gives; a caller that is interrupted cancels it.
 
-        Raises `RuntimeError` on the loop's own thread, where waiting would never end.
+        Raises `Ended`, and `RuntimeError` on the loop's own thread, where waiting would never end.
         """
         loop = self._loop
-        if loop is None or threading.current_thread() is self._thread:
+        if loop is None:
             work.close()
-            raise RuntimeError("OneFlow was called from its own loop thread, or after its end; use AsyncOneFlow there")
+            raise Ended("OneFlow was called after its end: make another")
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("OneFlow was called from its own loop thread; use AsyncOneFlow there")
         future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
+        except CancelledError:
+            raise Ended("OneFlow was closed before this was done") from None
         except BaseException:
             future.cancel()
             raise
@@ -93,4 +102,17 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
     finally:
+        _give_up(loop)
         loop.close()
+
+
+def _give_up(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is still under way: others wait for it."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(_over(left))
+
+
+async def _over(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

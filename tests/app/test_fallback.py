@@ -54,6 +54,17 @@ async def test_before_the_first_content_the_next_provider_answers(tmp_path: Path
         await gateway.quiet()
 
 
+async def test_only_tries_that_reached_a_provider_are_told(tmp_path: Path) -> None:
+    """Stability makes one picture at a time: that is known before anything is sent."""
+    providers = {"stability": 'kind = "stability"', "openai": ""}
+    async with running(tmp_path, providers=providers) as gateway:
+        for models, status, attempts in (([], 400, "0"), (["openai/gpt-image-2"], 200, "1")):
+            body = {"model": "stability/stable-image-core", "prompt": "A cat", "n": 2, "models": models or None}
+            reply = await gateway.post("/v1/images/generations", orjson.dumps(body))
+            assert (reply.status, reply.headers["x-oneflow-attempts"]) == (status, attempts), reply.body[:300]
+        assert sum(gateway.simulator.record.counts.by_model.values()) == 1
+
+
 async def test_after_the_first_content_nobody_else_is_asked(tmp_path: Path) -> None:
     faults = WITHIN_CONTENT
     async with running(tmp_path, providers=_providers(faults), configuration=_configuration(faults)) as gateway:

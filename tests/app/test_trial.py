@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from oneflow_ai.app.clock import SystemClock
-from oneflow_ai.app.trial import NO_FREE_CALL, Tried, judged, try_key
+from oneflow_ai.app.trial import NO_FREE_CALL, NOTHING_LEFT, Tried, judged, try_key
 from oneflow_ai.catalog import load_catalog
 from oneflow_ai.core.failure import (
     PROVIDER_AUTH_FAILED,
+    PROVIDER_QUOTA_EXHAUSTED,
     UPSTREAM_RATE_LIMITED,
     UPSTREAM_UNREACHABLE,
     Failure,
@@ -61,6 +62,11 @@ async def test_a_key_is_tried_at_its_own_provider(tmp_path: Path, kind: str) -> 
 def test_only_a_key_that_its_provider_does_not_know_is_refused(status: int | None, kind: Kind, result: Any) -> None:
     """A restricted key works for what it is for, and is answered 403 where it asks for the list."""
     assert judged(ModelsAnswer(status=status, failure=Failure(kind, "words"))) == Tried(result, "words")
+
+
+def test_an_account_with_nothing_left_still_knows_its_key() -> None:
+    spent = ModelsAnswer(status=200, failure=Failure(PROVIDER_QUOTA_EXHAUSTED, "the account has no credits left"))
+    assert judged(spent) == Tried("works", NOTHING_LEFT, account=NOTHING_LEFT)
 
 
 async def test_a_provider_out_of_reach_tells_nothing_of_a_key(tmp_path: Path) -> None:

@@ -78,21 +78,36 @@ def test_the_answer_goes_into_a_file(place: Place, provider: ThreadedSimulator) 
 
 
 FAILURES = [
-    ("nope", "no route, and no configured provider, has this model"),
-    ("sim/a-model-of-ours", 'has no price; set [prices."sim/a-model-of-ours"]'),
-    ("openai/gpt-6-luna", "provider openai has no credential"),
+    ("nope", "no route, and no configured provider, has this model", 2),
+    ("sim/a-model-of-ours", 'has no price; set [prices."sim/a-model-of-ours"]', 1),
+    ("openai/gpt-6-luna", "provider openai has no credential", 1),
+    ("sim/sim-F25", "(", 1),
 ]
 
 
-@pytest.mark.parametrize(("model", "words"), FAILURES, ids=[row[0] for row in FAILURES])
-def test_a_failure_is_one_line_and_status_1(place: Place, provider: ThreadedSimulator, model: str, words: str) -> None:
+@pytest.mark.parametrize(("model", "words", "status"), FAILURES, ids=[row[0] for row in FAILURES])
+def test_a_failure_is_one_line_and_status_1_or_2_where_nothing_was_sent_for_what_was_written(
+    place: Place, provider: ThreadedSimulator, model: str, words: str, status: int
+) -> None:
     place.simulated(provider.base_url)
     for more in ([], ["--stream"], ["--json"]):
         result = place.run("ask", "hi", "-m", model, *more)
-        assert result.exit_code == 1
+        assert result.exit_code == status
         assert result.stdout == ""
         (line,) = lines(result.stderr)
         assert words in line
+
+
+@pytest.mark.parametrize("option", [("--temperature", "9"), ("--max-tokens", "0"), ("--max-tokens", "many")])
+def test_a_wrong_option_is_misuse_and_nothing_is_sent(
+    place: Place, provider: ThreadedSimulator, option: tuple[str, str]
+) -> None:
+    place.simulated(provider.base_url)
+    before = provider.do(lambda running: running.record.counts.requests)
+    result = place.run("ask", "hi", *option)
+    assert result.exit_code == 2
+    assert len(lines(result.stderr)) == 1
+    assert provider.do(lambda running: running.record.counts.requests) == before
 
 
 def test_an_answer_that_breaks_off_ends_its_line_and_fails(place: Place, provider: ThreadedSimulator) -> None:

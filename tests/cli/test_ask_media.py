@@ -97,6 +97,10 @@ def test_json_tells_who_made_it_what_it_cost_and_where_it_is(there: tuple[Place,
         (("-", "--task", "transcription"), "writes a file down; - is none"),
         ((" ", "--task", "image", "-o", "cat.png"), "the prompt is empty"),
         (("A cat", "--task", "embedding"), "served is text, image, speech, transcription"),
+        (("A cat", "--task", "image", "-o", "cat.png", "--size", "banana"), "size is "),
+        (("A cat", "--task", "image", "-o", "cat.png", "--size", ""), "size is "),
+        (("A cat", "--task", "image", "-o", "cat.png", "--size", "0x0"), "size is "),
+        (("Hello", "--task", "speech", "-o", "hello.mp3", "--voice", ""), "voice"),
     ],
 )
 def test_a_wrong_command_is_told_at_once(place: Place, arguments: tuple[str, ...], words: str) -> None:
@@ -110,13 +114,14 @@ def test_a_wrong_command_is_told_at_once(place: Place, arguments: tuple[str, ...
 def test_a_failure_is_one_line_and_writes_nothing(there: tuple[Place, tuple[str, ...]], tmp_path: Path) -> None:
     place, at = there
     file = tmp_path / "cat.png"
-    for more, words in (
-        (("-m", "nobody/has-this"), "(model_not_found)"),
-        (("--size", "big"), "(invalid_value)"),
-        (("-m", "openai/sim-F24"), "(provider_auth_failed)"),
+    for more, words, status in (
+        (("-m", "nobody/has-this"), "(model_not_found)", 2),
+        (("--size", "big"), "(invalid_value)", 2),
+        (("-m", "anthropic/claude-haiku-5-5"), "(unsupported_operation)", 2),
+        (("-m", "openai/sim-F24"), "(provider_auth_failed)", 1),
     ):
         result = place.run("ask", "A cat", "--task", "image", "-o", str(file), *more, *at)
-        assert result.exit_code == 1
+        assert result.exit_code == status, words
         assert result.stdout == ""
         (line,) = lines(result.stderr)
         assert words in line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import stat
 import subprocess
@@ -72,6 +73,22 @@ def test_json_tells_what_was_kept(place: Place, provider: ThreadedSimulator) -> 
     (told,) = json.loads(result.stdout)
     assert (told["provider"], told["place"], told["check"]) == ("openai", "vault", "works")
     assert KEY not in result.output
+
+
+def test_what_is_left_at_a_provider_is_told_beside_its_models(place: Place, provider: ThreadedSimulator) -> None:
+    names = ("openai", "anthropic", "stability", "elevenlabs")
+    paths = {"openai": provider.base_url}
+    place.write("".join(f'[providers.{name}]\nbase_url = "{paths.get(name, provider.origin)}"\n' for name in names))
+    result = place.run("keys", "setup", text=f"{KEY}\n" * 4)
+    assert result.exit_code == 0, result.output
+    told = dict(zip(names, lines(result.stdout), strict=True))
+    assert re.search(r"stability: works \([\d,.]+ credits left\); kept", told["stability"])
+    assert re.search(r"elevenlabs: works \(\d+ models, [\d,]+ of [\d,]+ credits left until \S+\)", told["elevenlabs"])
+    assert re.search(r"openai: works \(\d+ models\)", told["openai"])
+    listed = place.run("keys", "setup", "--json", text=f"\n\n{NEW}\n{NEW}\n")
+    stability, elevenlabs = json.loads(listed.stdout)
+    assert (stability["models"], stability["account"].endswith("credits left")) == (None, True)
+    assert (elevenlabs["models"] > 0, " credits left until " in elevenlabs["account"]) == (True, True)
 
 
 def test_nothing_given_is_a_failure(place: Place) -> None:

@@ -78,6 +78,21 @@ def test_a_key_that_cannot_be_checked_is_kept_and_told(place: Place) -> None:
     assert [entry["key"] for entry in in_file(place, "own")] == [KEY]
 
 
+@pytest.mark.parametrize("key", ["sk-one sk-two", "sk-\x1bone", "sk-one\ttwo", "sk-\x7fone", "sk-\u00a0one"])
+def test_a_key_with_a_space_or_a_control_character_inside_is_refused(place: Place, key: str) -> None:
+    for arguments in (("set", "openai"), ("set", "openai", "--vault")):
+        result = place.run("keys", *arguments, "--no-check", text=f"{key}\n")
+        assert result.exit_code == 2, result.output
+        assert "has a space inside" in result.stderr or "holds characters" in result.stderr
+        assert "sk-" not in result.output
+    assert states(place) == []
+
+
+def test_spaces_around_a_key_are_left_out(place: Place) -> None:
+    kept(place, f" \t{KEY}  \r")
+    assert [entry["key"] for entry in in_file(place)] == [KEY]
+
+
 def test_a_second_key_is_added_or_takes_the_place_of_the_first(place: Place) -> None:
     kept(place, "k1")
     kept(place, "k2", "--add")

@@ -129,7 +129,7 @@ def test_a_revoked_key_ends(there: Place, url: str, tmp_path: Path) -> None:
 
 def test_the_servers_refusal_is_one_line(there: Place, url: str) -> None:
     result = there.run("ask", "hi", "-m", "nope", "--server", url)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (line,) = lines(result.stderr)
     assert line.endswith("(model_not_found)")
 

@@ -13,6 +13,7 @@ from oneflow_ai.core.call import Account, Call
 from oneflow_ai.core.events import Decoder, End, Event, Raw, Usage
 from oneflow_ai.core.failure import (
     DEADLINE_EXCEEDED,
+    UNSUPPORTED_PARAMETER,
     UPSTREAM_CLOSED,
     UPSTREAM_OVERLOADED,
     UPSTREAM_TIMEOUT,
@@ -148,7 +149,8 @@ class Office:
         snapshot = Snapshot("1", {}, {}, {}, RetryPolicy(attempts=1))
         ways = Ways(self.clock, self.quota, self.upstream)
         self.planner = planner()
-        self.engine = Engine(Desk(snapshot), Routes([self.place]), self.planner, Admission([self.limits]), ways, self)
+        self.routes = Routes([self.place])
+        self.engine = Engine(Desk(snapshot), self.routes, self.planner, Admission([self.limits]), ways, self)
 
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
@@ -238,6 +240,26 @@ def test_a_fault_of_ours_before_anything_was_sent_costs_its_key_no_request() -> 
             await office.serve(ListeningClient())
         assert [attempt.outcome for attempt in office.records[0].attempts] == ["internal_error"]
         assert (office.held, office.requests_left) == (0, 10)
+
+    run_virtual(run)
+
+
+class Unwilling(Plain):
+    """An adapter that knows without asking that its provider cannot do it."""
+
+    def request(self, call: Call, target: Target) -> HttpRequest:
+        raise Failure(UNSUPPORTED_PARAMETER, "no", param="n")
+
+
+def test_what_was_refused_before_it_was_sent_is_on_record_and_no_try() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office, client = Office(clock, HELLO, place()), ListeningClient()
+        office.routes._chain_told = [replace(place(Unwilling()), place="unwilling/m"), place()]
+        await office.serve(client)
+        assert client.head is not None and client.exchange is not None
+        assert (client.head.attempts, client.exchange.tries, len(office.upstream.requests)) == (1, 1, 1)
+        outcomes = [(attempt.outcome, attempt.asked) for attempt in client.exchange.attempts]
+        assert outcomes == [("unsupported_parameter", False), ("ok", True)]
 
     run_virtual(run)
 

@@ -87,6 +87,28 @@ def test_the_balance_is_never_exceeded_however_many_ask_at_once(world: ThreadedS
         assert nanos(status["balance"]) == nanos(0.0005) - spent
 
 
+@pytest.mark.parametrize("model", [None, 5, [], b"gpt", "", "\ud800", Path("gpt")], ids=repr)
+def test_an_odd_model_is_a_result_with_the_balance(program: OneFlowAI, model: Any) -> None:
+    result = program.process_request(model, "Hello")
+    assert set(result) == set(Charged.__annotations__)
+    assert (result["status"], result["balance"], result["attempted_providers"]) == ("error", 1.0, [])
+
+
+def test_after_its_end_a_call_is_refused_and_the_balance_is_still_told(world: ThreadedSimulator) -> None:
+    with OneFlowAI(1, use_real_api=True) as other, OneFlowAI(1, use_real_api=True) as program:
+        program.setup_budget(daily=1)
+        spent = program.process_request("gpt", "Hello", max_tokens=5)
+        status = program.get_status()
+        program.close()
+        result = program.process_request("gpt", "Hello", max_tokens=5)
+        assert (result["status"], result["balance"]) == ("error", spent["balance"])
+        assert result["error"] is not None and result["error"].startswith("draining: this object was closed")
+        assert program.get_status() == status
+        with pytest.raises(RuntimeError, match="was closed"):
+            program.setup_budget(weekly=1)
+        assert other.process_request("gpt", "Hello", max_tokens=5)["status"] == "success"
+
+
 def test_two_programs_have_two_balances(world: ThreadedSimulator) -> None:
     with OneFlowAI(1, use_real_api=True) as one, OneFlowAI(1, use_real_api=True) as other:
         one.process_request("gpt", "Hello", max_tokens=5)

@@ -40,6 +40,54 @@ def test_a_request_is_found_as_it_was_recorded(book: Database) -> None:
     assert json.dumps(row)
 
 
+NESTED = {
+    "job": {"name": "nightly", "steps": [1, 2.5, None, True, {"deep": ["er"]}]},
+    "long": "words and more of them " * 50,
+    **{f"member {number}": number for number in range(30)},
+}
+
+
+def test_metadata_is_kept_whole_however_it_is_nested(book: Database) -> None:
+    book.create_request("a", "openai", "m", "p", "r", 0.0, "success", NESTED)
+    book.create_request("a", "openai", "m", "p", "r", 0.0, "success", {"pair": (1, 2), "half": "\ud800", "empty": {}})
+    odd, whole = book.get_requests()
+    assert whole["metadata"] == NESTED
+    assert odd["metadata"] == {"pair": [1, 2], "half": "?", "empty": {}}
+
+
+ITSELF: dict[str, Any] = {}
+ITSELF["self"] = ITSELF
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [5, "text", [("a", 1)], {1: "a"}, {"a": {1, 2}}, {"a": b"b"}, {"a": float("nan")}, {"a": 2**70}, ITSELF,
+     {"a": "words " * 20_000}],
+    ids=lambda value: repr(value)[:30],
+)  # fmt: skip
+def test_metadata_that_cannot_be_kept_whole_is_refused(book: Database, metadata: Any) -> None:
+    with pytest.raises(ValueError, match="metadata"):
+        book.create_request("a", "openai", "m", "p", "r", 0.0, "success", metadata)
+    assert book.get_requests() == []
+
+
+def test_keys_are_hidden_in_what_is_nested_too(book: Database) -> None:
+    secret = {"call": {"api_key": "short", "note": "Bearer abcdefgh", "credentials": {"user": "u"}}}
+    book.create_request("a", "openai", "m", "p", "r", 0.0, "success", secret)
+    (row,) = book.get_requests()
+    assert row["metadata"] == {"call": {"api_key": "***", "note": "***", "credentials": "***"}}
+
+
+def test_after_its_end_it_says_so(nowhere: Path) -> None:
+    with_other, book = Database("sqlite:///other.db"), Database()
+    book.close()
+    with pytest.raises(ValueError, match="was closed: open another"):
+        book.create_request("a")
+    with pytest.raises(ValueError, match="was closed: open another"):
+        book.get_requests()
+    with_other.close()
+
+
 def test_a_failed_result_is_recorded_as_it_is(book: Database) -> None:
     book.create_request(7, None, None, "Hello", None, 0.0, "error", None)
     (row,) = book.get_requests(user_id=7)
@@ -105,6 +153,7 @@ def test_a_recorded_call_is_not_counted_twice(book: Database, nowhere: Path) -> 
         ("\ud800", "?"),
         ("x" * 200_000, "x" * 100_000),
         ([{"role": "user", "content": "Hi"}], '[{"role":"user","content":"Hi"}]'),
+        (ITSELF, "{'self': {...}}"),
     ],
 )
 def test_odd_and_long_prompts_are_kept_as_far_as_they_can_be(book: Database, prompt: Any, kept: str) -> None:
@@ -136,6 +185,7 @@ def test_an_address_that_cannot_be_used_is_refused(nowhere: Path, url: str) -> N
 
 
 def test_a_limit_beyond_a_page_is_refused(book: Database) -> None:
-    for limit in (0, 10_001):
+    odd: tuple[Any, ...] = (0, 10_001, "3", None, 2.5)
+    for limit in odd:
         with pytest.raises(ValueError, match="limit"):
             book.get_requests(limit=limit)

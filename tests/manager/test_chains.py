@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
-from oneflow_ai.manager import BestProvider, ProviderManager, Result, initialize_provider_manager
+from oneflow_ai.manager import (
+    BestProvider,
+    ProviderManager,
+    Result,
+    initialize_provider_manager,
+)
 from oneflow_ai.simulator import FAST, Rule, SimulatorOptions, ThreadedSimulator, run_in_thread
 from tests.manager.world import FOUR, enter, key_of, variables
 
@@ -80,31 +85,6 @@ def test_a_recording_is_written_down(manager: ProviderManager, tmp_path: Path) -
     assert (default["model"], default["cost"] > 0) == ("gpt-transcribe", True)
     missing = manager.execute_with_fallback("transcription", str(tmp_path / "none.wav"))
     assert missing["error"] is not None and "none.wav" in missing["error"]
-
-
-@pytest.mark.parametrize(
-    ("task", "prompt", "options", "code"),
-    [
-        ("text", "", {}, "missing_required_parameter"),
-        ("text", 7, {}, "invalid_type"),
-        ("text", "Hello", {"temperature": 9}, "invalid_value"),
-        ("text", "Hello", {"timeout_seconds": "long"}, "invalid_type"),
-        ("text", "Hello", {"model": "nobody-has-this"}, "model_not_found"),
-        ("dance", "Hello", {}, "invalid_value"),
-        (None, "Hello", {}, "invalid_value"),
-        ("image", "A cat", {"size": "big"}, "invalid_value"),
-        ("image", "A cat", {"temperature": 1}, "unsupported_parameter"),
-        ("transcription", 7, {}, "invalid_type"),
-    ],
-)
-def test_bad_input_is_a_result_too_and_nothing_is_sent(
-    manager: ProviderManager, task: Any, prompt: Any, options: dict[str, Any], code: str
-) -> None:
-    result = manager.execute_with_fallback(task, prompt, **options)
-    assert (result["status"], result["response"], result["cost"], result["tokens_used"]) == ("error", None, 0.0, 0)
-    assert result["error"] is not None and result["error"].startswith(code)
-    assert (result["provider_name"], result["attempted_providers"]) == (None, [])
-    assert manager.get_metrics_summary()["total_requests"] == 0
 
 
 def test_the_next_provider_answers_where_the_first_cannot(failing: ThreadedSimulator) -> None:

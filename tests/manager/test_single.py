@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,15 @@ def test_it_falls_back_to_nobody(world: ThreadedSimulator) -> None:
     result = create_enhanced_provider("claude")("A cat", task_type="image")
     assert (result["status"], result["attempted_providers"]) == ("error", [])
     assert create_enhanced_provider("gpt")("Hello", task_type="dance")["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    "odd", [{"model": 5}, {"model": []}, {"task_type": []}, {"task_type": 5}, {"n": "3"}], ids=repr
+)
+def test_odd_arguments_are_a_result_too(world: ThreadedSimulator, odd: dict[str, Any]) -> None:
+    result = create_enhanced_provider("gpt")("Hello", **odd)
+    assert (result["status"], result["attempted_providers"]) == ("error", [])
+    assert create_enhanced_provider("gpt")(None)["status"] == "error"
 
 
 def test_a_name_that_is_none_is_refused(world: ThreadedSimulator) -> None:

@@ -18,6 +18,7 @@ from oneflow_ai.settings import (
     Mistake,
     ProviderSettings,
     SettingsError,
+    configured_providers,
     credentials,
     json_schema,
     load,
@@ -239,13 +240,27 @@ def test_a_key_that_no_header_can_carry_is_told(place: Place) -> None:
     assert mistake.message == "OPENAI_API_KEY holds characters that no HTTP header can carry"
 
 
+@pytest.mark.parametrize("place_of", ["setting", "variable", "file"])
+def test_a_key_with_a_space_inside_is_told_and_one_around_it_is_left_out(place: Place, place_of: str) -> None:
+    for key, told in ((" sk-1\t\n", []), ("sk-1 sk-2", [True])):
+        text, variables = "[providers.openai]\n", {"OPENAI_API_KEY": key}
+        if place_of == "setting":
+            text, variables = text + 'api_key = "env:KEY"', {"KEY": key}
+        elif place_of == "file":
+            variables = {}
+            place.write(json.dumps({"openai": key}), KEYS_FILE)
+        found = place.mistakes(text, **variables)
+        assert ["has a space inside, which no key has: copy it anew" in str(each) for each in found] == told
+        if not told:
+            assert revealed(place.load(text, **variables), "openai") == ("sk-1",)
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [
         ("AKIAEXAMPLE1", "is an access key's id alone"),
         (":", "is neither an API key nor ACCESS_KEY_ID:SECRET_ACCESS_KEY"),
         ("AKIAEXAMPLE1:", "is neither an API key nor"),
-        ("AKIAEXAMPLE1: secret", "is neither an API key nor"),
         ("AKIAEXAMPLE1:secret:token:more", "is neither an API key nor"),
     ],
 )
@@ -260,8 +275,14 @@ def test_a_key_pair_that_is_none_is_told(place: Place, key: str, message: str) -
 
 
 def test_headers_follow_their_references(place: Place) -> None:
-    headers = {"x-a": "1", "x-token": "env:T", "x-key": "env:UNSET"}
-    assert resolve_headers(headers, {"T": "t"}, place.home) == (("x-a", "1"), ("x-token", "t"))
+    headers = {"x-a": "1", "x-token": "env:T", "x-key": "env:UNSET", "x-vaulted": "vault:openai"}
+    loaded = replace(
+        place.load(T="t words"), vault={"openai": (KeptKey(Secret("v"), origin="https://api.openai.com"),)}
+    )
+    own = configured_providers(loaded)["openai"]
+    assert resolve_headers(loaded, headers, own) == (("x-a", "1"), ("x-token", "t words"), ("x-vaulted", "v"))
+    other = configured_providers(loaded)["anthropic"]
+    assert resolve_headers(loaded, headers, other) == (("x-a", "1"), ("x-token", "t words"))
 
 
 @pytest.mark.parametrize(("length", "refused"), [(31, True), (32, False)])
@@ -275,7 +296,8 @@ CANARY = "canary-1f0e"
 # Where people put secrets, rightly or wrongly; `*` is the secret.
 SPOTS = [
     '[providers.openai]\napi_key = "*"',
-    '[providers.openai]\napi_key = "vault:*"',
+    '[providers.openai]\napi_key = "vault:sk-proj-*"',
+    '[providers.openai]\napi_key = "vault:Bearer *"',
     '[providers.openai]\napi_key = "Bearer *"',
     '[providers.openai]\napi_keys = ["env:CANARY", "*"]',
     '[providers.openai]\napikey = "*"',

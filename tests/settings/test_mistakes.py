@@ -42,12 +42,9 @@ MISTAKES = [
     ('[state]\nurl = "x"', 2, "state.url", "must be empty"),
     ('[providers.groq]\nregion = "evil.example/"', 2, "providers.groq.region", "must be a region such as us-east-1"),
     ('[providers.groq]\napi_key = "gsk_1"', 2, "providers.groq.api_key", REFERENCE),
-    (
-        '[providers.groq]\napi_key = "vault:groq"',
-        2,
-        "providers.groq.api_key",
-        "secrets are read from env:NAME and file:PATH",
-    ),
+    ('[providers.groq]\napi_key = "vault:a b"', 2, "providers.groq.api_key", "a reference to the vault is vault: and"),
+    ('[providers.groq]\nproxy = "vault:groq"', 2, "providers.groq.proxy", "the vault has keys of providers alone"),
+    ('[server]\nsecret = "vault:own"', 2, "server.secret", "the vault has keys of providers alone"),
     (
         '[providers.groq]\napi_key = "env: A"',
         2,

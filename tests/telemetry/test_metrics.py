@@ -72,6 +72,14 @@ def test_a_failure_counts_no_time_and_each_of_its_attempts() -> None:
     assert found["oneflow_request_seconds_count", "acme-large", "acme"] == 0
 
 
+def test_what_was_refused_before_it_was_sent_is_no_attempt() -> None:
+    exchange = failure()
+    (attempt,) = exchange.attempts
+    found = counted(replace(exchange, attempts=[replace(attempt, asked=False), attempt]))
+    assert found["oneflow_requests_total", "acme-large", "upstream_timeout", "acme"] == 1
+    assert found["oneflow_attempts_total", "upstream_timeout", "acme"] == 1
+
+
 def test_a_simulated_answer_is_no_success_and_no_spend() -> None:
     found = counted(success(1, target(simulated=True)))
     assert found["oneflow_requests_total", "acme-large", "simulated", "acme"] == 1

@@ -9,7 +9,15 @@ from datetime import datetime
 from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.policy.rotation import WARN_DAYS, Age, age_days, age_of, in_use
 from oneflow_ai.settings import Loaded, configured_providers
-from oneflow_ai.settings.credentials import KeyPlace, Sort, key_places, keys_files, origin_of, read_keys_file
+from oneflow_ai.settings.credentials import (
+    KeyPlace,
+    Sort,
+    key_places,
+    keys_files,
+    origin_of,
+    read_keys_file,
+    vault_names,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,9 @@ def _of_nobody(loaded: Loaded) -> Iterator[ListedKey]:
         for name, keys in read_keys_file(path).items():
             if name not in known:
                 yield from (_listed(loaded, name, "file", str(path), key, why_not) for key in keys)
+    asked = vault_names(loaded)
     for name, keys in loaded.vault.items():
-        if name not in known:
+        if name not in known and name not in asked:
             yield from (_listed(loaded, name, "vault", "vault", key, why_not) for key in keys)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.ports import Clock
 from oneflow_ai.settings import Loaded, Mistake, SettingsError, database_path, resolve
+from oneflow_ai.settings.credentials import vault_names
 from oneflow_ai.stores import StoreRefused, secret_file
 from oneflow_ai.stores.key_format import KeyDigest
 from oneflow_ai.stores.keys import Keys, keys_were_made
@@ -36,15 +37,17 @@ async def open_vault(loaded: Loaded, database: Database, clock: Clock) -> Vault:
 def look_into_vault(loaded: Loaded) -> Mapping[str, tuple[KeptKey, ...]]:
     """The keys of providers that the database keeps, by provider; makes and migrates nothing.
 
-    Raises `SettingsError` where there are some that cannot be opened. A database that cannot be read has none: whoever
-    opens it to use it says what is wrong with it.
+    Raises `SettingsError` where there are some that cannot be opened. A database that cannot be read has none, unless
+    the configuration asks for one of them: whoever opens it to use it says what is wrong with it.
     """
     path = database_path(loaded)
     if not path.exists():
         return {}
     try:
         rows = look(path, sealed_rows)
-    except StoreRefused:
+    except StoreRefused as error:
+        if vault_names(loaded):
+            raise SettingsError([Mistake("the vault", "", str(error))]) from None
         return {}
     if not rows:
         return {}

@@ -12,14 +12,21 @@ from oneflow_ai.core.kept_key import KeptKey
 from oneflow_ai.core.ports import Clock
 from oneflow_ai.policy.rotation import Age, age_of, in_use, next_end
 from oneflow_ai.settings import Loaded, Mistake, SettingsError, configured_providers, database_path
-from oneflow_ai.settings.credentials import KeyPlace, kept_keys, key_places, keys_files, origin_of, read_keys_file
+from oneflow_ai.settings.credentials import (
+    VAULT,
+    KeyPlace,
+    kept_keys,
+    key_places,
+    keys_files,
+    origin_of,
+    owner_of,
+    read_keys_file,
+)
 from oneflow_ai.settings.keys_file import KEYS_FILE, written
 from oneflow_ai.settings.tables import KEYS_MOST
 from oneflow_ai.stores import private_file
 from oneflow_ai.stores.sqlite import Database
 from oneflow_ai.stores.vault import Change, Vault
-
-VAULT = "vault"
 
 
 def place_of_keys(loaded: Loaded, name: str, *, vault: bool = False) -> Path | None:
@@ -27,7 +34,7 @@ def place_of_keys(loaded: Loaded, name: str, *, vault: bool = False) -> Path | N
 
     The first place that has keys counts, as it does for calls; without any it is the file in the home.
     """
-    if vault:
+    if vault or name not in configured_providers(loaded):
         return None
     for place in kept_places(loaded, name):
         if in_use(place.keys, loaded.at):
@@ -71,7 +78,7 @@ async def change_keys(
     database = await Database.open(database_path(loaded))
     try:
         vault = await open_vault(loaded, database, clock)
-        origin = origin_of(configured_providers(loaded)[name].base_url) or ""
+        origin = origin_of(configured_providers(loaded)[owner_of(loaded, name)].base_url) or ""
         await vault.change(name, origin, bounded, replacing=replacing)
     finally:
         await database.close()

@@ -143,7 +143,7 @@ def _proxy(loaded: Loaded, proxy: str | None) -> str | None:
 def _provider(
     loaded: Loaded, name: str, found: ProviderSettings, simulated: Simulated | None, secrets: tuple[Secret, ...]
 ) -> ProviderRow:
-    headers = resolve_headers(found.headers, loaded.environment, loaded.home)
+    headers = resolve_headers(loaded, found.headers, found)
     named = (("openai-organization", found.organization), ("openai-project", found.project))
     rate = found.usd_per_million_credits
     options = {
@@ -223,11 +223,12 @@ def _route(loaded: Loaded, name: str, ways: dict[str, Way], simulated: Simulated
 
 
 def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> RouteTarget:
+    first = target.target.partition("/")[0]
     way = None
     if target.proxy is not None or target.ca_file is not None:
         # What was written, not what it leads to: a way's name is no place for a password.
         way = f"{target.target} by {target.proxy or ''} {target.ca_file or ''}"
-        usual = ways.get(target.target.partition("/")[0], Way())
+        usual = ways.get(first, Way())
         ways[way] = replace(
             usual,
             ca_file=_trusted(loaded, target.ca_file) or usual.ca_file,
@@ -237,7 +238,7 @@ def _target(loaded: Loaded, target: TargetSettings, ways: dict[str, Way]) -> Rou
         name=target.target,
         weight=target.weight,
         timeout_seconds=target.timeout_seconds,
-        headers=resolve_headers(target.headers, loaded.environment, loaded.home),
+        headers=resolve_headers(loaded, target.headers, configured_providers(loaded).get(first)),
         way=way,
     )
 

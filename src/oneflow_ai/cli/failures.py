@@ -11,6 +11,7 @@ import typer
 
 from oneflow_ai.answer import OneFlowError
 from oneflow_ai.cli.output import note
+from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.masking import masked
 from oneflow_ai.stores import StoreRefused
@@ -19,6 +20,15 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 KEYS_VERBS = "oneflow keys"
+# What only another command line can mend.
+_MISUSES = frozenset(
+    kind.code
+    for kind in (
+        kinds.AMBIGUOUS_MODEL, kinds.INVALID_MESSAGES, kinds.INVALID_NUMBER, kinds.INVALID_TYPE, kinds.INVALID_UNICODE,
+        kinds.INVALID_VALUE, kinds.MISSING_REQUIRED_PARAMETER, kinds.MODEL_NOT_FOUND, kinds.MODEL_RETIRED,
+        kinds.REQUEST_TOO_LARGE, kinds.UNSUPPORTED_OPERATION, kinds.UNSUPPORTED_PARAMETER,
+    )
+)  # fmt: skip
 _TYPED = re.compile(r"'[^']*'|\([^)]*\)|(?<!\S)-\S+")
 
 
@@ -62,7 +72,9 @@ def _told(error: Exception) -> tuple[int, Iterable[str]]:
         case typer.Abort():
             return FAILED, ["oneflow: given up"]
         case OneFlowError():
-            return FAILED, [f"oneflow: {error.message} ({error.code})"]
+            # What nobody was asked for, since it was not asked for rightly.
+            misused = not error.attempts and error.code in _MISUSES
+            return MISUSED if misused else FAILED, [f"oneflow: {error.message} ({error.code})"]
         case Failure():
             return FAILED, [f"oneflow: {error.message} ({error.code})"]
         case StoreRefused():

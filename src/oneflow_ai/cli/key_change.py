@@ -74,6 +74,7 @@ def kept_json(name: str, where: Path | None, tried: Tried | None) -> dict[str, A
         "place": place_shown(where),
         "check": "unchecked" if tried is None else tried.result,
         "models": None if tried is None else tried.models,
+        "account": None if tried is None else tried.account,
         "message": None if tried is None or tried.result == "works" else tried.words,
     }
 

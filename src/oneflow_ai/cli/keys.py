@@ -129,6 +129,8 @@ def remove(name: OneName, options: PlaceOptions, stray: Stray = None) -> None:
     else:
         say(f"{name}: {removed} key{'s' if removed != 1 else ''} removed from {place_shown(where)}")
     _note_others(loaded, name, where)
+    if where is None and removed >= count:
+        _note_asked_for(loaded, name)
     _note_server(loaded, where)
 
 
@@ -152,15 +154,19 @@ def list_all(options: Common) -> None:
 
 def checked(loaded: Loaded, name: str, key: Secret) -> Tried:
     """What the provider says of the key; raises `Refused` where it refuses it."""
-    tried = asked_provider(loaded, name, key)
+    from oneflow_ai.settings.credentials import owner_of
+
+    owner = owner_of(loaded, name)
+    tried = asked_provider(loaded, owner, key)
     if tried.result == "refused":
-        raise Refused(f"oneflow keys: {name} refuses this key, so it is not kept; --no-check keeps it all the same")
+        raise Refused(f"oneflow keys: {owner} refuses this key, so it is not kept; --no-check keeps it all the same")
     return tried
 
 
 def _for(name: str, options: PlaceOptions, stray: list[str] | None) -> Loaded:
     """The configuration for a change of this provider's keys; raises `Refused`."""
     from oneflow_ai.settings import configured_providers
+    from oneflow_ai.settings.credentials import vault_names
 
     if stray:
         raise misuse(
@@ -168,12 +174,12 @@ def _for(name: str, options: PlaceOptions, stray: list[str] | None) -> Loaded:
             "it is asked for; if that was a key, have its provider replace it"
         )
     loaded = opened(options)
-    known = configured_providers(loaded)
+    known = dict.fromkeys((*configured_providers(loaded), *vault_names(loaded)))
     # What stands in the name's place may be a key.
     if name not in known:
         raise misuse(
             f"oneflow keys: there is no provider of that name; known are {', '.join(known)}; "
-            "another needs its table, [providers.NAME], in the configuration"
+            "another needs its table, [providers.NAME], in the configuration, or a setting that asks for vault:NAME"
         )
     return loaded
 
@@ -262,6 +268,14 @@ def _note_others(loaded: Loaded, name: str, where: Path | None) -> None:
         if place.shown != place_shown(where) and in_use(place.keys, loaded.at):
             note(f"note: {place.shown} has a key of {name} too, which stays in use")
             return
+
+
+def _note_asked_for(loaded: Loaded, name: str) -> None:
+    """Tell that the configuration still asks for a key that the vault has no more."""
+    from oneflow_ai.settings.credentials import vault_names
+
+    if name in vault_names(loaded):
+        note(f"note: the configuration still asks for vault:{name}, and is a mistake without it")
 
 
 def _note_server(loaded: Loaded, where: Path | None) -> None:

@@ -114,7 +114,9 @@ class Remote:
             error = None
         if error is None:
             return Refused(f"oneflow: {self.url} answers with status {response.status}: is it a OneFlow server?")
-        return OneFlowError(error.message, code=error.code or "error", status=response.status)
+        told = response.headers.get("x-oneflow-attempts", "")
+        attempts = int(told) if told.isdecimal() else 0
+        return OneFlowError(error.message, code=error.code or "error", status=response.status, attempts=attempts)
 
 
 def remote_of(asked: str | None, loaded: Loaded) -> Remote | None:

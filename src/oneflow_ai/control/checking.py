@@ -17,7 +17,7 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.core.target import Snapshot, Target
-from oneflow_ai.flow.listing import ask_account, ask_models
+from oneflow_ai.flow.listing import ask_standing
 from oneflow_ai.insight.standing import any_targets
 from oneflow_ai.policy.waits import apart
 from oneflow_ai.telemetry.fields import clean_text
@@ -83,11 +83,8 @@ def _targets(name: str, snapshot: Snapshot) -> Sequence[Target]:
 
 
 async def _check(target: Target, running: Running) -> Checked:
-    answer = await ask_models(target, running.upstream, running.clock)
+    answer = await ask_standing(target, running.upstream, running.clock)
     failure = answer.failure
-    account = answer.account
-    if failure is None and account is None:
-        account = await ask_account(target, running.upstream, running.clock)
     return Checked(
         credential=target.credential.id,
         ok=failure is None,
@@ -95,6 +92,6 @@ async def _check(target: Target, running: Running) -> Checked:
         code=None if failure is None else failure.kind.code,
         message=None if failure is None else clean_text(failure.message),
         models=answer.count,
-        account=account,
+        account=answer.account,
         seconds=round(answer.seconds, 3),
     )

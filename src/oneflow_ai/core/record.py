@@ -12,7 +12,10 @@ from oneflow_ai.core.value import value
 
 @value
 class Attempt:
-    """One try at one target: when (monotonic seconds), how it ended (`ok` or a failure code), and what it cost."""
+    """One turn of one target: when (monotonic seconds), how it ended (`ok` or a failure code), and what it cost.
+
+    `asked`: the request went on its way to the provider; without it the gateway turned it away before.
+    """
 
     target: Target
     started_seconds: float
@@ -20,6 +23,7 @@ class Attempt:
     outcome: str
     status: int
     message: str = ""
+    asked: bool = True
 
 
 @dataclass(slots=True)
@@ -40,3 +44,8 @@ class Exchange:
     ended_seconds: float = 0.0
     queued_seconds: float = 0.0
     price_version: str = ""
+
+    @property
+    def tries(self) -> int:
+        """How often a provider was asked."""
+        return sum(attempt.asked for attempt in self.attempts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,13 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.failure import INVALID_TYPE, MISSING_REQUIRED_PARAMETER, UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.failure import (
+    INVALID_NUMBER,
+    INVALID_TYPE,
+    MISSING_REQUIRED_PARAMETER,
+    UNSUPPORTED_PARAMETER,
+    Failure,
+)
 from oneflow_ai.dialects import openai
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.guard import read_object
@@ -74,8 +81,18 @@ def vectors_call(texts: str | Sequence[str], options: Mapping[str, Any], envelop
     return replace(openai.parse(written(body), replace(envelope, operation=Operation.EMBEDDING)), dialect=DIALECT)
 
 
+def check_given(prompt: Any) -> None:
+    """Raise `Failure` where there is no prompt; what is of another type is not asked whether it is empty."""
+    if prompt is None or (isinstance(prompt, str | list | tuple) and not prompt):
+        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+
+
 def written(body: Mapping[str, Any]) -> bytes:
     """What a caller of Python gave, as JSON; raises `Failure` for what JSON has not."""
+    for name, value in body.items():
+        if type(value) is float and not math.isfinite(value):
+            # It would be written as null, which is nothing.
+            raise Failure(INVALID_NUMBER, f"{name} is no finite number", param=name)
     try:
         return orjson.dumps(body, option=_STRICT)
     except orjson.JSONEncodeError:
@@ -83,8 +100,7 @@ def written(body: Mapping[str, Any]) -> bytes:
 
 
 def _messages(prompt: Prompt, system: Any) -> list[Any]:
-    if not prompt:
-        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+    check_given(prompt)
     if isinstance(prompt, str):
         messages: list[Any] = [{"role": "user", "content": prompt}]
     elif isinstance(prompt, list | tuple):

@@ -11,7 +11,6 @@ from typing import Any
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.failure import (
     INVALID_VALUE,
-    MISSING_REQUIRED_PARAMETER,
     UNSUPPORTED_PARAMETER,
     Failure,
 )
@@ -21,7 +20,7 @@ from oneflow_ai.core.sound import sort_of
 from oneflow_ai.dialects import checks, openai_forms, openai_images, openai_speech
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
-from oneflow_ai.dialects.plain import DIALECT, written
+from oneflow_ai.dialects.plain import DIALECT, check_given, written
 
 # What a picture's side may have; each target takes what it can make.
 SIDE_PIXELS_MOST = 16_384
@@ -152,8 +151,7 @@ def _checked(table: Mapping[str, checks.Check], options: Mapping[str, Any]) -> d
 
 
 def _said(prompt: Any, check: checks.Check) -> None:
-    if not prompt:
-        raise Failure(MISSING_REQUIRED_PARAMETER, "prompt is missing", param="prompt")
+    check_given(prompt)
     check("prompt", prompt)
     _ = read_object(written({"prompt": prompt}))
 

@@ -109,7 +109,7 @@ class ReplyClient:
         if self.begun:
             await self._cut(failure)
             return
-        headers = self._told(None, len(exchange.attempts))
+        headers = self._told(None, exchange.tries)
         if exchange.attempts:
             headers.append((b"x-oneflow-cost-usd", usd_text(exchange.cost_nanos).encode()))
         await self._reply.respond(*failure_reply(failure, headers, self._dialect, self._id))

@@ -35,11 +35,14 @@ _INTERRUPTIONS = {
 
 
 class Attempt:
-    """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen."""
+    """One try, and what came of it: `usage`, `end`, whether it `committed`, `content_events` seen.
+
+    `asked`: it was on its way to the provider; `sent`: bytes of it went out.
+    """
 
     __slots__ = (
         "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
-        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "bytes_read",
+        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked", "bytes_read",
         "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds", "status",
         "target", "usage",
     )  # fmt: skip
@@ -63,7 +66,7 @@ class Attempt:
         self.target = target
         self.started_seconds = ways.clock.monotonic()
         self.first_event_seconds: float | None = None
-        self.sent = False
+        self.asked = self.sent = False
         self.failed = False
         self.committed = False
         self.content_events = 0
@@ -84,6 +87,7 @@ class Attempt:
             if request.sign is not None:
                 # Only now, for the turn may have been long in coming.
                 request = request.signed(self._clock.utc())
+            self.asked = True
             answer = await self._upstream.send(request, self._until_seconds, self)
             try:
                 self._opened(answer)

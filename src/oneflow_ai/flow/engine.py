@@ -160,7 +160,7 @@ class Engine:
 
     async def _try(self, run: _Run, step: Try) -> Result:
         attempt = run.attempt = Attempt(
-            run.call, step.target, run.client, self._ways, number=step.number, tokens=run.admitted.tokens
+            run.call, step.target, run.client, self._ways, number=run.exchange.tries + 1, tokens=run.admitted.tokens
         )
         asked_seconds, provider, bulkheads = attempt.started_seconds, step.target.provider, self._ways.bulkheads
         if not bulkheads.enter(provider):
@@ -215,7 +215,9 @@ class Engine:
         run.sent |= attempt.sent
         run.exchange.queued_seconds += attempt.started_seconds - asked_seconds
         run.exchange.attempts.append(
-            record.Attempt(attempt.target, attempt.started_seconds, now, outcome, attempt.status, message)
+            record.Attempt(
+                attempt.target, attempt.started_seconds, now, outcome, attempt.status, message, attempt.asked
+            )
         )
         return now
 

@@ -19,8 +19,8 @@ LIST_BYTES_MOST = 8 << 20
 class ModelsAnswer:
     """What came of asking: the HTTP status if any came, the list, or why there is none.
 
-    `count` is how many the list has, `models` those of them that have a sound name. `account` is what is left of it, of
-    a provider that tells that and has no list.
+    `count` is how many the list has, `models` those of them that have a sound name. `account` is what is left of it,
+    where that was asked for too, or the provider has no list.
     """
 
     status: int | None = None
@@ -65,6 +65,14 @@ def _take(found: ModelsAnswer, target: Target, body: bytes) -> None:
     found.count = len(items)
 
 
+async def ask_standing(target: Target, upstream: Upstream, clock: Clock) -> ModelsAnswer:
+    """The list of models, and what the account has left where its provider tells that; raises nothing as above."""
+    found = await ask_models(target, upstream, clock)
+    if found.failure is None and found.account is None:
+        found.account = await ask_account(target, upstream, clock)
+    return found
+
+
 async def ask_account(target: Target, upstream: Upstream, clock: Clock) -> str | None:
     """What the target's account has left, where its provider tells that; None where it does not, or not this time."""
     adapter = target.adapter
@@ -77,9 +85,9 @@ async def ask_account(target: Target, upstream: Upstream, clock: Clock) -> str |
             body = await _read(answer, until_seconds)
         finally:
             answer.close()
+        return (adapter.account(body) or None) if answer.status == 200 else None
     except Failure:
         return None
-    return (adapter.account(body) or None) if answer.status == 200 else None
 
 
 async def _read(answer: HttpAnswer, until_seconds: float) -> bytes:

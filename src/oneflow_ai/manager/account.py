@@ -9,11 +9,13 @@ from typing import Any, Self, TypedDict
 
 from oneflow_ai.app.money import configured_budgets
 from oneflow_ai.core.call import Account, Task
+from oneflow_ai.core.failure import INVALID_TYPE, Failure
 from oneflow_ai.core.money import NANOS_PER_USD, Dollars, decimal_usd, usd_float
 from oneflow_ai.insight.standing import ProviderStatus
 from oneflow_ai.manager.chains import ProviderManager
 from oneflow_ai.manager.names import ALIASES, provider_of
-from oneflow_ai.manager.results import Result
+from oneflow_ai.manager.results import Result, error
+from oneflow_ai.manager.room import Closed
 from oneflow_ai.settings import configured_providers
 from oneflow_ai.stores.ledger_budgets import KEY, PROVIDER, Budget, Period
 
@@ -60,6 +62,7 @@ class OneFlowAI:
         self._balance = Budget(self._scope, Period.TOTAL, balance_nanos)
         self._budgets: dict[str, Budget] = {}
         self._provider_budgets: dict[str, Budget] = {}
+        self._known: dict[Budget, BudgetShown] = {}
         self.manager = ProviderManager(use_real_api, account=Account(key, "a program"))
         self._limit()
 
@@ -69,7 +72,11 @@ class OneFlowAI:
         `model` is `gpt`, `claude`, `image`, `audio` or another of the first edition's names, whose provider comes first
         in its task's chain, or any model id.
         """
-        if model in ALIASES:
+        # Whoever calls may give anything.
+        given: Any = model
+        if not isinstance(given, str):
+            result = error(f"{INVALID_TYPE.code}: model is a text")
+        elif model in ALIASES:
             provider, task = ALIASES[model]
             chain = dict.fromkeys((provider, *self.manager.chain(task)))
             result = self.manager.ask(task, prompt, options, chain=tuple(chain))
@@ -114,7 +121,9 @@ class OneFlowAI:
         )
 
     def close(self) -> None:
-        """Write the history and close every connection. Harmless if repeated."""
+        """Write the history and close every connection; what was spent is still told. Harmless if repeated."""
+        for budget in self._own():
+            self._shown(budget)
         self.manager.close()
 
     def __enter__(self) -> Self:
@@ -135,18 +144,23 @@ class OneFlowAI:
 
     async def _limited(self) -> None:
         room = self.manager.room
-        own = (self._balance, *self._budgets.values(), *self._provider_budgets.values())
-        room.runtime.ledger.configure((*configured_budgets(room.loaded), *own))
+        room.runtime.ledger.configure((*configured_budgets(room.loaded), *self._own()))
+
+    def _own(self) -> tuple[Budget, ...]:
+        return self._balance, *self._budgets.values(), *self._provider_budgets.values()
 
     def _shown(self, budget: Budget) -> BudgetShown:
+        """How a budget stands; as it was last known to where nobody can be asked any more."""
         room = self.manager.room
-        standing = room.run(room.runtime.ledger.budget_standing(budget))
-        left_nanos = budget.limit_nanos - standing.posted_nanos
-        return BudgetShown(
-            limit=usd_float(budget.limit_nanos),
-            spent=usd_float(standing.posted_nanos),
-            remaining=usd_float(max(left_nanos, 0)),
-        )
+        limit = usd_float(budget.limit_nanos)
+        try:
+            standing = room.run(room.runtime.ledger.budget_standing(budget))
+        except (Closed, Failure):
+            return self._known.get(budget) or BudgetShown(limit=limit, spent=0.0, remaining=limit)
+        left_nanos = max(budget.limit_nanos - standing.posted_nanos, 0)
+        shown = BudgetShown(limit=limit, spent=usd_float(standing.posted_nanos), remaining=usd_float(left_nanos))
+        self._known[budget] = shown
+        return shown
 
     def _in_words(self, words: str) -> str:
         """A refusal with this object's budgets by what their owner calls them."""

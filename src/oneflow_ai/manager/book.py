@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -16,7 +16,7 @@ from oneflow_ai.client import THREAD
 from oneflow_ai.core.money import NANOS_PER_USD, Dollars, decimal_usd, usd_float
 from oneflow_ai.settings import home_of
 from oneflow_ai.stores import sqlite
-from oneflow_ai.stores.history_metadata import metadata_of
+from oneflow_ai.stores.history_metadata import whole_metadata
 from oneflow_ai.stores.moments import as_microseconds, as_moment
 from oneflow_ai.stores.tables import requests
 
@@ -89,8 +89,8 @@ class Database:
     ) -> str:
         """Record one request, once it is on the disk; gives its id.
 
-        `metadata` keeps at most 16 short members, and none that looks like a key. Raises `ValueError` for a `cost` that
-        is no amount, and `Failure` where the database does not answer.
+        `metadata` is kept whole, as JSON, but for what looks like a key. Raises `ValueError` for a `cost` that is no
+        amount and for `metadata` that is no JSON or too much, and `Failure` where the database does not answer.
         """
         made = f"rec_{token_hex(12)}"
         kept = orjson.dumps({"prompt": _text(prompt), "response": _text(response)}).decode()
@@ -111,14 +111,14 @@ class Database:
             "seconds": 0.0,
             "queued_seconds": 0.0,
             "prompt": kept,
-            "metadata": orjson.loads(metadata_of(dict(metadata or {})) or b"null"),
+            "metadata": whole_metadata(metadata) or None,
         }
-        THREAD.run(self._database.write(lambda connection: connection.execute(insert(requests), row), durable=True))
+        self._run(self._database.write(lambda connection: connection.execute(insert(requests), row), durable=True))
         return made
 
     def get_requests(self, user_id: Any = None, provider: str | None = None, limit: int = 100) -> list[Recorded]:
         """The latest requests, the newest first, of a user or of a provider if one is named; 10,000 at most."""
-        if not 1 <= limit <= PAGE_ROWS_MOST:
+        if type(limit) is not int or not 1 <= limit <= PAGE_ROWS_MOST:
             raise ValueError(f"limit is from 1 to {PAGE_ROWS_MOST}")
         query = select(requests).where(*_chosen(user_id, provider))
         query = query.order_by(requests.c.at.desc(), requests.c.seq.desc()).limit(limit)
@@ -157,7 +157,13 @@ class Database:
                 THREAD.give_back()
 
     def _read(self, work: Any) -> Any:
-        return THREAD.run(self._database.read(work))
+        return self._run(self._database.read(work))
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if not self._end.alive:
+            work.close()
+            raise ValueError("this Database was closed: open another")
+        return THREAD.run(work)
 
 
 def _path(url: str | None) -> Path:
@@ -200,7 +206,11 @@ def _name(value: Any) -> str:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    try:
+        text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:
+        # What JSON has no form for, such as a list within itself.
+        text = repr(value)
     return _whole(text[:TEXT_CHARACTERS_MOST])
 
 

@@ -12,7 +12,7 @@ from oneflow_ai.answer import Collector, OneFlowError
 from oneflow_ai.app.rows import SIMULATOR
 from oneflow_ai.calls import LOCAL, call_of, upload_of
 from oneflow_ai.core.call import Account, Call, Operation, Task
-from oneflow_ai.core.failure import KINDS, PROVIDER_NOT_CONFIGURED
+from oneflow_ai.core.failure import DRAINING, INVALID_TYPE, KINDS, PROVIDER_NOT_CONFIGURED
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.dialects import plain, plain_orders
@@ -20,7 +20,7 @@ from oneflow_ai.insight.standing import Observed, ProviderStatus, best_of, provi
 from oneflow_ai.insight.tally import Counts, money_text, percent_text
 from oneflow_ai.manager.names import provider_of, task_of
 from oneflow_ai.manager.results import Result, error, success
-from oneflow_ai.manager.room import Room, settings_for
+from oneflow_ai.manager.room import Closed, Room, settings_for
 from oneflow_ai.manager.scores import FORMULA, ProviderScores
 from oneflow_ai.settings import configured_providers
 
@@ -90,13 +90,20 @@ class ProviderManager:
         alone: bool = False,
     ) -> Result:
         """The same along another chain of providers; `alone`: that one only, without the simulator at its end."""
+        # Whoever calls may give anything.
+        given: Any = model
+        if given is not None and not isinstance(given, str):
+            return error(f"{INVALID_TYPE.code}: model is a text")
         places = self._places(task, model, chain, alone=alone)
         if not places:
             who = chain[0] if alone and chain else "no provider of the chain"
             return error(
                 f"{PROVIDER_NOT_CONFIGURED.code}: {who} can be asked for {task.value}: a credential is missing"
             )
-        return self.room.run(self._answered(task, prompt, places, dict(options)))
+        try:
+            return self.room.run(self._answered(task, prompt, places, dict(options)))
+        except Closed as closed:
+            return error(f"{DRAINING.code}: {closed}")
 
     def set_fallback_chain(self, task_type: str, names: Iterable[str]) -> None:
         """Have calls of a task go to these providers, in this order; raises `ValueError` for names that are none."""
@@ -121,7 +128,7 @@ class ProviderManager:
             task = task_of(task_type)
         except ValueError:
             return None
-        return self.room.run(self._best(task))
+        return self.room.look(lambda: self._best(task))
 
     def get_provider_status(self, name: str) -> ProviderStatus:
         """How a provider stands, and its seven figures; raises `ValueError` for a name that is none."""
@@ -129,7 +136,7 @@ class ProviderManager:
 
     def get_all_providers_status(self) -> dict[str, ProviderStatus]:
         """How every provider stands, and its seven figures, by name."""
-        return self.room.run(self._statuses())
+        return self.room.look(self._statuses)
 
     def get_metrics_summary(self) -> Summary:
         """What the configured providers have done, in all and each; all four where they are simulated."""
@@ -230,7 +237,9 @@ class ProviderManager:
             self._note(task, exchange)
             now = runtime.clock.monotonic()
             media = task in (Task.IMAGE, Task.SPEECH)
-            return success(collector.media_answer(now) if media else collector.answer(now), exchange)
+            if media:
+                return success(collector.media_answer(now), exchange)
+            return success(collector.answer(now), exchange, collector.texts())
         except OneFlowError as failure:
             return error(f"{failure.code}: {failure.message}", collector.exchange)
         except OSError as wrong:
@@ -255,7 +264,7 @@ class ProviderManager:
                 seconds = attempt.ended_seconds - attempt.started_seconds
                 scores.add(attempt.target.provider, succeeded, seconds, attempt.ended_seconds)
 
-    async def _best(self, task: Task) -> BestProvider | None:
+    def _best(self, task: Task) -> BestProvider | None:
         snapshot, seen = self._snapshot, self._observed()
         scores = self._scores.setdefault(task, ProviderScores())
         route = snapshot.routes[task.value]
@@ -271,7 +280,7 @@ class ProviderManager:
         figures = "; ".join(scores.told(name, seen.now_seconds) for name in names)
         return BestProvider(found.provider, found.score, f"{found.why}. {FORMULA}: {figures}")
 
-    async def _statuses(self) -> dict[str, ProviderStatus]:
+    def _statuses(self) -> dict[str, ProviderStatus]:
         return provider_statuses(self._known(), self._observed(), self.room.runtime.tally)
 
     def _observed(self) -> Observed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from oneflow_ai.answer import Answer, MediaAnswer
@@ -30,10 +31,16 @@ class Result(TypedDict):
     media_type: str | None
 
 
-def success(answer: Answer | MediaAnswer, exchange: Exchange) -> Result:
-    """The result of a call that was answered."""
+class Several(Result):
+    """The result of a call for several answers (`n`): `responses` has them all, `response` and `data` the first."""
+
+    responses: list[str]
+
+
+def success(answer: Answer | MediaAnswer, exchange: Exchange, texts: Sequence[str] = ()) -> Result:
+    """The result of a call that was answered; `texts` are all of several."""
     media = answer.media[0] if isinstance(answer, MediaAnswer) else None
-    return Result(
+    result = Result(
         status="success",
         response=answer.text if isinstance(answer, Answer) else answer.media[0].url,
         cost=answer.cost_usd,
@@ -47,11 +54,14 @@ def success(answer: Answer | MediaAnswer, exchange: Exchange) -> Result:
         data=media.data if media is not None else None,
         media_type=media.media_type if media is not None else None,
     )
+    responses = [one.url for one in answer.media] if isinstance(answer, MediaAnswer) else list(texts)
+    return Several(**result, responses=responses) if len(responses) > 1 else result
 
 
 def error(words: str, exchange: Exchange | None = None) -> Result:
     """The result of a call that was not answered; what it may have cost is in the history."""
-    last = exchange.attempts[-1].target if exchange is not None and exchange.attempts else None
+    asked = [attempt.target for attempt in exchange.attempts if attempt.asked] if exchange is not None else []
+    last = asked[-1] if asked else None
     return Result(
         status="error",
         response=None,
@@ -69,5 +79,6 @@ def error(words: str, exchange: Exchange | None = None) -> Result:
 
 
 def _attempted(exchange: Exchange | None) -> list[str]:
-    """The providers that were tried, in order, each once."""
-    return list(dict.fromkeys(attempt.target.provider for attempt in exchange.attempts)) if exchange else []
+    """The providers that were asked, in order, each once."""
+    attempts = exchange.attempts if exchange is not None else ()
+    return list(dict.fromkeys(attempt.target.provider for attempt in attempts if attempt.asked))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
@@ -14,10 +14,15 @@ from oneflow_ai.app.keys import look_into_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.client import THREAD, shared_quota
 from oneflow_ai.core.call import Task
+from oneflow_ai.loop_thread import Ended
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, RouteSettings, load
 
 T = TypeVar("T")
+
+
+class Closed(RuntimeError):
+    """What was asked of an object needs its engine, which was closed."""
 
 
 class Room:
@@ -37,9 +42,24 @@ class Room:
         self._end.atexit = False
         _open_rooms().add(self)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return not self._end.alive
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop thread and give what it gives."""
-        return THREAD.run(work)
+        """Run a coroutine on the loop thread and give what it gives; raises `Closed`."""
+        if self.closed:
+            work.close()
+            raise Closed("this object was closed: make another")
+        try:
+            return THREAD.run(work)
+        except Ended as ended:
+            raise Closed(str(ended)) from None
+
+    def look(self, what: Callable[[], T]) -> T:
+        """Give what this gives, on the loop thread while that changes what is looked at."""
+        return what() if self.closed else self.run(_called(what))
 
     def close(self) -> None:
         """Write the history and close every connection. Harmless if repeated."""
@@ -69,6 +89,10 @@ def settings_for(simulated: bool) -> Loaded:
 
 
 _SIMULATED_TASKS = (Task.TEXT, Task.IMAGE, Task.SPEECH, Task.TRANSCRIPTION)
+
+
+async def _called(what: Callable[[], T]) -> T:
+    return what()
 
 
 async def _opened(loaded: Loaded, simulated: bool | None) -> Runtime:

@@ -33,7 +33,7 @@ class EnhancedProvider:
         return result
 
     def _at_home(self, model: str | None) -> str | None:
-        return model if model is None or model.startswith(f"{self.name}/") else f"{self.name}/{model}"
+        return f"{self.name}/{model}" if isinstance(model, str) and not model.startswith(f"{self.name}/") else model
 
 
 def create_enhanced_provider(name: str) -> EnhancedProvider:

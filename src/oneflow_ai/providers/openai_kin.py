@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import ABILITIES, Idiom, plain
+from oneflow_ai.providers.openai_key_account import KeyAccountAdapter
 from oneflow_ai.providers.openai_responses import ResponsesAdapter
 
 # Models that reason: the o series, and all from GPT-5 on but those made for chat (OpenAI's client, 3.54.0).
@@ -82,7 +83,7 @@ DEEPSEEK = OpenAIAdapter(
 XAI = ResponsesAdapter(idiom=Idiom(plain(), tiers=_NO_TIERS))
 
 # openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters.
-OPENROUTER = OpenAIAdapter(
+OPENROUTER = KeyAccountAdapter(
     idiom=Idiom(
         plain(
             sent=(

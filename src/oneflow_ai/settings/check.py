@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from oneflow_ai.core.call import Task
-from oneflow_ai.settings.credentials import credentials, resolve, resolve_headers
+from oneflow_ai.settings.credentials import (
+    credentials,
+    references,
+    resolve,
+    resolve_headers,
+    vault_mistake,
+    vault_name,
+)
 from oneflow_ai.settings.effective import configured_providers
 from oneflow_ai.settings.keys_file import KEYS_FILE
 from oneflow_ai.settings.loaded import DEFAULT_KINDS, Loaded
@@ -66,7 +73,7 @@ def _providers(loaded: Loaded) -> Iterator[Mistake]:
             yield _mistake(loaded, path, "a provider's name is letters, digits, '-', '_' and '.', at most 64")
         yield from _kind(loaded, path, provider)
         yield from _keys(loaded, path, provider)
-        yield from _reach(loaded, path, provider)
+        yield from _reach(loaded, path, provider, provider)
         if provider.base_url and is_plain_http(provider.base_url):
             message = "keys and prompts go unencrypted over the network: write https://"
             yield _mistake(loaded, (*path, "base_url"), message, warning=True)
@@ -87,6 +94,9 @@ def _keys(loaded: Loaded, path: SettingPath, provider: ProviderSettings) -> Iter
     name, key_path = str(path[1]), (*path, "api_keys" if provider.api_keys else "api_key")
     if provider.api_key and provider.api_keys:
         yield _mistake(loaded, key_path, "write api_key or api_keys, not both")
+    if missing := list(_missing(loaded, key_path, references(provider), provider)):
+        yield from missing
+        return
     try:
         keys = credentials(loaded, name)
     except SettingsError as error:
@@ -96,6 +106,21 @@ def _keys(loaded: Loaded, path: SettingPath, provider: ProviderSettings) -> Iter
     wanted = provider.api_key or provider.api_keys or (kind is not None and kind.key_required)
     if not keys and wanted and name in loaded.settings.providers:
         yield _mistake(loaded, key_path, "no key is at hand, so the provider is left out", warning=True)
+
+
+def _missing(
+    loaded: Loaded, path: SettingPath, asked: Iterable[str], provider: ProviderSettings | None
+) -> Iterator[Mistake]:
+    """Yields the references to the vault that lead to no key for this provider."""
+    for reference in asked:
+        if (name := vault_name(reference)) is None:
+            continue
+        if provider is None:
+            yield _mistake(
+                loaded, path, f"{reference} is for one provider's address: write PROVIDER/MODEL as the target"
+            )
+        elif why := vault_mistake(loaded, name, provider):
+            yield _mistake(loaded, path, f"{reference}: {why}")
 
 
 def _unused_keys(loaded: Loaded) -> Iterator[Mistake]:
@@ -110,11 +135,14 @@ def _unused_keys(loaded: Loaded) -> Iterator[Mistake]:
             yield Mistake(variable, "", f"is not used: write [providers.{name}] into oneflow.toml", warning=True)
 
 
-def _reach(loaded: Loaded, path: SettingPath, place: ProviderSettings | TargetSettings) -> Iterator[Mistake]:
+def _reach(
+    loaded: Loaded, path: SettingPath, place: ProviderSettings | TargetSettings, provider: ProviderSettings | None
+) -> Iterator[Mistake]:
     """Yields what stands in the way to a provider: its headers, proxy and certificates."""
+    yield from _missing(loaded, (*path, "headers"), place.headers.values(), provider)
     for name, value in place.headers.items():
         try:
-            if not resolve_headers({name: value}, loaded.environment, loaded.home):
+            if vault_name(value) is None and not resolve_headers(loaded, {name: value}, provider):
                 yield _mistake(loaded, (*path, "headers"), f"{value} is not set: {name} is left out", warning=True)
         except SettingsError as error:
             yield from _told(loaded, (*path, "headers"), error)
@@ -148,7 +176,8 @@ def _routes(loaded: Loaded) -> Iterator[Mistake]:
         for index, target in enumerate(route.targets):
             place = (*path, "targets", index)
             yield from _target(loaded, place, target.target)
-            yield from _reach(loaded, place, target)
+            provider = configured_providers(loaded).get(target.target.partition("/")[0])
+            yield from _reach(loaded, place, target, provider)
 
 
 def _target(loaded: Loaded, path: SettingPath, target: str) -> Iterator[Mistake]:

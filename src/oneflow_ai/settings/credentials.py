@@ -24,6 +24,7 @@ from oneflow_ai.settings.tables import ProviderSettings
 
 SECRET_BYTES_MOST = 64 * 1024
 KEY_CHARACTERS_MOST = 4_096
+VAULT = "vault"
 
 Sort = Literal["configuration", "variable", "file", "vault"]
 
@@ -82,16 +83,76 @@ def _problem(path: Path, status: os.stat_result) -> str | None:
 
 
 def resolve_headers(
-    headers: Mapping[str, str], environment: Mapping[str, str], home: Path
+    loaded: Loaded, headers: Mapping[str, str], provider: ProviderSettings | None
 ) -> tuple[tuple[str, str], ...]:
-    """Gives headers ready to send, references followed; one whose variable is unset is left out."""
+    """Gives headers ready to send to a provider, references followed; one that leads to nothing is left out."""
     ready: list[tuple[str, str]] = []
     for name, value in headers.items():
         if not is_reference(value):
             ready.append((name, value))
-        elif secret := resolve(value, environment, home):
+        elif secret := _followed(loaded, value, provider):
             ready.append((name, sendable(secret.reveal(), value)))
     return tuple(ready)
+
+
+def _followed(loaded: Loaded, reference: str, provider: ProviderSettings | None) -> Secret | None:
+    name = vault_name(reference)
+    if name is None:
+        return resolve(reference, loaded.environment, loaded.home)
+    keys = () if provider is None else in_use(named_keys(loaded, name, provider), loaded.at)
+    return keys[0].secret if keys else None
+
+
+def vault_name(reference: str) -> str | None:
+    """Gives the name by which a reference asks for a key of the vault; None for another reference."""
+    form, _, name = reference.partition(":")
+    return name if form == "vault" else None
+
+
+def vault_names(loaded: Loaded) -> Mapping[str, str]:
+    """Gives each name that the configuration asks the vault for, with the provider whose address that key is for."""
+    found: dict[str, str] = {}
+    providers = configured_providers(loaded)
+    for name, provider in providers.items():
+        for reference in (*references(provider), *provider.headers.values()):
+            if (asked := vault_name(reference)) is not None:
+                found.setdefault(asked, name)
+    for route in loaded.settings.routes.values():
+        for target in route.targets:
+            asked_for = filter(None, map(vault_name, target.headers.values()))
+            if (name := target.target.partition("/")[0]) in providers:
+                found = {**dict.fromkeys(asked_for, name), **found}
+    return found
+
+
+def references(provider: ProviderSettings) -> tuple[str, ...]:
+    """Gives the references to a provider's keys that its table holds."""
+    return (*((provider.api_key,) if provider.api_key else ()), *provider.api_keys)
+
+
+def owner_of(loaded: Loaded, name: str) -> str:
+    """Gives the provider that a key kept by this name is for: it bears the name, or asks the vault for it.
+
+    Raises `KeyError` where none does.
+    """
+    return name if name in configured_providers(loaded) else vault_names(loaded)[name]
+
+
+def named_keys(loaded: Loaded, name: str, provider: ProviderSettings) -> tuple[KeptKey, ...]:
+    """Gives the keys that the vault has by a name for a provider's address, ended ones too."""
+    origin = origin_of(provider.base_url)
+    return tuple(key for key in loaded.vault.get(name, ()) if key.origin == origin)
+
+
+def vault_mistake(loaded: Loaded, name: str, provider: ProviderSettings) -> str:
+    """Gives why the vault has no key by a name for a provider; empty where it has one, or is not open."""
+    if loaded.sealed or in_use(named_keys(loaded, name, provider), loaded.at):
+        return ""
+    others = in_use(loaded.vault.get(name, ()), loaded.at)
+    cure = f"`oneflow keys set {name} --vault` keeps one"
+    if others:
+        return f"the vault's key of that name is for {others[0].origin or 'no address'} alone: {cure} for this one"
+    return f"the vault has no key of that name: {cure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +188,40 @@ def key_places(loaded: Loaded, provider_name: str) -> Iterator[KeyPlace]:
 
     Raises as `credentials` does.
     """
-    provider = configured_providers(loaded)[provider_name]
+    provider = configured_providers(loaded).get(provider_name)
+    if provider is None:
+        yield from _named_place(loaded, provider_name)
+        return
     variable = _variable(loaded, provider_name, provider)
     looks: tuple[tuple[Sort, str, Callable[[], Iterable[KeptKey]]], ...] = (
-        ("configuration", "api_keys" if provider.api_keys else "api_key", lambda: _configured(loaded, provider)),
+        (*_setting(provider_name, provider), lambda: _configured(loaded, provider)),
         ("variable", variable or "", lambda: _from_variable(loaded, variable)),
         *(("file", str(path), partial(_from_keys_file, path, provider_name)) for path in keys_files(loaded)),
-        ("vault", "vault", lambda: _from_vault(loaded, provider_name, provider)),
+        ("vault", VAULT, lambda: named_keys(loaded, provider_name, provider)),
     )
+    rows: set[str] = set()
     for sort, shown, look in looks:
-        if keys := {key.secret: key for key in look()}:
+        # A row of the vault that the configuration asked for is told there.
+        if keys := {key.secret: key for key in look() if key.row_id not in rows}:
+            rows |= {key.row_id for key in keys.values() if key.row_id}
             yield KeyPlace(sort, shown, tuple(keys.values()))
+
+
+def _named_place(loaded: Loaded, name: str) -> Iterator[KeyPlace]:
+    """Yields the vault where it has keys by a name that no provider bears, but asks for."""
+    owner = configured_providers(loaded)[vault_names(loaded)[name]]
+    if keys := named_keys(loaded, name, owner):
+        yield KeyPlace("vault", VAULT, keys)
+
+
+def _setting(name: str, provider: ProviderSettings) -> tuple[Sort, str]:
+    """What sort of place a provider's setting is, and how it is called: where it asks the vault alone, as that."""
+    asked = references(provider)
+    if asked == (f"{VAULT}:{name}",):
+        return "vault", VAULT
+    if len(asked) == 1 and vault_name(asked[0]) is not None:
+        return "configuration", asked[0]
+    return "configuration", "api_keys" if provider.api_keys else "api_key"
 
 
 def keys_files(loaded: Loaded) -> tuple[Path, ...]:
@@ -168,10 +252,18 @@ def sendable(key: str, shown: str) -> str:
     return key
 
 
+def key_text(key: str, shown: str) -> str:
+    """Gives a provider's key without the spaces around it; raises as `sendable` does, and for a space inside."""
+    key = sendable(key, shown)
+    if " " in key:
+        raise SettingsError([Mistake(shown, "", "has a space inside, which no key has: copy it anew")])
+    return key
+
+
 def check_key(loaded: Loaded, provider_name: str, key: Secret) -> None:
     """Raises `SettingsError` for what can be no key of this provider."""
-    sendable(key.reveal(), f"the key of {provider_name}")
-    kind = loaded.kind(configured_providers(loaded)[provider_name].kind)
+    key_text(key.reveal(), f"the key of {provider_name}")
+    kind = loaded.kind(configured_providers(loaded)[owner_of(loaded, provider_name)].kind)
     if kind is not None and (mistake := kind.key_mistake(key.reveal())):
         raise SettingsError([Mistake(f"the key of {provider_name}", "", mistake)])
 
@@ -182,9 +274,11 @@ def _check(loaded: Loaded, provider_name: str, keys: Iterable[KeptKey]) -> None:
 
 
 def _configured(loaded: Loaded, provider: ProviderSettings) -> Iterator[KeptKey]:
-    for reference in (*((provider.api_key,) if provider.api_key else ()), *provider.api_keys):
-        if (secret := resolve(reference, loaded.environment, loaded.home)) and (
-            key := sendable(secret.reveal(), reference)
+    for reference in references(provider):
+        if (name := vault_name(reference)) is not None:
+            yield from named_keys(loaded, name, provider)
+        elif (secret := resolve(reference, loaded.environment, loaded.home)) and (
+            key := key_text(secret.reveal(), reference)
         ):
             yield KeptKey(Secret(key))
 
@@ -200,16 +294,11 @@ def _variable(loaded: Loaded, name: str, provider: ProviderSettings) -> str | No
 
 
 def _from_variable(loaded: Loaded, variable: str | None) -> Iterator[KeptKey]:
-    if variable is not None and (key := sendable(loaded.environment.get(variable, ""), variable)):
+    if variable is not None and (key := key_text(loaded.environment.get(variable, ""), variable)):
         yield KeptKey(Secret(key))
 
 
 def _from_keys_file(path: Path, name: str) -> Iterator[KeptKey]:
     for key in read_keys_file(path).get(name, ()):
-        sendable(key.secret.reveal(), f"{KEYS_FILE}: {name}")
+        key_text(key.secret.reveal(), f"{KEYS_FILE}: {name}")
         yield key
-
-
-def _from_vault(loaded: Loaded, name: str, provider: ProviderSettings) -> Iterator[KeptKey]:
-    origin = origin_of(provider.base_url)
-    return (key for key in loaded.vault.get(name, ()) if key.origin == origin)

@@ -64,12 +64,11 @@ def load(
     loaded = Loaded(settings, home, path, {}, directory, environment, draft.place_of, kinds, written=written)
     sources = {dotted(setting): draft.source_of(setting) for setting, _ in effective_values(loaded)}
     loaded = replace(loaded, sources=MappingProxyType(sources), at=at or loaded.at)
-    kept, sealed = _opened(loaded, None if unread or refused else vault)
-    loaded = replace(loaded, vault=kept)
+    loaded, unopened = _opened(loaded, None if unread or refused else vault)
     # What an unreadable file would have said is not known; what was refused is at its default, which nobody wrote.
     names_refused = {each.name for each in refused}
     contradictions = () if unread else (each for each in check(loaded) if each.name not in names_refused)
-    found = [*unread, *misnamed, *refused, *sealed, *contradictions]
+    found = [*unread, *misnamed, *refused, *unopened, *contradictions]
     if mistakes := [each for each in found if not each.warning]:
         raise SettingsError(sorted(mistakes, key=_order))
     return replace(loaded, warnings=tuple(sorted(found, key=_order)))
@@ -81,11 +80,13 @@ def home_of(environment: Mapping[str, str] | None = None, directory: Path | None
     return (Path.cwd() if directory is None else directory) / (found or user_data_path(_NAME, appauthor=False))
 
 
-def _opened(loaded: Loaded, vault: Vault | None) -> tuple[Mapping[str, tuple[KeptKey, ...]], tuple[Mistake, ...]]:
+def _opened(loaded: Loaded, vault: Vault | None) -> tuple[Loaded, tuple[Mistake, ...]]:
+    if vault is None:
+        return loaded, ()
     try:
-        return ({} if vault is None else vault(loaded)), ()
+        return replace(loaded, vault=vault(loaded), sealed=False), ()
     except SettingsError as error:
-        return {}, error.mistakes
+        return loaded, error.mistakes
 
 
 def _read(path: Path | None) -> tuple[SettingsFile | None, tuple[Mistake, ...]]:

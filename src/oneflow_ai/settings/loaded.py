@@ -64,11 +64,12 @@ class Loaded:
     """A configuration that was checked.
 
     `home` is where the gateway keeps its files, `file` the configuration file or None, `directory` the working
-    directory. `sources` says of each setting's dotted name where its value came from: `default`, `oneflow.toml:12` or
-    a variable; `place_of` gives the nearest such place for any path, be it a table or an element of a list. `kinds` are
+    directory. `sources` says of each setting's dotted name where its value came from: `default`, `oneflow.toml:12` or a
+    variable; `place_of` gives the nearest such place for any path, be it a table or an element of a list. `kinds` are
     the sorts of provider, when they were given to `load`. `vault` are the keys that the database keeps, by provider,
-    opened. Keys whose time is over at the moment `at` are not used. `environment` and keys never print. `written` are
-    the providers that have a table in the file: variables have no order of their own.
+    opened; while it is `sealed`, nobody knows what is in it. Keys whose time is over at the moment `at` are not used.
+    `environment` and keys never print. `written` are the providers that have a table in the file: variables have no
+    order of their own.
     """
 
     settings: Settings
@@ -83,6 +84,7 @@ class Loaded:
     vault: Mapping[str, tuple[KeptKey, ...]] = field(default_factory=dict, repr=False)
     at: datetime = field(default_factory=_now, compare=False)
     written: frozenset[str] = frozenset()
+    sealed: bool = True
 
     def kind(self, name: str) -> Kind | None:
         """Gives what is known of a sort of provider."""

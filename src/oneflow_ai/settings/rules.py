@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from oneflow_ai.core.masking import masked
 from oneflow_ai.core.money import nanos_from_usd
 from oneflow_ai.core.region import is_region
 
@@ -21,7 +22,7 @@ HEADER_CHARACTERS_MOST = 4096
 
 LITERAL = (
     "a secret is a reference, never a literal: put it in a variable and write env:NAME, "
-    "or in a file of mode 0600 and write file:PATH"
+    "in a file of mode 0600 and write file:PATH, or in the vault and write vault:NAME"
 )
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -74,14 +75,26 @@ def is_reference(value: str) -> bool:
 
 
 def reference(value: str) -> str:
-    """Gives a secret's reference back; raises for a literal and for a form that is not read."""
+    """Gives the reference of a secret that goes to a provider back; raises for a literal and for no known form."""
+    form, _, name = value.partition(":")
+    if form != "vault":
+        return outside_reference(value)
+    if masked(name) != name:
+        raise wrong(LITERAL)
+    if not is_name(name):
+        raise wrong("a reference to the vault is vault: and the name that `oneflow keys set NAME --vault` kept it by")
+    return value
+
+
+def outside_reference(value: str) -> str:
+    """Gives the reference of a secret that is kept outside of the vault back; raises as `reference` does."""
     form, _, name = value.partition(":")
     if form == "env" and _VARIABLE.fullmatch(name):
         return value
     if form == "file" and name and name == name.strip() and "\0" not in name:
         return value
     if form == "vault":
-        raise wrong("secrets are read from env:NAME and file:PATH")
+        raise wrong("the vault has keys of providers alone: write env:NAME or file:PATH")
     if is_reference(value):
         raise wrong("a reference is env: and the name of a variable, or file: and a path, without spaces between")
     raise wrong(LITERAL)
@@ -118,7 +131,7 @@ def http_url(value: str) -> str:
 def proxy(value: str) -> str:
     """Gives a proxy's address, or the reference to one that carries a password."""
     if is_reference(value):
-        return reference(value)
+        return outside_reference(value)
     if "@" in value:
         raise wrong("an address with a password is a secret: put it in a variable and write env:NAME")
     return http_url(value)

@@ -21,7 +21,10 @@ BODY_BYTES_LEAST = 1024
 BODY_BYTES_MOST = 1 << 30
 UPLOAD_BYTES_MOST = 1 << 34
 
-Reference = Annotated[str, AfterValidator(rules.reference), Field(json_schema_extra={"pattern": "^(env|file):"})]
+Reference = Annotated[str, AfterValidator(rules.reference), Field(json_schema_extra={"pattern": "^(env|file|vault):"})]
+OutsideReference = Annotated[
+    str, AfterValidator(rules.outside_reference), Field(json_schema_extra={"pattern": "^(env|file):"})
+]
 Address = Annotated[str, AfterValidator(rules.http_url)]
 Proxy = Annotated[str, AfterValidator(rules.proxy)]
 FilePath = Annotated[str, AfterValidator(rules.path)]
@@ -56,7 +59,7 @@ class ServerSettings(Table):
     hosts: tuple[Host, ...] = Field(
         (), strict=False, max_length=HOSTS_MOST, description="Further names that a Host header may carry on loopback."
     )
-    secret: Reference = Field(
+    secret: OutsideReference = Field(
         "file:secret.key", description="The server's own secret, at least 32 bytes of text; made at the first start."
     )
     engine: Literal["uvicorn", "granian"] = Field(

@@ -96,7 +96,7 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
         exchange.status,
         outcome[:NAME_CHARACTERS_MOST],
         exchange.message[:MESSAGE_CHARACTERS_MOST] if exchange.message and in_own_words(outcome) else _MISSING,
-        len(attempts),
+        exchange.tries,
         _attempts(attempts) if attempts else _MISSING,
         *spent,
         exchange.cost_nanos,

@@ -84,7 +84,7 @@ def access_line(exchange: Exchange, asked: str, outcome: str) -> bytes:
         target.model if target else None,
         outcome,
         exchange.status,
-        len(exchange.attempts),
+        exchange.tries,
         usage.input_tokens if usage else None,
         usage.output_tokens if usage else None,
         usage.characters if usage else None,

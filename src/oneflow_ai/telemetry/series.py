@@ -88,6 +88,8 @@ class Book:
         """Count one finished exchange."""
         attempts = exchange.attempts
         for attempt in attempts:
+            if not attempt.asked:
+                continue
             outcome = attempt.outcome
             key = (attempt.target.provider, outcome if outcome in _OUTCOMES else OTHER)
             if key in self.attempts:
