@@ -16,6 +16,7 @@ from oneflow_ai.providers.base import (
     WAITING_STATUSES,
     failure_from,
     kind_of_no_error,
+    kind_of_status,
     scrubbed,
     told_to_retry,
 )
@@ -44,16 +45,8 @@ _CODES: Mapping[str, Kind] = {
     "invalid_request_error": kinds.UPSTREAM_REJECTED,
 }
 _STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
-    408: kinds.UPSTREAM_ERROR,
-    409: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
     # Groq's flex tier has no capacity left (console.groq.com/docs/errors, 2026-11-24).
     498: kinds.UPSTREAM_OVERLOADED,
-    503: kinds.UPSTREAM_OVERLOADED,
-    529: kinds.UPSTREAM_OVERLOADED,
 }
 # Models that a project or an organisation may not use (console.groq.com/docs/errors, 2026-11-26).
 _MODEL_CODES = frozenset(
@@ -170,7 +163,7 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
         named = _by_word(error)
         if named is not None and (status != 429 or named in _LIMITS):
             return named
-    return _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+    return kind_of_status(status, _STATUSES)
 
 
 def _is_moderation(error: Mapping[str, Any]) -> bool:
