@@ -45,6 +45,26 @@ def test_it_falls_back_to_nobody(world: ThreadedSimulator) -> None:
     assert create_enhanced_provider("gpt")("Hello", task_type="dance")["status"] == "error"
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "words"),
+    [
+        ("stability", "text", "stability does not do text; text is done by openai, anthropic"),
+        ("claude", "image", "anthropic does not do image; image is done by openai, stability"),
+        ("elevenlabs", "image", "elevenlabs does not do image; image is done by openai, stability"),
+    ],
+)
+def test_a_task_that_a_provider_lacks_is_told_with_those_who_have_it(
+    world: ThreadedSimulator, name: str, task: str, words: str
+) -> None:
+    assert create_enhanced_provider(name)("Bees", task_type=task)["error"] == f"unsupported_operation: {words}"
+
+
+def test_a_model_of_a_provider_that_lacks_the_task_is_told_so_too(world: ThreadedSimulator) -> None:
+    result = create_enhanced_provider("stability")("Bees", task_type="text", model="stable-image-core")
+    words = "stability/stable-image-core does not do text; text is done by openai, anthropic"
+    assert result["error"] == f"unsupported_operation: {words}"
+
+
 def test_a_name_that_is_none_is_refused(world: ThreadedSimulator) -> None:
     for name in ("nobody", "", None):
         with pytest.raises(ValueError, match="known are openai, anthropic"):

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import name_model
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
@@ -135,23 +136,17 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
+    name_model(found)
     media = _check(found, envelope.operation)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=found["model"],
         body=found,
         stream=chats and found.get("stream") is True,
         include_usage=True,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(body) - media.carried_bytes,
         user=_user_of(found),
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
         wire="" if holds_wrapped_seals(found["messages"]) else DIALECT,
         output_most_tokens=found["max_tokens"] if chats else None,

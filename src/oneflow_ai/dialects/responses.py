@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import name_model
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
@@ -102,27 +103,21 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
+    name_model(found)
     media = _check(found, chats=chats)
     found = owned(found, envelope.owner)
     given = found.get("input")
     # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read; all else they get.
     kept = without_wrapped_seals(given)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=found["model"],
         body=found if kept is given else {**found, "input": kept},
         stream=chats and found.get("stream") is True,
         include_usage=True,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(body) - media.carried_bytes,
         user=(found.get("safety_identifier") or found.get("user") or "")[:USER_CHARACTERS_MOST],
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         wire=DIALECT,
         output_most_tokens=found.get("max_output_tokens") if chats else None,
         media=media,

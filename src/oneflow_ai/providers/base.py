@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Blob, End, Event, Usage
-from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure, Kind
+from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.sse import mended
@@ -158,6 +159,12 @@ class SoundDecoder:
         if not self._heard:
             return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
         return [self._usage, End()]
+
+
+def not_done(call: Call, target: Target) -> Failure:
+    """What is told of a call that nothing on the target's wire answers."""
+    words = f"{target.provider} does not do {call.operation.value.replace('_', ' ')}"
+    return Failure(UNSUPPORTED_OPERATION, words, param="model")
 
 
 def bad(words: str) -> list[Event]:

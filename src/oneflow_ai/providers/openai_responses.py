@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
@@ -34,8 +35,6 @@ _ESCAPED_TIMES = 3
 # What a tool of the provider's own brings (a picture that was drawn, what a search found) comes in one event.
 FOUND_BYTES_MOST = 32 << 20
 _OWN_TOOLS = ("function", "custom")
-# Ours alone: never sent on.
-_OWN_FIELDS = ("models", "fallbacks")
 
 
 class ResponsesAdapter(OpenAIAdapter):
@@ -68,7 +67,7 @@ class ResponsesAdapter(OpenAIAdapter):
         body: dict[str, Any]
         if call.wire == WIRE:
             body = {**call.body, "model": target.model}
-            for name in _OWN_FIELDS:
+            for name in CHAIN_FIELDS:
                 body.pop(name, None)
         else:
             body, dropped = self._asked(call, target)

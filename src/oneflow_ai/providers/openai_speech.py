@@ -44,7 +44,7 @@ def body_of(order: SpeechOrder, voice: str) -> tuple[dict[str, Any], tuple[str, 
     if order.format in ("ulaw", "alaw") or (order.format == "pcm" and order.rate_hertz not in (None, PCM_RATE_HERTZ)):
         raise Failure(UNSUPPORTED_PARAMETER, "the target gives no such sound", param="output_format")
     if order.timed:
-        raise Failure(UNSUPPORTED_OPERATION, "the target does not tell when each character is spoken")
+        raise Failure(UNSUPPORTED_OPERATION, "the target does not tell when each character is spoken", param="model")
     if order.further:
         raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for this field", param=order.further[0])
     fields = {
