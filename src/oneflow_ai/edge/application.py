@@ -19,7 +19,7 @@ from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import anthropic, elevenlabs, openai
 from oneflow_ai.dialects.elevenlabs_lookups import LOOKUPS
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at
+from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at, told_at
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Message, Scope
 from oneflow_ai.edge.caller import Caller, client_id
@@ -36,7 +36,7 @@ from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
 _MODELS = b"/v1/models"
-_DATA_PLANE = (b"/v1/", b"/v2beta/")
+_DATA_PLANE = (b"/v1/", b"/v2/", b"/v2beta/")
 _READING = (b"GET", b"HEAD")
 _PROBES = (b"/health/live", b"/health/ready")
 # Every address that runs a model: the control plane has one too.
@@ -162,15 +162,11 @@ class Edge:
     ) -> tuple[int, Headers, bytes]:
         """The answer to a request that did not become a call, counted."""
         self._refused(failure.code)
-        spoken = spoken_at(path)
-        if spoken is not None:
-            dialect: Teller = spoken[0]
-        else:
-            dialect = elevenlabs if elevenlabs.lookup_at(path) is not None else _lists(headers)
+        dialect: Teller = told_at(path) or _lists(headers)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
-            told.append((b"allow", b"GET" if spoken is None else b"POST"))
+            told.append((b"allow", b"GET" if spoken_at(path) is None else b"POST"))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT, kinds.DRAINING):
             told.append((b"connection", b"close"))
         return failure_reply(failure, told, dialect, request_id)
