@@ -97,7 +97,7 @@ class Engine:
                 run.keep()
             run.failure = await self._try_all(run)
             if run.failure is not None:
-                raise pointed(run.failure, snapshot, call.operation)
+                raise pointed(run.failure, snapshot, exchange)
             attempt = run.attempt
             assert attempt is not None and attempt.end is not None
             await self._settle(run, attempt, _used(run.call, attempt))

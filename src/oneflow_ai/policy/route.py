@@ -17,6 +17,7 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.core.ports import Chance
+from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.policy.window import roomy
@@ -25,13 +26,6 @@ MIXED = "vectors of different models do not compare: name one model, at as many 
 NAMES_REMEMBERED = 1_024
 # What is asked of a provider whatever its models do.
 _OF_ANY_MODEL = frozenset({Operation.VOICES, Operation.SUBSCRIPTION})
-# What whoever does the task does; beside these a task has things that only some of them do.
-_USUAL = frozenset(
-    {
-        *(Operation.CHAT, Operation.EMBEDDING, Operation.MODERATION, Operation.IMAGE, Operation.SPEECH),
-        Operation.TRANSCRIPTION,
-    }
-)
 
 
 class Router:
@@ -177,11 +171,16 @@ def lacking(words: str, snapshot: Snapshot, task: Task) -> str:
     return f"{words}; {task.value} is done by {', '.join(names)}" if names else words
 
 
-def pointed(failure: Failure, snapshot: Snapshot, operation: Operation) -> Failure:
-    """The failure as a client is told it: what no target's wire has is told with the providers that do it."""
-    if failure.kind is not UNSUPPORTED_OPERATION or operation not in _USUAL:
+def pointed(failure: Failure, snapshot: Snapshot, exchange: Exchange) -> Failure:
+    """The failure as a client is told it: of a provider that does nothing of the kind, with those that do it."""
+    if failure.kind is not UNSUPPORTED_OPERATION:
         return failure
-    return Failure(failure.kind, lacking(failure.message, snapshot, operation.task), param=failure.param)
+    task = exchange.call.operation.task
+    asked = next((one.target.provider for one in exchange.attempts if one.outcome == failure.code), "")
+    provider = snapshot.providers.get(asked)
+    if provider is None or provider.default_model(task) is not None:
+        return failure
+    return Failure(failure.kind, lacking(failure.message, snapshot, task), param=failure.param)
 
 
 def _check_task(snapshot: Snapshot, targets: Sequence[Target], task: Task) -> None:
