@@ -15,6 +15,10 @@ PROVIDERS = {
     "stability": 'kind = "stability"',
     "elevenlabs": 'kind = "elevenlabs"',
 }
+LUNA, HAIKU = "openai/gpt-6-luna", "anthropic/claude-haiku-5-5"
+FLARE, CORE = "openai/gpt-image-2.6-flare", "stability/stable-image-core"
+TTS, ELEVEN = "openai/tts-1", "elevenlabs/eleven_multilingual_v2"
+VECTOR = "openai/text-embedding-3-small"
 CHAT = ("/v1/chat/completions", {"messages": MESSAGES})
 IMAGE = ("/v1/images/generations", {"prompt": "Bees"})
 SPEECH = ("/v1/audio/speech", {"input": "Bees", "voice": "alloy"})
@@ -25,18 +29,12 @@ TIMED = ("/v1/text-to-speech/alloy/stream/with-timestamps", {"text": "Bees"})
 @pytest.mark.parametrize(
     ("asked", "model", "who", "task", "others"),
     [
-        (
-            CHAT,
-            "stability/stable-image-core",
-            "stability/stable-image-core does not do text",
-            "text",
-            "openai, anthropic",
-        ),
-        (CHAT, "stability/unheard-of", "stability does not do chat", "text", "openai, anthropic"),
-        (CHAT, "openai/tts-1", "openai/tts-1 does not do text", "text", "openai, anthropic"),
-        (IMAGE, "claude-haiku-5-5", "anthropic/claude-haiku-5-5 does not do image", "image", "openai, stability"),
-        (SPEECH, "gpt-6-luna", "openai/gpt-6-luna does not do speech", "speech", "openai, elevenlabs"),
-        (VECTORS, "anthropic/unheard-of", "anthropic does not do embedding", "embedding", "openai"),
+        (CHAT, CORE, "stability/stable-image-core does not do text", "text", f"{LUNA}, {HAIKU}"),
+        (CHAT, "stability/unheard-of", "stability does not do chat", "text", f"{LUNA}, {HAIKU}"),
+        (CHAT, "openai/tts-1", "openai/tts-1 does not do text", "text", f"{LUNA}, {HAIKU}"),
+        (IMAGE, "claude-haiku-5-5", "anthropic/claude-haiku-5-5 does not do image", "image", f"{FLARE}, {CORE}"),
+        (SPEECH, "gpt-6-luna", "openai/gpt-6-luna does not do speech", "speech", f"{TTS}, {ELEVEN}"),
+        (VECTORS, "anthropic/unheard-of", "anthropic does not do embedding", "embedding", VECTOR),
     ],
 )
 async def test_a_model_that_lacks_a_task_is_told_with_the_providers_that_have_it(

@@ -30,6 +30,7 @@ def test_a_chain_begins_with_its_first_model(body: dict[str, Any], model: str | 
         ({"a": 1}, kinds.INVALID_TYPE),
         ([""], kinds.INVALID_TYPE),
         ([None], kinds.INVALID_TYPE),
+        ([["a"]], kinds.INVALID_TYPE),
         (["a"] * (CHAIN_MODELS_MOST + 1), kinds.INVALID_VALUE),
     ],
 )

@@ -48,9 +48,21 @@ def test_it_falls_back_to_nobody(world: ThreadedSimulator) -> None:
 @pytest.mark.parametrize(
     ("name", "task", "words"),
     [
-        ("stability", "text", "stability does not do text; text is done by openai, anthropic"),
-        ("claude", "image", "anthropic does not do image; image is done by openai, stability"),
-        ("elevenlabs", "image", "elevenlabs does not do image; image is done by openai, stability"),
+        (
+            "stability",
+            "text",
+            "stability does not do text; text is done by openai/gpt-6-luna, anthropic/claude-haiku-5-5",
+        ),
+        (
+            "claude",
+            "image",
+            "anthropic does not do image; image is done by openai/gpt-image-2.6-flare, stability/stable-image-core",
+        ),
+        (
+            "elevenlabs",
+            "image",
+            "elevenlabs does not do image; image is done by openai/gpt-image-2.6-flare, stability/stable-image-core",
+        ),
     ],
 )
 def test_a_task_that_a_provider_lacks_is_told_with_those_who_have_it(
@@ -61,7 +73,9 @@ def test_a_task_that_a_provider_lacks_is_told_with_those_who_have_it(
 
 def test_a_model_of_a_provider_that_lacks_the_task_is_told_so_too(world: ThreadedSimulator) -> None:
     result = create_enhanced_provider("stability")("Bees", task_type="text", model="stable-image-core")
-    words = "stability/stable-image-core does not do text; text is done by openai, anthropic"
+    words = (
+        "stability/stable-image-core does not do text; text is done by openai/gpt-6-luna, anthropic/claude-haiku-5-5"
+    )
     assert result["error"] == f"unsupported_operation: {words}"
 
 

@@ -101,8 +101,7 @@ def failure_body(failure: Failure, request_id: str = "") -> bytes:
     del request_id
     told = failure.code not in kinds.KINDS
     status = failure.code if told else _STATUSES_OF_CODES.get(failure.code) or _STATUSES.get(failure.status)
-    message = f"{failure.param}: {failure.message}" if failure.param else failure.message
-    return orjson.dumps({"detail": {"status": status or failure.code, "message": message, "code": failure.code}})
+    return orjson.dumps({"detail": {"status": status or failure.code, "message": failure.words, "code": failure.code}})
 
 
 def _first(table: Mapping[str, float], name: str) -> float:

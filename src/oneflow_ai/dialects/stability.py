@@ -22,7 +22,6 @@ __all__ = [
     "Encoder",
     "encoder",
     "error_name",
-    "error_words",
     "failure_body",
     "parse",
 ]
@@ -115,18 +114,13 @@ def encoder(call: Call, target: Target) -> Encoder:
 
 def failure_body(failure: Failure, request_id: str = "") -> bytes:
     """The body of an error answer: a name of this wire where it has one, and the gateway's own code beside it."""
-    told = {"id": request_id, "name": error_name(failure), "errors": [error_words(failure)], "code": failure.code}
+    told = {"id": request_id, "name": error_name(failure), "errors": [failure.words], "code": failure.code}
     return orjson.dumps(told)
 
 
 def error_name(failure: Failure) -> str:
     """What this vendor's wires call such an error."""
     return _NAMES_OF_CODES.get(failure.code) or _NAMES.get(failure.status, failure.code)
-
-
-def error_words(failure: Failure) -> str:
-    """The message with the parameter it is about."""
-    return f"{failure.param}: {failure.message}" if failure.param else failure.message
 
 
 def _json_with(media_type: str) -> str:

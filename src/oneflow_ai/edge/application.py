@@ -35,6 +35,7 @@ from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
+_BASE = b"/v1"
 _MODELS = b"/v1/models"
 _DATA_PLANE = (b"/v1/", b"/v2/", b"/v2beta/")
 _READING = (b"GET", b"HEAD")
@@ -141,6 +142,8 @@ class Edge:
             await self._list(path, scope, request)
         else:
             self._door.check_host(dict(scope["headers"]))
+            if spoken_at(_BASE + path) is not None:
+                raise _nowhere(path)
             await self._control(scope, request.receive, request.send)
 
     def busy(self, path: bytes) -> Failure | None:
@@ -331,7 +334,7 @@ class Edge:
 
     async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
-            raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
+            raise _nowhere(path)
         _check_read(scope)
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
@@ -353,6 +356,16 @@ class Edge:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""
         microseconds = int(at.timestamp() * 1_000_000)
         return f"req_{microseconds:014x}{int(self._chance.random() * (1 << 40)):010x}"
+
+
+def _nowhere(path: bytes) -> Failure:
+    """What is told of an address that is none; the mistake that clients make most often is named."""
+    words = "there is nothing at this address"
+    if spoken_at(_BASE + path) is not None:
+        words += "; /v1 is missing: let the base URL end in it"
+    elif path.startswith(_BASE + b"/") and spoken_at(path[len(_BASE) :]) is not None:
+        words += "; it begins with /v1 once too often: take one out of the base URL"
+    return Failure(kinds.UNKNOWN_URL, words)
 
 
 def _check_read(scope: Scope) -> None:

@@ -166,9 +166,10 @@ def model_targets(
 
 
 def lacking(words: str, snapshot: Snapshot, task: Task) -> str:
-    """What is told of whoever does not do a task: these words, and which of the configured providers do it."""
-    names = [one.name for one in snapshot.providers.values() if one.configured and one.default_model(task) is not None]
-    return f"{words}; {task.value} is done by {', '.join(names)}" if names else words
+    """What is told of whoever does not do a task: these words, and a model of each configured provider that does it."""
+    models = {one.name: one.default_model(task) for one in snapshot.providers.values() if one.configured}
+    places = [f"{name}/{model}" for name, model in models.items() if model is not None]
+    return f"{words}; {task.value} is done by {', '.join(places)}" if places else words
 
 
 def pointed(failure: Failure, snapshot: Snapshot, exchange: Exchange) -> Failure:
