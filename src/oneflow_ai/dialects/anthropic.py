@@ -22,10 +22,11 @@ from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.media import Media
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks
-from oneflow_ai.dialects.anthropic_encoder import CountEncoder, StreamEncoder, WholeEncoder
+from oneflow_ai.dialects.anthropic_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.anthropic_error import failure_body
 from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
 from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
+from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 
@@ -159,7 +160,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
 def encoder(call: Call, target: Target) -> Encoder:
     """What writes one answer to this call."""
     if call.operation is Operation.COUNT_TOKENS:
-        return CountEncoder()
+        return CountEncoder(failure_body)
     return StreamEncoder(call, target) if call.stream else WholeEncoder(call, target)
 
 

@@ -18,11 +18,12 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.media import Media
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks, openai
+from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai import failure_body
 from oneflow_ai.dialects.responses_conversation import without_wrapped_seals
-from oneflow_ai.dialects.responses_encoder import CountEncoder, StreamEncoder, WholeEncoder
+from oneflow_ai.dialects.responses_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.responses_input import check_input
 from oneflow_ai.dialects.responses_owned import owned
 from oneflow_ai.dialects.responses_prompt import KEPT_BY_THE_PROVIDER, read
@@ -129,7 +130,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
 def encoder(call: Call, target: Target) -> Encoder:
     """What writes one answer to this call."""
     if call.operation is Operation.COUNT_TOKENS:
-        return CountEncoder()
+        return CountEncoder(failure_body, object="response.input_tokens")
     return StreamEncoder(call, target) if call.stream else WholeEncoder(call, target)
 
 

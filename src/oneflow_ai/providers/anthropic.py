@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
@@ -17,7 +16,7 @@ from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
 from oneflow_ai.providers.anthropic_prompt import ABILITIES, WIRE, Asked, body_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
-from oneflow_ai.providers.base import not_done
+from oneflow_ai.providers.base import not_done, own_body
 from oneflow_ai.providers.claude import Traits, traits_of
 
 __all__ = ["ABILITIES", "CURRENT_VERSION", "OLDER_VERSION", "WIRE", "AnthropicAdapter", "version_of"]
@@ -78,9 +77,7 @@ class AnthropicAdapter:
         dropped: tuple[str, ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
-            body = {**call.body, "model": target.model}
-            for name in CHAIN_FIELDS:
-                body.pop(name, None)
+            body = own_body(call, target)
         else:
             body, dropped = _from_prompt(call, target, traits)
         return HttpRequest(

@@ -10,6 +10,7 @@ import orjson
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Blob, End, Event, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.core.order import SpeechOrder
@@ -18,6 +19,7 @@ from oneflow_ai.providers.sse import mended
 
 _FLOAT_MOST = 3.4028234663852886e38
 MESSAGE_CHARACTERS_MOST = 2_000
+_MODELS, _FALLBACKS = CHAIN_FIELDS
 # A wait means something where another try at the same place may succeed.
 WAITING_STATUSES = frozenset({429, 503, 529})
 # What the statuses of errors mean on every wire; each wire's own differences stand beside its words for them.
@@ -159,6 +161,14 @@ class SoundDecoder:
         if not self._heard:
             return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, "the provider sent no sound"))]
         return [self._usage, End()]
+
+
+def own_body(call: Call, target: Target) -> dict[str, Any]:
+    """The body of a call of the target's own wire: with its model, and without what is the gateway's alone."""
+    body = {**call.body, "model": target.model}
+    body.pop(_MODELS, None)
+    body.pop(_FALLBACKS, None)
+    return body
 
 
 def not_done(call: Call, target: Target) -> Failure:

@@ -9,14 +9,13 @@ from urllib.parse import quote
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, Failure
 from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
-from oneflow_ai.providers.base import not_done, voice_of
+from oneflow_ai.providers.base import not_done, own_body, voice_of
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -73,9 +72,7 @@ class OpenAIAdapter:
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
-            body = {**call.body, "model": target.model}
-            for name in CHAIN_FIELDS:
-                body.pop(name, None)
+            body = own_body(call, target)
             if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
                 body["voice"] = voice
         else:

@@ -17,6 +17,8 @@ from oneflow_ai.providers.base import (
     failure_from,
     kind_of_no_error,
     kind_of_status,
+    loaded,
+    mapping,
     scrubbed,
     told_to_retry,
 )
@@ -116,6 +118,13 @@ def stream_failure(error: Mapping[str, Any]) -> Failure:
         return _failure(_kind(number, error), number, error, {})
     kind = _by_word(error) or kinds.UPSTREAM_ERROR
     return _failure(kind, kind.status, error, {})
+
+
+def event_of(data: bytes) -> tuple[dict[str, Any], Failure | None]:
+    """An event of a stream of media, empty where it is no object, and the failure that it stands for."""
+    found = mapping(loaded(data))
+    error = error_in(found) if found.get("error") or found.get("type") == "error" else None
+    return found, None if error is None else stream_failure(error)
 
 
 def error_of(body: bytes) -> Mapping[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
+from oneflow_ai.providers.base import own_body
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_responses_items import WIRE
@@ -66,9 +66,7 @@ class ResponsesAdapter(OpenAIAdapter):
         dropped: tuple[str, ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
-            body = {**call.body, "model": target.model}
-            for name in CHAIN_FIELDS:
-                body.pop(name, None)
+            body = own_body(call, target)
         else:
             body, dropped = self._asked(call, target)
         url = target.base_url + PATHS[call.operation]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import End, Event, Usage
 from oneflow_ai.core.failure import (
     UNSUPPORTED_OPERATION,
@@ -16,7 +14,7 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.providers.base import SoundDecoder, mapping, told_type, word
-from oneflow_ai.providers.openai_failure import error_in, stream_failure
+from oneflow_ai.providers.openai_failure import event_of
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
@@ -87,13 +85,9 @@ class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):
     def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
         if data == b"[DONE]":
             return self._cut()
-        try:
-            found = mapping(orjson.loads(data))
-        except orjson.JSONDecodeError:
-            found = {}
-        error = error_in(found) if found.get("error") or found.get("type") == "error" else None
-        if error is not None:
-            return stream_failure(error)
+        found, failure = event_of(data)
+        if failure is not None:
+            return failure
         self._seen = True
         kind = word(found.get("type"))
         if kind.endswith(".done"):
