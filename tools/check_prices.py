@@ -24,15 +24,21 @@ AGE_DAYS_MOST = 90
 
 def findings(rows: Sequence[Mapping[str, Any]], catalog: Catalog) -> Iterator[str]:
     """Yields what is wrong with the rows of the supplement, beside a catalogue without them."""
-    snapshot_day = date.fromisoformat(catalog.source.checked)
     for row in rows:
         name = f"{FILE}: {row['provider']}, {', '.join(row['models'])}"
-        if not _SOURCE.match(row["source"]):
-            yield f"{name}: its source is neither an address nor a package with its version"
-        age_days = (snapshot_day - row["checked"]).days
-        if age_days > AGE_DAYS_MOST:
-            yield f"{name}: was checked {age_days} days before the snapshot: look at {row['source']} again"
-        yield from (f"{name}: {words}" for words in _against(row, catalog))
+        yield from (f"{name}: {words}" for words in (*_unsourced(row, catalog), *_against(row, catalog)))
+
+
+def _unsourced(row: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
+    source, checked = row.get("source", ""), row.get("checked")
+    if not _SOURCE.match(source):
+        yield "its source is neither an address nor a package with its version"
+    if not isinstance(checked, date):
+        yield "does not say on which day it was checked"
+        return
+    age_days = (date.fromisoformat(catalog.source.checked) - checked).days
+    if age_days > AGE_DAYS_MOST:
+        yield f"was checked {age_days} days before the snapshot: look at {source} again"
 
 
 def _against(row: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:

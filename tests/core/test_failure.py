@@ -108,3 +108,17 @@ def test_a_providers_own_code_never_makes_its_words_the_gateways() -> None:
     for code in ("internal_error", "draining", "upstream_error"):
         assert Failure(kinds.UPSTREAM_REJECTED, "may quote the prompt", code=code).code == "upstream_rejected"
     assert Failure(kinds.DEADLINE_EXCEEDED, "ours", code="upstream_timeout").code == "upstream_timeout"
+
+
+@pytest.mark.parametrize(
+    ("message", "param", "words"),
+    [
+        ("no key", None, "no key"),
+        ("there is no such voice", "voice_id", "voice_id: there is no such voice"),
+        ("n is from 1 to 10", "n", "n: is from 1 to 10"),
+        ("no such number", "n", "n: no such number"),
+        ("image: must be a valid image", "image", "image: must be a valid image"),
+    ],
+)
+def test_a_wire_without_a_field_for_the_parameter_tells_it_first(message: str, param: str | None, words: str) -> None:
+    assert Failure(kinds.INVALID_VALUE, message, param=param).words == words

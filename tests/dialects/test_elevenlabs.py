@@ -55,6 +55,11 @@ def test_models_that_do_not_speak_are_left_out() -> None:
     ("kind", "status"),
     [
         (kinds.INVALID_API_KEY, "invalid_api_key"),
+        (kinds.MISSING_API_KEY, "needs_authorization"),
+        (kinds.INSUFFICIENT_QUOTA, "quota_exceeded"),
+        (kinds.MODEL_NOT_FOUND, "model_not_found"),
+        (kinds.RATE_LIMIT_EXCEEDED, "too_many_concurrent_requests"),
+        (kinds.METHOD_NOT_ALLOWED, "method_not_allowed"),
         (kinds.INVALID_VALUE, "invalid_value"),
         (kinds.NOT_FOUND, "not_found"),
     ],
@@ -62,3 +67,9 @@ def test_models_that_do_not_speak_are_left_out() -> None:
 def test_an_error_has_this_wires_shape(kind: kinds.Kind, status: str) -> None:
     body = json.loads(elevenlabs.failure_body(Failure(kind, "no", param="voice")))
     assert body == {"detail": {"status": status, "message": "voice: no", "code": kind.code}}
+
+
+def test_what_a_provider_of_this_wire_calls_an_error_is_passed_on() -> None:
+    gone = Failure(kinds.UPSTREAM_REJECTED, "A voice was not found.", status=404, code="voice_not_found")
+    told = json.loads(elevenlabs.failure_body(gone))["detail"]
+    assert (told["status"], told["code"]) == ("voice_not_found", "voice_not_found")

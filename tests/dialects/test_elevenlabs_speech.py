@@ -232,6 +232,13 @@ def test_a_transcript_without_words_is_valid(schemas: Any) -> None:
         (b"/v1/voices/settings/default", None),
         (b"/v1/voices/accents", None),
         (b"/v1/voices/add", None),
+        (b"/v1/voices/settings", None),
+        (b"/v1/voices/pvc", None),
+        (b"/v1/voices/zzz", Operation.VOICES),
+        (b"/v1/voices/addled", Operation.VOICES),
+        (b"/v1/voices/", None),
+        (b"/v1/voices/..", None),
+        (b"/v1/voices/" + b"a" * 65, None),
         (b"/v1/voices/..%2f..%2fuser", None),
         (b"/v1/user", None),
         (b"/v1/history", None),
@@ -258,11 +265,30 @@ def test_lists_are_passed_on_and_an_account_without_what_its_owner_owes() -> Non
 
 def test_voices_of_others_have_this_wires_shape(schemas: Any) -> None:
     names = {"alloy": "alloy", "onyx": "onyx"}
-    everyone = orjson.loads(elevenlabs.voices_body(b"/v1/voices", b"", names) or b"")
+    everyone = orjson.loads(elevenlabs.voices_body(b"/v1/voices", b"", names))
     assert mistakes(schemas, "GetVoicesResponseModel", everyone) == []
-    found = orjson.loads(elevenlabs.voices_body(b"/v2/voices", b"search=ONY", names) or b"")
+    found = orjson.loads(elevenlabs.voices_body(b"/v2/voices", b"search=ONY&page_size=1", names))
     assert mistakes(schemas, "GetVoicesV2ResponseModel", found) == []
     assert [each["voice_id"] for each in found["voices"]] == ["onyx"]
-    assert elevenlabs.voices_body(b"/v1/voices/nothing", b"", names) is None
-    one = orjson.loads(elevenlabs.voices_body(b"/v1/voices/onyx", b"", names) or b"")
+    one = orjson.loads(elevenlabs.voices_body(b"/v1/voices/onyx", b"", names))
     assert mistakes(schemas, "VoiceResponseModel", one) == []
+
+
+def test_a_voice_that_there_is_not_is_told_in_this_wires_words() -> None:
+    with pytest.raises(Failure) as caught:
+        elevenlabs.voices_body(b"/v1/voices/nothing", b"", {"onyx": "onyx"})
+    assert (caught.value.status, caught.value.code, caught.value.param) == (404, "voice_not_found", "voice_id")
+
+
+@pytest.mark.parametrize("size", [b"abc", b"", b"-1", b"0", b"101", b"1.5", b"1&page_size=2", b"%d9%a3"])
+def test_a_page_of_voices_has_a_size_that_is_one(size: bytes) -> None:
+    asked = replace(envelope(Operation.VOICES), path=b"/v2/voices", query=b"page_size=" + size)
+    for look in (
+        lambda: elevenlabs.parse_lookup(asked, "m"),
+        lambda: elevenlabs.voices_body(asked.path, asked.query, {}),
+    ):
+        with pytest.raises(Failure) as caught:
+            look()
+        assert (caught.value.status, caught.value.param) == (400, "page_size")
+    # Elsewhere it means nothing.
+    assert elevenlabs.parse_lookup(replace(asked, path=b"/v1/voices"), "m").path == "/v1/voices"

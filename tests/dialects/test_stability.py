@@ -178,5 +178,5 @@ def test_json_of_the_same_wire_is_passed_on() -> None:
 )
 def test_a_failure_has_this_wires_name_and_the_gateways_code(failure: Failure, name: str) -> None:
     told = orjson.loads(failure_body(failure, "req_1"))
-    words = "seed: seed is an integer" if failure.param else failure.message
+    words = "seed: is an integer" if failure.param else failure.message
     assert told == {"id": "req_1", "name": name, "errors": [words], "code": failure.code}

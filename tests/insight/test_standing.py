@@ -37,6 +37,9 @@ class OneModel:
     def capabilities(self, model: str) -> tuple[str, ...]:
         return ("text",) if model in self.models else ()
 
+    def does(self, model: str, task: Task) -> bool:
+        return True
+
     def successor(self, model: str) -> None:
         del model
 

@@ -55,6 +55,40 @@ def test_odd_arguments_are_a_result_too(world: ThreadedSimulator, odd: dict[str,
     assert create_enhanced_provider("gpt")(None)["status"] == "error"
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "words"),
+    [
+        (
+            "stability",
+            "text",
+            "stability does not do text; text is done by openai/gpt-6-luna, anthropic/claude-haiku-5-5",
+        ),
+        (
+            "claude",
+            "image",
+            "anthropic does not do image; image is done by openai/gpt-image-2.6-flare, stability/stable-image-core",
+        ),
+        (
+            "elevenlabs",
+            "image",
+            "elevenlabs does not do image; image is done by openai/gpt-image-2.6-flare, stability/stable-image-core",
+        ),
+    ],
+)
+def test_a_task_that_a_provider_lacks_is_told_with_those_who_have_it(
+    world: ThreadedSimulator, name: str, task: str, words: str
+) -> None:
+    assert create_enhanced_provider(name)("Bees", task_type=task)["error"] == f"unsupported_operation: {words}"
+
+
+def test_a_model_of_a_provider_that_lacks_the_task_is_told_so_too(world: ThreadedSimulator) -> None:
+    result = create_enhanced_provider("stability")("Bees", task_type="text", model="stable-image-core")
+    words = (
+        "stability/stable-image-core does not do text; text is done by openai/gpt-6-luna, anthropic/claude-haiku-5-5"
+    )
+    assert result["error"] == f"unsupported_operation: {words}"
+
+
 def test_a_name_that_is_none_is_refused(world: ThreadedSimulator) -> None:
     for name in ("nobody", "", None):
         with pytest.raises(ValueError, match="known are openai, anthropic"):

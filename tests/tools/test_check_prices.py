@@ -46,6 +46,16 @@ def test_a_source_that_nobody_can_look_at_is_told(snapshot: Catalog, source: str
     assert list(findings([row(snapshot, source="litellm 1.109.1, a file")], snapshot)) == []
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("source", "its source is neither"), ("checked", "does not say on which day it was checked")],
+)
+def test_a_row_without_its_source_or_its_day_is_told(snapshot: Catalog, missing: str, words: str) -> None:
+    bare = {name: value for name, value in row(snapshot).items() if name != missing}
+    (told,) = findings([bare], snapshot)
+    assert words in told
+
+
 def test_a_row_that_is_much_older_than_the_snapshot_is_due(snapshot: Catalog) -> None:
     day = date.fromisoformat(snapshot.source.checked)
     old = date.fromordinal(day.toordinal() - AGE_DAYS_MOST - 1)

@@ -14,6 +14,7 @@ from oneflow_ai.control.access import Role, needs
 from oneflow_ai.control.ports import Caller, Ports, Running
 from oneflow_ai.control.shapes import Asked, Name, Shown
 from oneflow_ai.core.call import Account, Call, Operation, Task
+from oneflow_ai.core.chain import first_of_chain
 from oneflow_ai.core.failure import (
     CLIENT_CLOSED,
     INVALID_TYPE,
@@ -181,7 +182,7 @@ async def _answered(request: Request, running: Running, caller: Account, asked: 
         started_seconds=began,
         deadline_seconds=began + _seconds(options, running.loaded.settings.retry.deadline_seconds),
     )
-    call = make(asked.prompt, options, envelope, asked.model or asked.task.value)
+    call = make(asked.prompt, options, envelope, asked.model or first_of_chain(options) or asked.task.value)
     collector = Collector()
     await _serve(call, collector, running, request)
     if collector.failure is not None:

@@ -111,7 +111,8 @@ def fit(prompt: Prompt, abilities: Abilities, wire: str) -> tuple[str, ...]:
     A feature that `abilities` does not name is refused; what is minor has a place on no other wire.
     """
     if prompt.further:
-        raise _refused(prompt.further[0], "this field", wire)
+        words = f"the target's wire ({wire}) has no place for this field"
+        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.further[0])
     dropped: list[str] = list(prompt.minor)
     for feature, (field, uses) in FEATURES.items():
         ability = abilities.get(feature, REFUSED)

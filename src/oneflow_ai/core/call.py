@@ -136,7 +136,6 @@ class Call:
     def prompt(self) -> Prompt:
         """The middle form of a chat; raises `Failure` for what has none."""
         if self.read is None:
-            raise Failure(
-                UNSUPPORTED_OPERATION, f"{self.operation.value} is answered by providers of its own wire only"
-            )
+            words = f"{self.operation.value} is answered by providers of its own wire only"
+            raise Failure(UNSUPPORTED_OPERATION, words, param="model")
         return self.read(self.body)

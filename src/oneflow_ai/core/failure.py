@@ -205,5 +205,12 @@ class Failure(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.should_retry = should_retry
 
+    @property
+    def words(self) -> str:
+        """The message for a wire that has no field for the parameter: it begins with that, once."""
+        if not self.param or self.message.startswith(f"{self.param}:"):
+            return self.message
+        return f"{self.param}: {self.message.removeprefix(f'{self.param} ')}"
+
     def __repr__(self) -> str:
         return f"Failure({self.code}, {self.status}, {self.message!r})"

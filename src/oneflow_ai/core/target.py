@@ -185,6 +185,9 @@ class Provider(Protocol):
     def capabilities(self, model: str) -> tuple[str, ...]:
         """What a model is for: its tasks, and of `listing.ABILITIES` those that it is known to have."""
 
+    def does(self, model: str, task: Task) -> bool:
+        """Whether a model does a task; what is not known to be for another one may."""
+
     def successor(self, model: str) -> str | None:
         """The model that replaces a retired one, or None while it is served."""
 

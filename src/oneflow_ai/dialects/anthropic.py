@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import name_model
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
@@ -21,10 +22,11 @@ from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.media import Media
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks
-from oneflow_ai.dialects.anthropic_encoder import CountEncoder, StreamEncoder, WholeEncoder
+from oneflow_ai.dialects.anthropic_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.anthropic_error import failure_body
 from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
 from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
+from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 
@@ -135,23 +137,17 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
+    name_model(found)
     media = _check(found, envelope.operation)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=found["model"],
         body=found,
         stream=chats and found.get("stream") is True,
         include_usage=True,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(body) - media.carried_bytes,
         user=_user_of(found),
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
         wire="" if holds_wrapped_seals(found["messages"]) else DIALECT,
         output_most_tokens=found["max_tokens"] if chats else None,
@@ -164,7 +160,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
 def encoder(call: Call, target: Target) -> Encoder:
     """What writes one answer to this call."""
     if call.operation is Operation.COUNT_TOKENS:
-        return CountEncoder()
+        return CountEncoder(failure_body)
     return StreamEncoder(call, target) if call.stream else WholeEncoder(call, target)
 
 

@@ -104,31 +104,6 @@ class WholeEncoder:
         return failure_body(failure, self._call.client_id or self._call.id)
 
 
-class CountEncoder:
-    """Writes a count of tokens."""
-
-    __slots__ = ("_raw",)
-
-    def __init__(self) -> None:
-        self._raw = False
-
-    def feed(self, event: Event) -> bytes:
-        """Pass the provider's bytes on."""
-        if type(event) is not Raw:
-            return b""
-        self._raw = True
-        return event.content
-
-    def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The count, where the provider speaks another wire."""
-        del end, cost_nanos
-        return b"" if self._raw else orjson.dumps({"input_tokens": usage.input_tokens})
-
-    def failure(self, failure: Failure) -> bytes:
-        """The body of an error."""
-        return failure_body(failure)
-
-
 def _written(events: list[dict[str, Any]]) -> bytes:
     return b"".join(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event)) for event in events)
 

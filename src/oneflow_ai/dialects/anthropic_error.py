@@ -28,8 +28,7 @@ def failure_body(failure: Failure, request_id: str = "") -> bytes:
     kind = _TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
     error = {
         "type": kind,
-        # This wire has no field for the parameter: its own messages begin with it.
-        "message": f"{failure.param}: {failure.message}" if failure.param else failure.message,
+        "message": failure.words,
         "details": {"error_code": failure.code},
     }
     return orjson.dumps({"type": "error", "error": error, "request_id": request_id or None})

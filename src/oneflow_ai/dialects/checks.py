@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.failure import FORBIDDEN_PARAMETER, INVALID_TYPE, INVALID_VALUE, Failure
 
 Check = Callable[[str, Any], None]
 FORBIDDEN = ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host")
 """Fields that no client sets."""
-_OURS = ("model", "models", "fallbacks", "user", "metadata")
+_OURS = ("model", *CHAIN_FIELDS, "user", "metadata")
 TOKENS_MOST = (1 << 31) - 1
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import orjson
 
+from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.listing import Shown
@@ -44,7 +45,20 @@ _CHARACTERS_MOST: Mapping[str, int] = {
 }
 # Credits for one character, of the same source.
 _CREDITS: Mapping[str, float] = {"eleven_flash_*": 0.5, "eleven_turbo_*": 0.5, "*": 1.0}
-_STATUSES = {401: "invalid_api_key", 404: "not_found", 429: "too_many_concurrent_requests", 503: "system_busy"}
+# What this wire calls an error that the gateway has another code for, by that, else by its status; what a provider of
+# this wire calls it goes before.
+_STATUSES_OF_CODES: Mapping[str, str] = {
+    kinds.MISSING_API_KEY.code: "needs_authorization",
+    kinds.INSUFFICIENT_QUOTA.code: "quota_exceeded",
+    kinds.MODEL_NOT_FOUND.code: "model_not_found",
+    kinds.MODEL_RETIRED.code: "model_not_found",
+}
+_STATUSES: Mapping[int, str] = {
+    401: "invalid_api_key",
+    404: "not_found",
+    429: "too_many_concurrent_requests",
+    503: "system_busy",
+}
 
 
 def models_body(written: Mapping[str, bytes]) -> bytes:
@@ -85,9 +99,9 @@ def model_body(model: Shown, created: int) -> bytes:
 def failure_body(failure: Failure, request_id: str = "") -> bytes:
     """The body of an error answer: a status of this wire where it has one, else the gateway's own code."""
     del request_id
-    status = _STATUSES.get(failure.status, failure.code)
-    message = f"{failure.param}: {failure.message}" if failure.param else failure.message
-    return orjson.dumps({"detail": {"status": status, "message": message, "code": failure.code}})
+    told = failure.code not in kinds.KINDS
+    status = failure.code if told else _STATUSES_OF_CODES.get(failure.code) or _STATUSES.get(failure.status)
+    return orjson.dumps({"detail": {"status": status or failure.code, "message": failure.words, "code": failure.code}})
 
 
 def _first(table: Mapping[str, float], name: str) -> float:

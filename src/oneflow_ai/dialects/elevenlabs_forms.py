@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oneflow_ai.core.call import Call, Task
+from oneflow_ai.core.chain import CHAIN_FIELDS, name_model
 from oneflow_ai.core.failure import INVALID_VALUE, MISSING_REQUIRED_PARAMETER, TOO_MANY_ITEMS, Failure
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.order import TranscriptOrder
@@ -43,7 +44,7 @@ _READERS: Mapping[str, Reader] = {
         truth,
     ),
 }
-_REPEATED = ("keyterms", "entity_detection", "entity_redaction", "additional_formats", "models", "fallbacks")
+_REPEATED = ("keyterms", "entity_detection", "entity_redaction", "additional_formats", *CHAIN_FIELDS)
 # What another wire may leave out; and what it may, where it has this value: it is what is done there anyway.
 _MINOR = (
     *("seed", "tag_audio_events", "num_speakers", "diarization_threshold", "keyterms", "multichannel_output_style"),
@@ -60,7 +61,7 @@ _USUAL: Mapping[str, Callable[[Any], bool]] = {
         lambda value: value is False,
     ),
 }
-_KNOWN = frozenset({"model_id", "language_code", "temperature", "models", "fallbacks", *_MINOR})
+_KNOWN = frozenset({"model_id", "language_code", "temperature", *CHAIN_FIELDS, *_MINOR})
 _NULLS = ("null", ["null"])
 _ELSEWHERE = ("source_url", "cloud_storage_url")
 
@@ -69,6 +70,7 @@ def parse_form(form: Form, envelope: Envelope) -> Call:
     """The call that a form asks for; raises `Failure` for bad input, before anything is held or sent."""
     # The official client (2.78.0) writes some fields that nobody asked for, as the null of JSON.
     body = {name: value for name, value in typed(form, _READERS, _REPEATED).items() if value not in _NULLS}
+    name_model(body, Task.TRANSCRIPTION.value, field="model_id")
     checks.run(_CHECKS, body)
     if body.get("webhook"):
         words = "transcripts are answered here, and not sent elsewhere later"
@@ -79,21 +81,14 @@ def parse_form(form: Form, envelope: Envelope) -> Call:
             raise Failure(INVALID_VALUE, words, param=name)
     pairs = elevenlabs_query.read(envelope.query)
     asked = elevenlabs_query.checked(pairs, elevenlabs_query.LOGGING)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
-        model=body.get("model_id") or Task.TRANSCRIPTION.value,
+        model=body["model_id"],
         body=body,
         stream=False,
         include_usage=False,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=form.text_bytes,
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         wire=DIALECT,
         order=_order(form, body, asked),
         form=form,

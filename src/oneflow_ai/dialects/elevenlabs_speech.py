@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.chain import CHAIN_FIELDS, name_model
 from oneflow_ai.core.failure import INVALID_VALUE, MISSING_REQUIRED_PARAMETER, TOO_MANY_ITEMS, Failure
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.dialects import checks, elevenlabs_query
@@ -106,7 +107,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     **_MINOR,
     **dict.fromkeys(checks.FORBIDDEN, checks.forbidden),
 }
-_KNOWN = frozenset({"text", "model_id", "language_code", "voice_settings", "seed", "models", "fallbacks", *_MINOR})
+_KNOWN = frozenset({"text", "model_id", "language_code", "voice_settings", "seed", *CHAIN_FIELDS, *_MINOR})
 _LATENCY = checks.one_of("0", "1", "2", "3", "4")
 _FLOWING_QUERY: Mapping[str, checks.Check] = {
     **elevenlabs_query.LOGGING,
@@ -121,26 +122,20 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     found = _ADDRESS.fullmatch(envelope.path)
     assert found is not None, "only addresses of speech come here"
     fields = read_object(body)
+    name_model(fields, Task.SPEECH.value, field="model_id")
     checks.run(_CHECKS, fields)
     if fields.get("text") is None:
         raise Failure(MISSING_REQUIRED_PARAMETER, "text is missing", param="text")
     pairs = elevenlabs_query.read(envelope.query)
     asked = elevenlabs_query.checked(pairs, _FLOWING_QUERY if found[2] else _WHOLE_QUERY)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
-        model=fields.get("model_id") or Task.SPEECH.value,
+        model=fields["model_id"],
         body=fields,
         stream=False,
         include_usage=False,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(body),
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         wire=DIALECT,
         order=_order(found, fields, asked),
         query=pairs,

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.chain import name_model
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.events import Encoder as AnyEncoder
 from oneflow_ai.core.failure import (
@@ -145,12 +146,13 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found, operation = read_object(body), envelope.operation
     chat = operation is _CHAT
-    if not chat and found.get("model") is None and operation in _UNNAMED:
-        found["model"] = _UNNAMED[operation]
+    if found.get("model") is None:
+        name_model(found, _UNNAMED.get(operation))
     media = check(found, operation)
     text = chat or operation is _COMPLETION_OPERATION
     stream = found.get("stream_format") == "sse" if operation is _SPEECH else found.get("stream") is True
     options = found.get("stream_options")
+    # What most calls come by: `envelope.call` would take two microseconds more.
     return Call(
         id=envelope.id,
         account=envelope.account,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import name_model
 from oneflow_ai.core.failure import (
     INVALID_VALUE,
     MISSING_REQUIRED_PARAMETER,
@@ -58,7 +59,7 @@ def parse_form(form: Form, envelope: Envelope) -> Call:
     operation = envelope.operation
     table, subject = _TABLES[operation]
     body = typed(form, _READERS)
-    body.setdefault("model", operation.task.value)
+    name_model(body, operation.task.value)
     for name in (name for name in checks.FORBIDDEN if name in body):
         checks.forbidden(name, None)
     checks.run({**table, "model": _TEXT, "user": _TEXT}, body)
@@ -68,22 +69,15 @@ def parse_form(form: Form, envelope: Envelope) -> Call:
     if not uploads:
         raise Failure(MISSING_REQUIRED_PARAMETER, f"{subject} is missing; it is sent as a file", param=subject)
     order = _ORDERS[operation](body, form, uploads)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=operation,
         model=body["model"],
         body=body,
         stream=body.get("stream") is True,
         include_usage=False,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=form.text_bytes,
         user=body.get("user", "")[:USER_CHARACTERS_MOST],
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         wire=DIALECT,
         order=order,
         form=form,

@@ -46,22 +46,16 @@ def text_call(prompt: Prompt, options: Mapping[str, Any], envelope: Envelope, *,
     encoded = written(body)
     body = read_object(encoded)
     media = openai.check(body, Operation.CHAT)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=Operation.CHAT,
         model=model,
         body=body,
         stream=stream,
         include_usage=False,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(encoded) - media.carried_bytes,
         media=media,
         user=openai.user_of(body),
-        tags=envelope.tags,
         wire="" if holds_wrapped_seals(body["messages"]) else openai.DIALECT,
         output_most_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         answers=body.get("n") or 1,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.failure import (
     INVALID_VALUE,
     UNSUPPORTED_PARAMETER,
@@ -38,11 +39,8 @@ def _ratio(name: str, value: Any) -> None:
 
 _ALWAYS: Mapping[str, checks.Check] = {
     "user": _TEXT,
-    "models": checks.of_type("a list of model names", list),
-    "fallbacks": checks.of_type("a list of model names", list),
-    **dict.fromkeys(
-        ("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "custom_host"), checks.forbidden
-    ),
+    **dict.fromkeys(CHAIN_FIELDS, checks.of_type("a list of model names", list)),
+    **dict.fromkeys(checks.FORBIDDEN, checks.forbidden),
 }
 _PIXELS = checks.integer(1, SIDE_PIXELS_MOST)
 _IMAGE: Mapping[str, checks.Check] = {
@@ -70,7 +68,7 @@ _TRANSCRIPT: Mapping[str, checks.Check] = {
     "response_format": checks.one_of(*TRANSCRIPT_FORMATS),
     "temperature": checks.number(0, 1),
 }
-_OURS = ("user", "models", "fallbacks")
+_OURS = ("user", *CHAIN_FIELDS)
 
 
 def image_call(prompt: str, options: Mapping[str, Any], envelope: Envelope, *, model: str) -> Call:
@@ -169,20 +167,14 @@ def _user(asked: Mapping[str, Any]) -> str:
 def _call(body: dict[str, Any], order: ImageOrder | SpeechOrder, envelope: Envelope, model: str) -> Call:
     _model(model)
     text = order.prompt + order.negative if isinstance(order, ImageOrder) else order.text + order.instructions
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=Operation.IMAGE if isinstance(order, ImageOrder) else Operation.SPEECH,
         model=model,
         body={"model": model, **body},
         stream=False,
         include_usage=False,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(text.encode()),
         user=_user(body),
-        tags=envelope.tags,
         order=order,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import name_model
 from oneflow_ai.core.events import Encoder
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
@@ -17,11 +18,12 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.media import Media
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import checks, openai
+from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai import failure_body
 from oneflow_ai.dialects.responses_conversation import without_wrapped_seals
-from oneflow_ai.dialects.responses_encoder import CountEncoder, StreamEncoder, WholeEncoder
+from oneflow_ai.dialects.responses_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.responses_input import check_input
 from oneflow_ai.dialects.responses_owned import owned
 from oneflow_ai.dialects.responses_prompt import KEPT_BY_THE_PROVIDER, read
@@ -102,27 +104,21 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     """The call that a request body asks for; raises `Failure` for bad input, before anything is held or sent."""
     found = read_object(body)
     chats = envelope.operation is Operation.CHAT
+    name_model(found)
     media = _check(found, chats=chats)
     found = owned(found, envelope.owner)
     given = found.get("input")
     # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read; all else they get.
     kept = without_wrapped_seals(given)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=found["model"],
         body=found if kept is given else {**found, "input": kept},
         stream=chats and found.get("stream") is True,
         include_usage=True,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(body) - media.carried_bytes,
         user=(found.get("safety_identifier") or found.get("user") or "")[:USER_CHARACTERS_MOST],
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         wire=DIALECT,
         output_most_tokens=found.get("max_output_tokens") if chats else None,
         media=media,
@@ -134,7 +130,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
 def encoder(call: Call, target: Target) -> Encoder:
     """What writes one answer to this call."""
     if call.operation is Operation.COUNT_TOKENS:
-        return CountEncoder()
+        return CountEncoder(failure_body, object="response.input_tokens")
     return StreamEncoder(call, target) if call.stream else WholeEncoder(call, target)
 
 

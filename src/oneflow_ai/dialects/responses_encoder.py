@@ -154,33 +154,6 @@ class _Made:
         return self.frame.ended(end, self.items.output, usage, refused=self.items.refused, **more)
 
 
-class CountEncoder:
-    """Writes a count of tokens."""
-
-    __slots__ = ("_raw",)
-
-    def __init__(self) -> None:
-        self._raw = False
-
-    def feed(self, event: Event) -> bytes:
-        """Pass the provider's bytes on."""
-        if type(event) is not Raw:
-            return b""
-        self._raw = True
-        return event.content
-
-    def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The count, where the provider speaks another wire."""
-        del end, cost_nanos
-        if self._raw:
-            return b""
-        return orjson.dumps({"object": "response.input_tokens", "input_tokens": usage.input_tokens})
-
-    def failure(self, failure: Failure) -> bytes:
-        """The body of an error."""
-        return failure_body(failure)
-
-
 def _event(event: dict[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), orjson.dumps(event))
 

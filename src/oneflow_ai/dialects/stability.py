@@ -15,7 +15,16 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.stability_forms import DIALECT, FORWARDED, wants_json
 
-__all__ = ["DIALECT", "FORWARDED", "ID_HEADER", "Encoder", "encoder", "failure_body", "parse"]
+__all__ = [
+    "DIALECT",
+    "FORWARDED",
+    "ID_HEADER",
+    "Encoder",
+    "encoder",
+    "error_name",
+    "failure_body",
+    "parse",
+]
 
 # Stability's answers name no request; its errors do, in their body.
 ID_HEADER = b"x-request-id"
@@ -105,9 +114,13 @@ def encoder(call: Call, target: Target) -> Encoder:
 
 def failure_body(failure: Failure, request_id: str = "") -> bytes:
     """The body of an error answer: a name of this wire where it has one, and the gateway's own code beside it."""
-    name = _NAMES_OF_CODES.get(failure.code) or _NAMES.get(failure.status, failure.code)
-    words = f"{failure.param}: {failure.message}" if failure.param else failure.message
-    return orjson.dumps({"id": request_id, "name": name, "errors": [words], "code": failure.code})
+    told = {"id": request_id, "name": error_name(failure), "errors": [failure.words], "code": failure.code}
+    return orjson.dumps(told)
+
+
+def error_name(failure: Failure) -> str:
+    """What this vendor's wires call such an error."""
+    return _NAMES_OF_CODES.get(failure.code) or _NAMES.get(failure.status, failure.code)
 
 
 def _json_with(media_type: str) -> str:

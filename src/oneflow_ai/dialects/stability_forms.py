@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.failure import (
     INVALID_TYPE,
     INVALID_VALUE,
@@ -75,7 +76,7 @@ CHECKS: Mapping[str, checks.Check] = {
 }
 _READERS: Mapping[str, Reader] = {"seed": whole, "strength": decimal, "cfg_scale": decimal}
 # What has no place in an order: how closely the prompt is kept to, and whatever else a form holds.
-_ORDERED = frozenset(CHECKS) - {"cfg_scale"} | {"models", "fallbacks"}
+_ORDERED = frozenset(CHECKS) - {"cfg_scale"} | {*CHAIN_FIELDS}
 
 
 def parse_form(model: str, form: Form, envelope: Envelope) -> Call:
@@ -91,22 +92,15 @@ def parse_form(model: str, form: Form, envelope: Envelope) -> Call:
     checks.run(CHECKS, body)
     headers = _headers(envelope)
     order = _order(body, given)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=Operation.IMAGE_EDIT if order.sources else envelope.operation,
         model=body.setdefault("model", model),
         body=body,
         stream=False,
         include_usage=False,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=given.text_bytes,
         user=headers.get(_USER, "")[:USER_CHARACTERS_MOST],
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         wire=DIALECT,
         headers=tuple(headers.items()),
         order=order,

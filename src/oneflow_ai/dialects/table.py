@@ -13,7 +13,16 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, elevenlabs, openai, openai_forms, responses, stability, stability_forms
+from oneflow_ai.dialects import (
+    anthropic,
+    elevenlabs,
+    openai,
+    openai_forms,
+    responses,
+    stability,
+    stability_forms,
+    stability_v1,
+)
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -89,6 +98,39 @@ def spoken_at(path: bytes) -> tuple[Dialect, Operation] | None:
         return found
     operation = elevenlabs.operation_at(path)
     return None if operation is None else (elevenlabs, operation)
+
+
+# Where a vendor's own addresses begin, most of which are not served: whoever asks there reads errors of its shape
+# (Stability's specification of v1, ElevenLabs' official client 2.78.0, Anthropic's specification; read 2026-11-27).
+_VENDORS: tuple[tuple[Teller, tuple[bytes, ...]], ...] = (
+    (stability, (b"/v2beta",)),
+    (stability_v1, (b"/v1/generation", b"/v1/engines/list", b"/v1/user/account", b"/v1/user/balance")),
+    (
+        elevenlabs,
+        (
+            *(b"/v1/assets", b"/v1/audio-effects", b"/v1/audio-isolation", b"/v1/audio-native", b"/v1/convai"),
+            *(b"/v1/dubbing", b"/v1/flows", b"/v1/forced-alignment", b"/v1/history", b"/v1/music", b"/v1/productions"),
+            *(b"/v1/pronunciation-dictionaries", b"/v1/service-accounts", b"/v1/shared-voices", b"/v1/similar-voices"),
+            *(b"/v1/single-use-token", b"/v1/sound-generation", b"/v1/speech-engine", b"/v1/speech-to-speech"),
+            *(b"/v1/speech-to-text", b"/v1/studio", b"/v1/text-to-dialogue", b"/v1/text-to-speech"),
+            *(b"/v1/text-to-voice", b"/v1/usage", b"/v1/user", b"/v1/voice-changer", b"/v1/voices", b"/v1/workspace"),
+            *(b"/v1/workspaces", b"/v2/voices"),
+        ),
+    ),
+    (anthropic, (b"/v1/complete", b"/v1/messages")),
+)
+
+
+def told_at(path: bytes) -> Teller | None:
+    """What tells errors at an address; None where the address does not say whose it is."""
+    spoken = spoken_at(path)
+    if spoken is not None:
+        return spoken[0]
+    below = path + b"/"
+    for teller, beginnings in _VENDORS:
+        if any(below.startswith(beginning + b"/") for beginning in beginnings):
+            return teller
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import anthropic, elevenlabs, openai
 from oneflow_ai.dialects.elevenlabs_lookups import LOOKUPS
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at
+from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at, told_at
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Message, Scope
 from oneflow_ai.edge.caller import Caller, client_id
@@ -36,8 +36,9 @@ from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
+_BASE = b"/v1"
 _MODELS = b"/v1/models"
-_DATA_PLANE = (b"/v1/", b"/v2beta/")
+_DATA_PLANE = (b"/v1/", b"/v2/", b"/v2beta/")
 _READING = (b"GET", b"HEAD")
 _PROBES = (b"/health/live", b"/health/ready")
 # Every address that runs a model: the control plane has one too.
@@ -143,6 +144,8 @@ class Edge:
             await self._list(path, scope, request)
         else:
             self._door.check_host(dict(scope["headers"]))
+            if spoken_at(_BASE + path) is not None:
+                raise _nowhere(path)
             await self._control(scope, request.receive, request.send)
 
     def busy(self, path: bytes) -> Failure | None:
@@ -176,15 +179,11 @@ class Edge:
         return self._written(failure, headers, path)
 
     def _written(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
-        spoken = spoken_at(path)
-        if spoken is not None:
-            dialect: Teller = spoken[0]
-        else:
-            dialect = elevenlabs if elevenlabs.lookup_at(path) is not None else _lists(headers)
+        dialect: Teller = told_at(path) or _lists(headers)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
-            told.append((b"allow", b"GET" if spoken is None else b"POST"))
+            told.append((b"allow", b"GET" if spoken_at(path) is None else b"POST"))
         if failure.kind in (kinds.REQUEST_TOO_LARGE, kinds.REQUEST_TIMEOUT, kinds.DRAINING):
             told.append((b"connection", b"close"))
         return failure_reply(failure, told, dialect, request_id)
@@ -349,7 +348,7 @@ class Edge:
 
     async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
         if path != _MODELS and not path.startswith(_MODELS + b"/"):
-            raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
+            raise _nowhere(path)
         _check_read(scope)
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
@@ -371,6 +370,16 @@ class Edge:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""
         microseconds = int(at.timestamp() * 1_000_000)
         return f"req_{microseconds:014x}{int(self._chance.random() * (1 << 40)):010x}"
+
+
+def _nowhere(path: bytes) -> Failure:
+    """What is told of an address that is none; the mistake that clients make most often is named."""
+    words = "there is nothing at this address"
+    if spoken_at(_BASE + path) is not None:
+        words += "; /v1 is missing: let the base URL end in it"
+    elif path.startswith(_BASE + b"/") and spoken_at(path[len(_BASE) :]) is not None:
+        words += "; it begins with /v1 once too often: take one out of the base URL"
+    return Failure(kinds.UNKNOWN_URL, words)
 
 
 def _check_read(scope: Scope) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from oneflow_ai.core.call import Account, Operation, Task
-from oneflow_ai.core.failure import NOT_FOUND, PROVIDER_NOT_CONFIGURED, Failure
+from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.target import Provider, Snapshot
 from oneflow_ai.dialects import elevenlabs
 from oneflow_ai.edge.head import RequestHead
@@ -36,10 +36,7 @@ def other_voices(head: RequestHead, operation: Operation, snapshot: Snapshot, ac
         if provider.configured
         for voice in _voices_of(provider, account)
     }
-    body = elevenlabs.voices_body(head.path, head.query, names)
-    if body is None:
-        raise Failure(NOT_FOUND, "there is no voice of this id", param="voice_id")
-    return body
+    return elevenlabs.voices_body(head.path, head.query, names)
 
 
 def _voices_of(provider: Provider, account: Account) -> Iterator[str]:

@@ -42,9 +42,9 @@ class Attempt:
 
     __slots__ = (
         "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
-        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked", "bytes_read",
-        "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds", "status",
-        "target", "usage",
+        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked",
+        "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
+        "status", "target", "usage",
     )  # fmt: skip
 
     def __init__(self, call: Call, target: Target, client: Client, ways: Ways, *, number: int, tokens: int) -> None:

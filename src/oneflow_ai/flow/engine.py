@@ -23,7 +23,7 @@ from oneflow_ai.flow.reading_on import ReadingOn
 from oneflow_ai.policy import continuation, price, waits
 from oneflow_ai.policy.order import PARTIAL_TOKENS, most_ordered, picture_tokens
 from oneflow_ai.policy.plan import Planner, Result, Try
-from oneflow_ai.policy.route import Router
+from oneflow_ai.policy.route import Router, pointed
 from oneflow_ai.policy.usage import believable, total
 
 BYTES_PER_TOKEN = 4
@@ -98,7 +98,7 @@ class Engine:
                 run.keep()
             run.failure = await self._try_all(run)
             if run.failure is not None:
-                raise run.failure
+                raise pointed(run.failure, snapshot, exchange)
             attempt = run.attempt
             assert attempt is not None and attempt.end is not None
             await self._settle(run, attempt, _used(run.call, attempt))

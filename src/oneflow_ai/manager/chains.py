@@ -12,7 +12,7 @@ from oneflow_ai.answer import Collector, OneFlowError
 from oneflow_ai.app.rows import SIMULATOR
 from oneflow_ai.calls import LOCAL, call_of, upload_of
 from oneflow_ai.core.call import Account, Call, Operation, Task
-from oneflow_ai.core.failure import DRAINING, INVALID_TYPE, KINDS, PROVIDER_NOT_CONFIGURED
+from oneflow_ai.core.failure import DRAINING, INVALID_TYPE, KINDS, PROVIDER_NOT_CONFIGURED, UNSUPPORTED_OPERATION
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.dialects import plain, plain_orders
@@ -22,6 +22,7 @@ from oneflow_ai.manager.names import provider_of, task_of
 from oneflow_ai.manager.results import Result, error, success
 from oneflow_ai.manager.room import Closed, Room, settings_for
 from oneflow_ai.manager.scores import FORMULA, ProviderScores
+from oneflow_ai.policy.route import lacking
 from oneflow_ai.settings import configured_providers
 
 
@@ -96,10 +97,7 @@ class ProviderManager:
             return error(f"{INVALID_TYPE.code}: model is a text")
         places = self._places(task, model, chain, alone=alone)
         if not places:
-            who = chain[0] if alone and chain else "no provider of the chain"
-            return error(
-                f"{PROVIDER_NOT_CONFIGURED.code}: {who} can be asked for {task.value}: a credential is missing"
-            )
+            return error(self._nobody(task, self.chain(task) if chain is None else chain))
         try:
             return self.room.run(self._answered(task, prompt, places, dict(options)))
         except Closed as closed:
@@ -191,6 +189,18 @@ class ProviderManager:
         if places and not alone and route.targets and route.targets[-1].provider == SIMULATOR:
             places[SIMULATOR] = route.targets[-1].place
         return list(places.values())
+
+    def _nobody(self, task: Task, chain: Sequence[str]) -> str:
+        """Why none of these providers can be asked for a task."""
+        providers = self._snapshot.providers
+        able = [name for name in chain if name in providers and providers[name].configured]
+        if not able:
+            who = (
+                f"{_all(chain, 'has', 'have')} no credential" if chain else f"no provider of {task.value} is configured"
+            )
+            return f"{PROVIDER_NOT_CONFIGURED.code}: {who}"
+        words = f"{_all(able, 'does', 'do')} not do {task.value}"
+        return f"{UNSUPPORTED_OPERATION.code}: {lacking(words, self._snapshot, task)}"
 
     def _usual(self, route: Route, name: str) -> str | None:
         """A provider's own model for a route's task: the route's, else its default; None where it can do nothing."""
@@ -299,6 +309,10 @@ _OPERATIONS: Mapping[Task, Operation] = {
     Task.SPEECH: Operation.SPEECH,
     Task.TRANSCRIPTION: Operation.TRANSCRIPTION,
 }
+
+
+def _all(names: Sequence[str], one: str, several: str) -> str:
+    return f"{', '.join(names)} {several if names[1:] else one}"
 
 
 def _has(provider: Provider, model: str) -> bool:

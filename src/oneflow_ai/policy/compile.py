@@ -104,6 +104,13 @@ class CompiledProvider:
             able.add("prompt_cache")
         return (*self._catalog.tasks(model), *(name for name in ABILITIES if name in able))
 
+    def does(self, model: str, task: Task) -> bool:
+        """Whether a model does a task; what is not known to be for another one may."""
+        tasks = self._catalog.tasks(model)
+        # A server that is said to do text alone may make pictures in a chat.
+        sure = not self._sort.tasks.isdisjoint(tasks) and self._catalog.model(self.kind, model) is not None
+        return task in tasks or not sure
+
     def successor(self, model: str) -> str | None:
         """The model that replaces a retired one; None while it is served, and where nothing replaces it."""
         return self._replaced(model)
@@ -111,7 +118,7 @@ class CompiledProvider:
     def default_model(self, task: Task) -> str | None:
         """The model used when a caller names only the task: its successor once it is retired, None if not listed."""
         model = self._catalog.default_model(self.kind, task)
-        if model is None:
+        if model is None or task not in self._sort.tasks:
             return None
         model = self.successor(model) or model
         return model if self._row.models is None or model in self._row.models else None

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from oneflow_ai.core.call import Call, Task
+from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.chain import CHAIN_FIELDS, chain_names
 from oneflow_ai.core.failure import (
     AMBIGUOUS_MODEL,
-    INVALID_TYPE,
     INVALID_VALUE,
     MODEL_NOT_ALLOWED,
     MODEL_NOT_FOUND,
     MODEL_RETIRED,
     PROVIDER_NOT_CONFIGURED,
+    UNSUPPORTED_OPERATION,
     Failure,
 )
 from oneflow_ai.core.ports import Chance
+from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.policy.window import roomy
 
-CHAIN_MODELS_MOST = 16
 MIXED = "vectors of different models do not compare: name one model, at as many providers as have it"
 NAMES_REMEMBERED = 1_024
+# What is asked of a provider whatever its models do.
+_OF_ANY_MODEL = frozenset({Operation.VOICES, Operation.SUBSCRIPTION})
 
 
 class Router:
@@ -35,7 +37,7 @@ class Router:
         self.scores = scores
         self.chance = chance
         self._snapshot: Snapshot | None = None
-        self._found: dict[str, Sequence[Target]] = {}
+        self._found: dict[Operation, dict[str, Sequence[Target]]] = {}
 
     def targets(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
         """The targets of the call's model, or of the chain its body names; raises `Failure`."""
@@ -49,45 +51,51 @@ class Router:
             raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
         route = snapshot.routes.get(name)
         if route is None:
-            return self._of_model(snapshot, name)
+            return self._of_model(snapshot, name, call.operation)
         task = call.operation.task
         if route.task is not task:
             words = f"route {route.name} is for the task {route.task.value}, not for {task.value}"
             raise Failure(INVALID_VALUE, words, param="model")
         return self._routed(route, call.started_seconds)
 
-    def _of_model(self, snapshot: Snapshot, name: str) -> Sequence[Target]:
+    def _of_model(self, snapshot: Snapshot, name: str, operation: Operation) -> Sequence[Target]:
         """The targets of a model's name, remembered as long as the snapshot is in force."""
-        if snapshot is not self._snapshot or len(self._found) >= NAMES_REMEMBERED:
-            self._snapshot = snapshot
-            self._found = {}
-        found = self._found.get(name)
+        if snapshot is not self._snapshot:
+            self._snapshot, self._found = snapshot, {}
+        names = self._found.get(operation)
+        if names is None or len(names) >= NAMES_REMEMBERED:
+            names = self._found[operation] = {}
+        found = names.get(name)
         if found is None:
-            found = self._found[name] = model_targets(snapshot, name)
+            found = model_targets(snapshot, name)
+            if operation not in _OF_ANY_MODEL:
+                _check_task(snapshot, found, operation.task)
+            names[name] = found
         return found
 
     def _chain(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
         names = {call.model: "model"}
-        for field in ("models", "fallbacks"):
-            for index, name in enumerate(_names(call.body, field)):
-                names.setdefault(name, f"{field}[{index}]")
+        for field in CHAIN_FIELDS:
+            for index, name in enumerate(chain_names(call.body, field)):
+                # Its first model is the call's own where the body names no other.
+                names[name] = f"{field}[{index}]"
         chain: dict[tuple[str, str], Target] = {}
-        unconfigured: Failure | None = None
+        passed_over: Failure | None = None
         for name, param in names.items():
             try:
                 targets = self._named(snapshot, name, call)
             except Failure as failure:
                 found = Failure(failure.kind, failure.message, param=param)
-                if failure.kind is not PROVIDER_NOT_CONFIGURED:
+                if failure.kind not in (PROVIDER_NOT_CONFIGURED, UNSUPPORTED_OPERATION):
                     raise found from None
-                unconfigured = unconfigured or found
+                passed_over = passed_over or found
                 continue
             if call.operation.task is Task.EMBEDDING and mixes([*chain.values(), *targets]):
                 raise Failure(INVALID_VALUE, MIXED, param=param)
             for target in targets:
                 chain.setdefault((target.place, target.credential.id), target)
-        if not chain and unconfigured is not None:
-            raise unconfigured
+        if not chain and passed_over is not None:
+            raise passed_over
         return list(chain.values())
 
     def _routed(self, route: Route, now_seconds: float) -> Sequence[Target]:
@@ -157,6 +165,32 @@ def model_targets(
     raise _unknown(snapshot, name)
 
 
+def lacking(words: str, snapshot: Snapshot, task: Task) -> str:
+    """What is told of whoever does not do a task: these words, and a model of each configured provider that does it."""
+    models = {one.name: one.default_model(task) for one in snapshot.providers.values() if one.configured}
+    places = [f"{name}/{model}" for name, model in models.items() if model is not None]
+    return f"{words}; {task.value} is done by {', '.join(places)}" if places else words
+
+
+def pointed(failure: Failure, snapshot: Snapshot, exchange: Exchange) -> Failure:
+    """The failure as a client is told it: of a provider that does nothing of the kind, with those that do it."""
+    if failure.kind is not UNSUPPORTED_OPERATION:
+        return failure
+    task = exchange.call.operation.task
+    asked = next((one.target.provider for one in exchange.attempts if one.outcome == failure.code), "")
+    provider = snapshot.providers.get(asked)
+    if provider is None or provider.default_model(task) is not None:
+        return failure
+    return Failure(failure.kind, lacking(failure.message, snapshot, task), param=failure.param)
+
+
+def _check_task(snapshot: Snapshot, targets: Sequence[Target], task: Task) -> None:
+    target = targets[0]
+    if not snapshot.providers[target.provider].does(target.model, task):
+        words = lacking(f"{target.place} does not do {task.value}", snapshot, task)
+        raise Failure(UNSUPPORTED_OPERATION, words, param="model")
+
+
 def mixes(targets: Sequence[Target]) -> bool:
     """Whether these targets' vectors do not compare, as far as their models are known; simulated ones do with none."""
     models = {target.vectors for target in targets if target.vectors}
@@ -182,17 +216,6 @@ def _unknown(snapshot: Snapshot, name: str) -> Failure:
             return Failure(PROVIDER_NOT_CONFIGURED, words, param="model")
     words = "no route, and no configured provider, has this model; write provider/model, or see GET /v1/models"
     return Failure(MODEL_NOT_FOUND, words, param="model")
-
-
-def _names(body: Mapping[str, Any], field: str) -> list[str]:
-    names = body.get(field)
-    if names is None:
-        return []
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise Failure(INVALID_TYPE, f"{field} is a list of model names", param=field)
-    if len(names) > CHAIN_MODELS_MOST:
-        raise Failure(INVALID_VALUE, f"{field} holds at most {CHAIN_MODELS_MOST} names", param=field)
-    return names
 
 
 def _cost(target: Target) -> int:

@@ -9,13 +9,14 @@ import orjson
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
 from oneflow_ai.providers.anthropic_prompt import ABILITIES, WIRE, Asked, body_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
+from oneflow_ai.providers.base import not_done, own_body
 from oneflow_ai.providers.claude import Traits, traits_of
 
 __all__ = ["ABILITIES", "CURRENT_VERSION", "OLDER_VERSION", "WIRE", "AnthropicAdapter", "version_of"]
@@ -29,8 +30,6 @@ CURRENT_VERSION = "2026-10-21"
 OLDER_VERSION = "2023-06-01"
 _VERSION, _BETA = "anthropic-version", "anthropic-beta"
 _SAMPLING = ("temperature", "top_p", "top_k")
-# Ours alone: never sent on.
-_OWN_FIELDS = ("models", "fallbacks")
 # What a count of tokens is asked with; the rest of a message's fields is refused there.
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control")
 
@@ -73,16 +72,12 @@ class AnthropicAdapter:
         """The call's own body where it is of this wire, else one made from its middle form; raises `Failure`."""
         path = PATHS.get(call.operation)
         if path is None:
-            raise Failure(
-                UNSUPPORTED_OPERATION, f"{call.operation.value} is not answered on the target's wire ({WIRE})"
-            )
+            raise not_done(call, target)
         traits = traits_of(target.model)
         dropped: tuple[str, ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
-            body = {**call.body, "model": target.model}
-            for name in _OWN_FIELDS:
-                body.pop(name, None)
+            body = own_body(call, target)
         else:
             body, dropped = _from_prompt(call, target, traits)
         return HttpRequest(

@@ -14,6 +14,7 @@ from oneflow_ai.providers.base import (
     WAITING_STATUSES,
     failure_from,
     kind_of_no_error,
+    kind_of_status,
     told_to_retry,
     word,
 )
@@ -40,17 +41,6 @@ _CODES: Mapping[str, Kind] = {
     "linked_organization_billing_unavailable": kinds.PROVIDER_QUOTA_EXHAUSTED,
     "organization_on_hold": kinds.PROVIDER_AUTH_FAILED,
     "ramp_limit_exceeded": kinds.UPSTREAM_RATE_LIMITED,
-}
-_STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
-    408: kinds.UPSTREAM_ERROR,
-    409: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
-    503: kinds.UPSTREAM_OVERLOADED,
-    # Overloaded for everybody, whatever one's own limits are.
-    529: kinds.UPSTREAM_OVERLOADED,
 }
 # What tells of a mistake where the type does not: statuses, words of the message, and the kind they stand for.
 _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
@@ -109,10 +99,7 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
     for statuses, words, kind in _WORDS:
         if status in statuses and words.search(message):
             return kind
-    named = _STATUSES.get(status)
-    if named is None and status < 500:
-        named = _TYPES.get(word(error.get("type")))
-    return named or (kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+    return kind_of_status(status, usual=_TYPES.get(word(error.get("type"))) if status < 500 else None)
 
 
 def _named(error: Mapping[str, Any]) -> Kind | None:

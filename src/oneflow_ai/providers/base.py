@@ -9,16 +9,32 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core import failure as kinds
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Blob, End, Event, Usage
-from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, Failure, Kind
+from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.sse import mended
 
 _FLOAT_MOST = 3.4028234663852886e38
 MESSAGE_CHARACTERS_MOST = 2_000
+_MODELS, _FALLBACKS = CHAIN_FIELDS
 # A wait means something where another try at the same place may succeed.
 WAITING_STATUSES = frozenset({429, 503, 529})
+# What the statuses of errors mean on every wire; each wire's own differences stand beside its words for them.
+_STATUSES: Mapping[int, Kind] = {
+    401: kinds.PROVIDER_AUTH_FAILED,
+    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
+    403: kinds.PROVIDER_AUTH_FAILED,
+    408: kinds.UPSTREAM_ERROR,
+    409: kinds.UPSTREAM_ERROR,
+    429: kinds.UPSTREAM_RATE_LIMITED,
+    503: kinds.UPSTREAM_OVERLOADED,
+    # Overloaded for everybody, whatever one's own limits are.
+    529: kinds.UPSTREAM_OVERLOADED,
+}
+_NO_STATUSES: Mapping[int, Kind] = {}
 # What the clients' own libraries know a kind by, whoever says it.
 _TOLD: Mapping[Kind, str] = {kinds.UPSTREAM_MODEL_NOT_FOUND: kinds.MODEL_NOT_FOUND.code}
 _FIXED: Mapping[Kind, str] = {
@@ -152,6 +168,20 @@ class SoundDecoder:
         return [self._usage, End()]
 
 
+def own_body(call: Call, target: Target) -> dict[str, Any]:
+    """The body of a call of the target's own wire: with its model, and without what is the gateway's alone."""
+    body = {**call.body, "model": target.model}
+    body.pop(_MODELS, None)
+    body.pop(_FALLBACKS, None)
+    return body
+
+
+def not_done(call: Call, target: Target) -> Failure:
+    """What is told of a call that nothing on the target's wire answers."""
+    words = f"{target.provider} does not do {call.operation.value.replace('_', ' ')}"
+    return Failure(UNSUPPORTED_OPERATION, words, param="model")
+
+
 def bad(words: str) -> list[Event]:
     """The end of an answer that is none."""
     return [End(failure=Failure(UPSTREAM_BAD_RESPONSE, words))]
@@ -188,6 +218,12 @@ def kind_of_no_error(status: int) -> Kind | None:
     if 300 <= status < 400 and status != 304:
         return kinds.UPSTREAM_REDIRECT_REFUSED
     return kinds.UPSTREAM_BAD_RESPONSE if status < 400 else None
+
+
+def kind_of_status(status: int, own: Mapping[int, Kind] = _NO_STATUSES, *, usual: Kind | None = None) -> Kind:
+    """The kind that an error's status stands for: by a wire's `own` table, by that of all, else the `usual` one."""
+    rest = kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED
+    return own.get(status) or _STATUSES.get(status) or usual or rest
 
 
 def told_to_retry(headers: Mapping[str, str]) -> bool | None:

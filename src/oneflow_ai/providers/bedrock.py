@@ -15,7 +15,6 @@ from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import (
     PROVIDER_NOT_CONFIGURED,
     TOO_DEEP,
-    UNSUPPORTED_OPERATION,
     UNSUPPORTED_PARAMETER,
     Failure,
 )
@@ -23,6 +22,7 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
+from oneflow_ai.providers.base import not_done
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
@@ -97,7 +97,7 @@ class BedrockAdapter:
     def request(self, call: Call, target: Target) -> HttpRequest:
         """The request for a chat or its count of tokens; raises `Failure` for what has no place in it."""
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
-            raise Failure(UNSUPPORTED_OPERATION, f"Converse has no {call.operation.value}")
+            raise not_done(call, target)
         prompt, row = call.prompt(), family(target.model)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
         body = conversation(prompt, row)

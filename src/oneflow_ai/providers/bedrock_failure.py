@@ -13,6 +13,7 @@ from oneflow_ai.providers.base import (
     NO_ACCESS,
     failure_from,
     kind_of_no_error,
+    kind_of_status,
     loaded,
     mapping,
     scrubbed,
@@ -46,14 +47,9 @@ _NAMES: Mapping[str, Kind] = {
     "validation": kinds.UPSTREAM_REJECTED,
 }
 _STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
     404: kinds.UPSTREAM_MODEL_NOT_FOUND,
     408: kinds.UPSTREAM_TIMEOUT,
     424: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
-    503: kinds.UPSTREAM_OVERLOADED,
 }
 # What the words say where the name says too little.
 _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
@@ -128,8 +124,7 @@ def _kind(status: int, name: str, message: str) -> Kind:
     kind = _NAMES.get(lower) or _NAMES.get(lower.removesuffix("exception").removesuffix("error"))
     if kind is None or kind is kinds.UPSTREAM_REJECTED:
         # A status that is none of a mistake in the request says more than such a name.
-        usual = kinds.UPSTREAM_ERROR if status >= 500 or not status else kinds.UPSTREAM_REJECTED
-        kind = _STATUSES.get(status, kind or usual)
+        kind = kind_of_status(status, _STATUSES, usual=kind or (None if status else kinds.UPSTREAM_ERROR))
     for vague, pattern, precise in _WORDS:
         if kind is vague and pattern.search(message):
             return precise

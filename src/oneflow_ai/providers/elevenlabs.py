@@ -9,12 +9,13 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from oneflow_ai.core.call import Call, Operation
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Decoder, End, Event, Raw, Usage
-from oneflow_ai.core.failure import INVALID_VALUE, UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.failure import INVALID_VALUE, Failure
 from oneflow_ai.core.order import SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import WholeDecoder, bad, loaded, mapping, voice_of
+from oneflow_ai.providers.base import WholeDecoder, bad, loaded, mapping, not_done, voice_of
 from oneflow_ai.providers.elevenlabs_failure import failure_of
 from oneflow_ai.providers.elevenlabs_speech import address, body_of, speech_decoder, usage_of
 from oneflow_ai.providers.elevenlabs_transcripts import form_of, transcript_decoder
@@ -26,8 +27,6 @@ _SUBSCRIPTION = "/v1/user/subscription"
 _STANDING = ("character_count", "character_limit", "next_character_count_reset_unix")
 _CREDITS_MOST, _UNIX_MOST = 1 << 50, 1 << 36
 _LOOKUPS = (Operation.VOICES, Operation.SUBSCRIPTION)
-# Ours alone: never sent on.
-_OWN_FIELDS = ("models", "fallbacks")
 
 
 class ElevenLabsAdapter:
@@ -45,7 +44,7 @@ class ElevenLabsAdapter:
             return _transcript(call, target)
         if call.operation in _LOOKUPS and call.wire == DIALECT:
             return _read(target, call.path + _query(call.query))
-        raise Failure(UNSUPPORTED_OPERATION, f"{call.operation.value} is not among what the target does")
+        raise not_done(call, target)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Sound as it comes; the rest as raw bytes for a client of the same wire, in the middle form for any other."""
@@ -88,7 +87,7 @@ class ElevenLabsAdapter:
 def _speech(call: Call, order: SpeechOrder, target: Target) -> HttpRequest:
     dropped: tuple[str, ...] = ()
     if call.wire == DIALECT:
-        body = {name: value for name, value in call.body.items() if name not in _OWN_FIELDS}
+        body = {name: value for name, value in call.body.items() if name not in CHAIN_FIELDS}
         query = call.query
     else:
         body, output, dropped = body_of(order)

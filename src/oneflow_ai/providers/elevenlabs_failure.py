@@ -13,6 +13,7 @@ from oneflow_ai.providers.base import (
     WAITING_STATUSES,
     failure_from,
     kind_of_no_error,
+    kind_of_status,
     listed,
     mapping,
     sound,
@@ -44,17 +45,7 @@ _NAMES: Mapping[str, Kind] = {
     "rate_limit_exceeded": kinds.UPSTREAM_RATE_LIMITED,
     "system_busy": kinds.UPSTREAM_OVERLOADED,
 }
-_STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
-    408: kinds.UPSTREAM_ERROR,
-    409: kinds.UPSTREAM_ERROR,
-    425: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
-    503: kinds.UPSTREAM_OVERLOADED,
-    529: kinds.UPSTREAM_OVERLOADED,
-}
+_STATUSES: Mapping[int, Kind] = {425: kinds.UPSTREAM_ERROR}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PARAM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _DETAILS_MOST = 16
@@ -94,7 +85,7 @@ def _kind(status: int, names: list[str]) -> Kind:
         if status == _FORBIDDEN and names:
             # It says what is forbidden: that is the request's, not the key's.
             return kinds.UPSTREAM_REJECTED
-    return _STATUSES.get(status) or (kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+    return kind_of_status(status, _STATUSES)
 
 
 def _wrong_fields(details: list[Any]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from oneflow_ai.core.call import Call
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.order import TranscriptOrder, Upload
@@ -14,7 +15,6 @@ from oneflow_ai.core.sound import milliseconds_of
 from oneflow_ai.providers.base import WholeDecoder, bad, encoded, listed, mapping, word
 from oneflow_ai.providers.form import FormBody
 
-_OWN_FIELDS = ("models", "fallbacks")
 _SECONDS_MOST = 1_000_000
 _KINDS = {"word": "word", "spacing": "space", "audio_event": "event"}
 _SPEAKERS = "diarized_json"
@@ -30,7 +30,7 @@ def form_of(call: Call, model: str) -> tuple[FormBody, tuple[str, ...]]:
     # Nobody knew a call's id when the form was written: no file of it holds this.
     boundary = f"oneflow-{call.id}"
     if call.wire == call.dialect == "elevenlabs":
-        kept = [each for each in call.form.fields if each[0].removesuffix("[]") not in (*_OWN_FIELDS, "model_id")]
+        kept = [each for each in call.form.fields if each[0].removesuffix("[]") not in (*CHAIN_FIELDS, "model_id")]
         return FormBody(boundary, [("model_id", model), *kept], call.form.files), ()
     fields, dropped = _written(order)
     files: list[tuple[str, Upload]] = [("file", order.audio)]
@@ -39,7 +39,8 @@ def form_of(call: Call, model: str) -> tuple[FormBody, tuple[str, ...]]:
 
 def _written(order: TranscriptOrder) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     if order.english:
-        raise Failure(UNSUPPORTED_OPERATION, "the target translates nothing; it writes down what it hears")
+        words = "the target translates nothing; it writes down what it hears"
+        raise Failure(UNSUPPORTED_OPERATION, words, param="model")
     if order.further:
         raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for this field", param=order.further[0])
     # Laughter and steps are written down unless one asks for words alone, which is all that others do.

@@ -11,9 +11,10 @@ import orjson
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
+from oneflow_ai.providers.base import not_done
 from oneflow_ai.providers.gemini_config import generation_config, service_tier
 from oneflow_ai.providers.gemini_failure import failure_of
 from oneflow_ai.providers.gemini_prompt import conversation
@@ -76,7 +77,7 @@ class GeminiAdapter:
         if call.operation is Operation.EMBEDDING:
             return _post(target, "batchEmbedContents", _embeddings(call, target), ())
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
-            raise Failure(UNSUPPORTED_OPERATION, f"Gemini models have no {call.operation.value}")
+            raise not_done(call, target)
         prompt = call.prompt()
         dropped = fit(prompt, ABILITIES, WIRE)
         config, further = generation_config(prompt, target.model)

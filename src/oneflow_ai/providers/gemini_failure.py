@@ -12,6 +12,7 @@ from oneflow_ai.providers.base import (
     MESSAGE_CHARACTERS_MOST,
     failure_from,
     kind_of_no_error,
+    kind_of_status,
     listed,
     loaded,
     mapping,
@@ -19,17 +20,10 @@ from oneflow_ai.providers.base import (
 )
 from oneflow_ai.providers.headers import duration_seconds, retry_after_seconds
 
-# By status: ai.google.dev/gemini-api/docs/troubleshooting and google.rpc.Code, checked 2026-11-26.
+# By status, where it differs: ai.google.dev/gemini-api/docs/troubleshooting and google.rpc.Code, checked 2026-11-26.
 _STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
     404: kinds.UPSTREAM_MODEL_NOT_FOUND,
-    408: kinds.UPSTREAM_ERROR,
-    409: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
     499: kinds.UPSTREAM_ERROR,
-    503: kinds.UPSTREAM_OVERLOADED,
 }
 # A bad key is a 400 here; so is an account without billing where the free tier is not offered.
 _CREDENTIAL = re.compile(r"api key (?:not valid|expired|not found)", re.IGNORECASE)
@@ -95,7 +89,7 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
             return kinds.PROVIDER_QUOTA_EXHAUSTED
     if status == 429 and _MONEY.search(message):
         return kinds.PROVIDER_QUOTA_EXHAUSTED
-    return _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+    return kind_of_status(status, _STATUSES)
 
 
 def _is_of_the_day(detail: Mapping[str, Any]) -> bool:

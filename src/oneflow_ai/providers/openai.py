@@ -10,12 +10,12 @@ import orjson
 
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
-from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_OPERATION, Failure
+from oneflow_ai.core.failure import TOO_DEEP, Failure
 from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
-from oneflow_ai.providers.base import voice_of
+from oneflow_ai.providers.base import not_done, own_body, voice_of
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -40,8 +40,6 @@ PATHS: Mapping[Operation, str] = {
 # Dialects whose own wire this is: what they call their own seal was made here.
 _OWN_DIALECTS = frozenset({DIALECT, "plain"})
 _OWN_SEALS = frozenset({DIALECT})
-# Ours alone: never sent on.
-_OWN_FIELDS = ("models", "fallbacks")
 
 
 class OpenAIAdapter:
@@ -74,9 +72,7 @@ class OpenAIAdapter:
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
-            body = {**call.body, "model": target.model}
-            for name in _OWN_FIELDS:
-                body.pop(name, None)
+            body = own_body(call, target)
             if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
                 body["voice"] = voice
         else:
@@ -131,21 +127,20 @@ class OpenAIAdapter:
 
     def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if call.operation not in PATHS:
-            words = f"{call.operation.value} is not answered on the target's wire ({DIALECT})"
-            raise Failure(UNSUPPORTED_OPERATION, words)
+            raise not_done(call, target)
         if call.order is not None:
-            return self._ordered(call.order, target)
+            return self._ordered(call, call.order, target)
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
         body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
         return {"model": target.model, **body}, dropped
 
-    def _ordered(self, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _ordered(self, call: Call, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):
             body, dropped = openai_speech.body_of(order, voice_of(order, target))
         elif isinstance(order, ImageOrder):
             body, dropped = openai_images.body_of(order)
         else:
-            raise Failure(UNSUPPORTED_OPERATION, "the target writes nothing down")
+            raise not_done(call, target)
         return {"model": target.model, **body}, dropped
 
     def _url(self, target: Target, path: str) -> str:

@@ -16,6 +16,9 @@ from oneflow_ai.providers.base import (
     WAITING_STATUSES,
     failure_from,
     kind_of_no_error,
+    kind_of_status,
+    loaded,
+    mapping,
     scrubbed,
     told_to_retry,
 )
@@ -44,16 +47,8 @@ _CODES: Mapping[str, Kind] = {
     "invalid_request_error": kinds.UPSTREAM_REJECTED,
 }
 _STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
-    408: kinds.UPSTREAM_ERROR,
-    409: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
     # Groq's flex tier has no capacity left (console.groq.com/docs/errors, 2026-11-24).
     498: kinds.UPSTREAM_OVERLOADED,
-    503: kinds.UPSTREAM_OVERLOADED,
-    529: kinds.UPSTREAM_OVERLOADED,
 }
 # Models that a project or an organisation may not use (console.groq.com/docs/errors, 2026-11-26).
 _MODEL_CODES = frozenset(
@@ -125,6 +120,13 @@ def stream_failure(error: Mapping[str, Any]) -> Failure:
     return _failure(kind, kind.status, error, {})
 
 
+def event_of(data: bytes) -> tuple[dict[str, Any], Failure | None]:
+    """An event of a stream of media, empty where it is no object, and the failure that it stands for."""
+    found = mapping(loaded(data))
+    error = error_in(found) if found.get("error") or found.get("type") == "error" else None
+    return found, None if error is None else stream_failure(error)
+
+
 def error_of(body: bytes) -> Mapping[str, Any]:
     """The error object of a body; empty where it holds none."""
     try:
@@ -170,7 +172,7 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
         named = _by_word(error)
         if named is not None and (status != 429 or named in _LIMITS):
             return named
-    return _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+    return kind_of_status(status, _STATUSES)
 
 
 def _is_moderation(error: Mapping[str, Any]) -> bool:

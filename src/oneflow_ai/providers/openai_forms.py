@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from oneflow_ai.core.call import Call
+from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.order import ImageOrder, TranscriptOrder, Upload
 from oneflow_ai.core.ports import HttpRequest
@@ -12,8 +13,6 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_images
 from oneflow_ai.providers.form import FormBody
 
-# Ours alone: never sent on.
-_OWN_FIELDS = ("models", "fallbacks")
 # Languages by two letters, which alone are taken here (ISO 639-1), by the three that others use (ISO 639-3): those that
 # the models are said to know (platform.openai.com/docs/guides/speech-to-text, supported languages, 2026-11-23).
 _LANGUAGES: Mapping[str, str] = {
@@ -66,5 +65,5 @@ def _fields(call: Call, model: str) -> Iterator[tuple[str, str]]:
     assert call.form is not None
     yield "model", model
     for name, value in call.form.fields:
-        if name != "model" and name.removesuffix("[]") not in _OWN_FIELDS:
+        if name != "model" and name.removesuffix("[]") not in CHAIN_FIELDS:
             yield name, value

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import End, Event, Raw, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.core.order import ImageOrder, Upload
 from oneflow_ai.providers.base import WholeDecoder, bad, mapping, word
-from oneflow_ai.providers.openai_failure import error_in, stream_failure
+from oneflow_ai.providers.openai_failure import event_of
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.picture import picture_of
@@ -145,14 +143,9 @@ class ImageStreamDecoder(EventStreamDecoder[NamedBatch]):
     def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
         if data == b"[DONE]":
             return self._cut()
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            event = None
-        found = mapping(event)
-        error = error_in(found) if found.get("error") or found.get("type") == "error" else None
-        if error is not None:
-            return stream_failure(error)
+        found, failure = event_of(data)
+        if failure is not None:
+            return failure
         self._seen = True
         kind = word(found.get("type"))
         if kind.endswith(".completed"):

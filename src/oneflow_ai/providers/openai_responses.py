@@ -13,6 +13,7 @@ from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
+from oneflow_ai.providers.base import own_body
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_responses_items import WIRE
@@ -34,8 +35,6 @@ _ESCAPED_TIMES = 3
 # What a tool of the provider's own brings (a picture that was drawn, what a search found) comes in one event.
 FOUND_BYTES_MOST = 32 << 20
 _OWN_TOOLS = ("function", "custom")
-# Ours alone: never sent on.
-_OWN_FIELDS = ("models", "fallbacks")
 
 
 class ResponsesAdapter(OpenAIAdapter):
@@ -67,9 +66,7 @@ class ResponsesAdapter(OpenAIAdapter):
         dropped: tuple[str, ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
-            body = {**call.body, "model": target.model}
-            for name in _OWN_FIELDS:
-                body.pop(name, None)
+            body = own_body(call, target)
         else:
             body, dropped = self._asked(call, target)
         url = target.base_url + PATHS[call.operation]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import End, Event, Usage
 from oneflow_ai.core.failure import (
     UNSUPPORTED_OPERATION,
@@ -16,7 +14,7 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.providers.base import SoundDecoder, mapping, told_type, word
-from oneflow_ai.providers.openai_failure import error_in, stream_failure
+from oneflow_ai.providers.openai_failure import event_of
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
@@ -44,7 +42,7 @@ def body_of(order: SpeechOrder, voice: str) -> tuple[dict[str, Any], tuple[str, 
     if order.format in ("ulaw", "alaw") or (order.format == "pcm" and order.rate_hertz not in (None, PCM_RATE_HERTZ)):
         raise Failure(UNSUPPORTED_PARAMETER, "the target gives no such sound", param="output_format")
     if order.timed:
-        raise Failure(UNSUPPORTED_OPERATION, "the target does not tell when each character is spoken")
+        raise Failure(UNSUPPORTED_OPERATION, "the target does not tell when each character is spoken", param="model")
     if order.further:
         raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for this field", param=order.further[0])
     fields = {
@@ -87,13 +85,9 @@ class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):
     def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
         if data == b"[DONE]":
             return self._cut()
-        try:
-            found = mapping(orjson.loads(data))
-        except orjson.JSONDecodeError:
-            found = {}
-        error = error_in(found) if found.get("error") or found.get("type") == "error" else None
-        if error is not None:
-            return stream_failure(error)
+        found, failure = event_of(data)
+        if failure is not None:
+            return failure
         self._seen = True
         kind = word(found.get("type"))
         if kind.endswith(".done"):

@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.core.order import TranscriptOrder
 from oneflow_ai.core.sound import milliseconds_of
 from oneflow_ai.providers.base import WholeDecoder, bad, mapping, told_type, word
-from oneflow_ai.providers.openai_failure import error_in, stream_failure
+from oneflow_ai.providers.openai_failure import error_in, event_of, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
@@ -127,13 +125,9 @@ class TranscriptStreamDecoder(EventStreamDecoder[NamedBatch]):
             if self._done:
                 out.add(None, data, False)
             return self._cut()
-        try:
-            found = mapping(orjson.loads(data))
-        except orjson.JSONDecodeError:
-            found = {}
-        error = error_in(found) if found.get("error") or found.get("type") == "error" else None
-        if error is not None:
-            return stream_failure(error)
+        found, failure = event_of(data)
+        if failure is not None:
+            return failure
         self._seen = True
         kind = word(found.get("type"))
         if kind == "transcript.text.done":

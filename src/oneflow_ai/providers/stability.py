@@ -11,7 +11,6 @@ from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import (
     PROVIDER_QUOTA_EXHAUSTED,
-    UNSUPPORTED_OPERATION,
     UNSUPPORTED_PARAMETER,
     Failure,
 )
@@ -19,7 +18,7 @@ from oneflow_ai.core.order import ImageOrder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import stability_v1
-from oneflow_ai.providers.base import WholeDecoder, loaded, mapping
+from oneflow_ai.providers.base import WholeDecoder, loaded, mapping, not_done
 from oneflow_ai.providers.form import FormBody
 from oneflow_ai.providers.stability_answer import PictureDecoder
 from oneflow_ai.providers.stability_failure import failure_of
@@ -40,9 +39,7 @@ class StabilityAdapter:
         """
         order = call.order
         if not isinstance(order, ImageOrder):
-            raise Failure(
-                UNSUPPORTED_OPERATION, f"{call.operation.value} is not answered on the target's wire ({WIRE})"
-            )
+            raise not_done(call, target)
         if stability_v1.has(target.model):
             return _first_edition(order, target)
         return _second_edition(call, order, target)

@@ -8,7 +8,16 @@ from typing import Any
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure, Kind
-from oneflow_ai.providers.base import WAITING_STATUSES, failure_from, kind_of_no_error, listed, loaded, mapping, word
+from oneflow_ai.providers.base import (
+    WAITING_STATUSES,
+    failure_from,
+    kind_of_no_error,
+    kind_of_status,
+    listed,
+    loaded,
+    mapping,
+    word,
+)
 from oneflow_ai.providers.headers import retry_after_seconds
 
 TIMED_OUT_SECONDS = 60.0
@@ -28,16 +37,6 @@ _NAMES: Mapping[str, Kind] = {
     "bad_request": kinds.UPSTREAM_REJECTED,
     "not_found": kinds.UPSTREAM_MODEL_NOT_FOUND,
     "rate_limit_exceeded": kinds.UPSTREAM_RATE_LIMITED,
-}
-_STATUSES: Mapping[int, Kind] = {
-    401: kinds.PROVIDER_AUTH_FAILED,
-    402: kinds.PROVIDER_QUOTA_EXHAUSTED,
-    403: kinds.PROVIDER_AUTH_FAILED,
-    408: kinds.UPSTREAM_ERROR,
-    409: kinds.UPSTREAM_ERROR,
-    429: kinds.UPSTREAM_RATE_LIMITED,
-    503: kinds.UPSTREAM_OVERLOADED,
-    529: kinds.UPSTREAM_OVERLOADED,
 }
 _KEY_STATUSES = frozenset({401, 402})
 _SHUT_OUT = re.compile(r"timed out for ([0-9]{1,4}) second")
@@ -68,7 +67,7 @@ def _kind(status: int, name: str) -> Kind:
         return none
     if status < 500 and status not in _KEY_STATUSES and name in _NAMES:
         return _NAMES[name]
-    return _STATUSES.get(status, kinds.UPSTREAM_ERROR if status >= 500 else kinds.UPSTREAM_REJECTED)
+    return kind_of_status(status)
 
 
 def _message(found: Mapping[str, Any]) -> str:

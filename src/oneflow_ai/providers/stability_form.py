@@ -96,7 +96,7 @@ def _misfits(order: ImageOrder, service: str) -> Iterator[tuple[bool, str, str]]
     most = PROMPT_CHARACTERS_MOST
     yield len(order.prompt) > most, "prompt", f"the target takes a prompt of {most} characters at the most"
     yield len(order.negative) > most, "negative_prompt", f"the target takes {most} characters of it at the most"
-    yield order.count > 1, "n", "the target makes one picture at a time"
+    yield order.count > 1, "n", "the target makes one picture a call: ask once for each"
     yield from common_misfits(order)
     yield len(order.sources) > 1, "image", "the target changes one picture at a time"
     yield bool(order.sources) and service == _MAKES_ONLY, "image", "the target makes pictures, and changes none"

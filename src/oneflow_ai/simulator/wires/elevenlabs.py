@@ -77,7 +77,7 @@ _CHECK = record(_FIELDS, required=("text",))
 _LISTS: Mapping[str, Callable[[dict[str, list[str]], bool, Surroundings], Any]] = {
     "/v1/models": lambda query, poor, around: lists.models(),
     "/v1/voices": lambda query, poor, around: lists.voices(),
-    "/v2/voices": lambda query, poor, around: lists.voices_paged(query),
+    "/v2/voices": lambda query, poor, around: _paged(query),
     "/v1/user/subscription": lambda query, poor, around: lists.subscription(poor, around.now_unix),
 }
 _VOICE = "/v1/voices/"
@@ -175,6 +175,14 @@ def _listed(request: Request, around: Surroundings) -> Answer:
     found = next(make for path, make in _LISTS.items() if request.path.endswith(path))
     poor = request.credential.startswith(POOR_KEY)
     return Answer(body=orjson.dumps(found(parse_qs(request.query), poor, around)))
+
+
+def _paged(query: dict[str, list[str]]) -> dict[str, Any]:
+    size = query.get("page_size", ["1"])[-1]
+    if not size.removeprefix("-").isdecimal():
+        words = "Input should be a valid integer, unable to parse string as an integer"
+        raise wrong_field(("query", "page_size"), "int_parsing", words)
+    return lists.voices_paged(query)
 
 
 # ---- speech
