@@ -59,6 +59,13 @@ async def test_pictures_speech_and_transcripts_are_those_of_the_library(plane: P
     assert reply.json["audio_seconds"] > 1
 
 
+async def test_a_chain_of_its_own_leaves_the_route_out(plane: Plane) -> None:
+    reply = await plane.chat(options={"models": ["sim/gpt-6-sol", "sim/gpt-6-luna"]})
+    assert (reply.status, reply.json["model"]) == (200, "gpt-6-sol")
+    reply = await plane.chat(options={"models": ["nowhere"]})
+    assert (reply.code, reply.error["param"]) == ("model_not_found", "models[0]")
+
+
 async def test_options_reach_the_provider(plane: Plane) -> None:
     options = {"max_tokens": 3, "system": "Be short.", "timeout_seconds": 5}
     reply = await plane.chat("canary-prompt", model="sim/gpt-6-luna", options=options)

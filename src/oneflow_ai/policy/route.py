@@ -60,17 +60,19 @@ class Router:
 
     def _of_model(self, snapshot: Snapshot, name: str, operation: Operation) -> Sequence[Target]:
         """The targets of a model's name, remembered as long as the snapshot is in force."""
-        if snapshot is not self._snapshot:
+        if snapshot is self._snapshot:
+            names = self._found.get(operation)
+            if names is not None and (known := names.get(name)) is not None:
+                return known
+        else:
             self._snapshot, self._found = snapshot, {}
-        names = self._found.get(operation)
-        if names is None or len(names) >= NAMES_REMEMBERED:
-            names = self._found[operation] = {}
-        found = names.get(name)
-        if found is None:
-            found = model_targets(snapshot, name)
-            if operation not in _OF_ANY_MODEL:
-                _check_task(snapshot, found, operation.task)
-            names[name] = found
+        found = model_targets(snapshot, name)
+        if operation not in _OF_ANY_MODEL:
+            _check_task(snapshot, found, operation.task)
+        names = self._found.setdefault(operation, {})
+        if len(names) >= NAMES_REMEMBERED:
+            names.clear()
+        names[name] = found
         return found
 
     def _chain(self, snapshot: Snapshot, call: Call) -> Sequence[Target]:
