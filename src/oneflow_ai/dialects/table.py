@@ -13,7 +13,16 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Target
-from oneflow_ai.dialects import anthropic, elevenlabs, openai, openai_forms, responses, stability, stability_forms
+from oneflow_ai.dialects import (
+    anthropic,
+    elevenlabs,
+    gemini,
+    openai,
+    openai_forms,
+    responses,
+    stability,
+    stability_forms,
+)
 from oneflow_ai.dialects.envelope import Envelope
 
 
@@ -42,6 +51,13 @@ class Dialect(Teller, Protocol):
         """What writes one answer to this call, given by this target."""
 
 
+class _Naming(Dialect, Protocol):
+    """A dialect whose addresses hold a name."""
+
+    def operation_at(self, path: bytes) -> Operation | None:
+        """What is asked for at an address; None for one that is not of this dialect."""
+
+
 class Lister(Teller, Protocol):
     """A wire that has a list of models."""
 
@@ -52,7 +68,8 @@ class Lister(Teller, Protocol):
         """One model, empty for one that its clients cannot use; `created` is seconds of Unix time."""
 
 
-_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, elevenlabs, stability)
+_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, gemini, elevenlabs, stability)
+_NAMING: tuple[_Naming, ...] = (elevenlabs, gemini)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
@@ -77,8 +94,12 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
     }
 )
 # Addresses that hold a name, as they are written down.
-NAMED_PATHS = tuple(
-    f"/v1/text-to-speech/{{voice}}{ending}" for ending in ("", "/stream", "/with-timestamps", "/stream/with-timestamps")
+NAMED_PATHS = (
+    *(
+        f"/v1/text-to-speech/{{voice}}{ending}"
+        for ending in ("", "/stream", "/with-timestamps", "/stream/with-timestamps")
+    ),
+    *(f"{models.decode()}/{{model}}:{method}" for models in gemini.MODELS_PATHS for method in gemini.METHODS),
 )
 
 
@@ -87,8 +108,11 @@ def spoken_at(path: bytes) -> tuple[Dialect, Operation] | None:
     found = PATHS.get(path)
     if found is not None:
         return found
-    operation = elevenlabs.operation_at(path)
-    return None if operation is None else (elevenlabs, operation)
+    for dialect in _NAMING:
+        operation = dialect.operation_at(path)
+        if operation is not None:
+            return dialect, operation
+    return None
 
 
 @dataclass(frozen=True, slots=True)

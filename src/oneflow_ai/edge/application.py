@@ -16,7 +16,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
-from oneflow_ai.dialects import anthropic, elevenlabs, openai
+from oneflow_ai.dialects import anthropic, elevenlabs, gemini, openai
 from oneflow_ai.dialects.elevenlabs_lookups import LOOKUPS
 from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at
@@ -36,8 +36,8 @@ from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
-_MODELS = b"/v1/models"
-_DATA_PLANE = (b"/v1/", b"/v2beta/")
+_GEMINI = b"/v1beta/"
+_DATA_PLANE = (b"/v1/", b"/v2beta/", _GEMINI)
 _READING = (b"GET", b"HEAD")
 _PROBES = (b"/health/live", b"/health/ready")
 # Every address that runs a model: the control plane has one too.
@@ -49,6 +49,8 @@ ROUTES = (
     ("GET", "/v1/voices/{id}"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{id}"),
+    ("GET", "/v1beta/models"),
+    ("GET", "/v1beta/models/{id}"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 )
@@ -180,7 +182,7 @@ class Edge:
         if spoken is not None:
             dialect: Teller = spoken[0]
         else:
-            dialect = elevenlabs if elevenlabs.lookup_at(path) is not None else _lists(headers)
+            dialect = elevenlabs if elevenlabs.lookup_at(path) is not None else _lists(headers, path)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
@@ -348,15 +350,16 @@ class Edge:
             await reply.respond(200, _TEXT, b"ready")
 
     async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
-        if path != _MODELS and not path.startswith(_MODELS + b"/"):
+        models = next((each for each in gemini.MODELS_PATHS if path == each or path.startswith(each + b"/")), None)
+        if models is None:
             raise Failure(kinds.UNKNOWN_URL, "there is nothing at this address")
         _check_read(scope)
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
-        dialect = _lists(headers)
+        dialect = _lists(headers, path)
         written = await self._pages.written(self._desk.snapshot, dialect, self._clock.utc())
         # The official clients write the slash of `provider/model` as %2F.
-        one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
+        one = unquote(path[len(models) + 1 :].decode("ascii", "replace")) or None
         if one is not None and (one not in written or not account.may_use(one)):
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
@@ -378,8 +381,10 @@ def _check_read(scope: Scope) -> None:
         raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
 
 
-def _lists(headers: Mapping[bytes, bytes]) -> Lister:
-    """The dialect in which a request that names none by its address is answered."""
+def _lists(headers: Mapping[bytes, bytes], path: bytes) -> Lister:
+    """The dialect in which a request that is no call is answered: that of its address, else that of its headers."""
+    if path.startswith(_GEMINI) or b"x-goog-api-key" in headers:
+        return gemini
     if b"anthropic-version" in headers:
         return anthropic
     if b"xi-api-key" in headers:
