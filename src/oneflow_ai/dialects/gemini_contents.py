@@ -91,7 +91,7 @@ def _called(value: Any, at: str, found: Found) -> Any:
     """A call of a function; one without an id, as older models make them, is given one."""
     read = _CALL(value, at, found)
     found.called += 1
-    call = {"args": {}, **read, "id": read.get("id") or f"call_{found.called}"}
+    call = {"args": {}, **read, "id": read.get("id") or f"function_{found.called}"}
     found.calls.append((call["id"], call["name"]))
     return call
 

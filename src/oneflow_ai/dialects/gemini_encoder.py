@@ -35,7 +35,7 @@ class StreamEncoder:
             return b""
         writer = self._writers.get(event.index)
         if writer is None:
-            writer = self._writers[event.index] = CandidateWriter()
+            writer = self._writers[event.index] = CandidateWriter(_name(self._call, event.index))
         if event.kind == "continued":
             # Without content: it tells which model goes on.
             told = [{"content": content([]), "index": event.index}]
@@ -51,7 +51,7 @@ class StreamEncoder:
         used = {"usageMetadata": {**usage_object(usage), "cost": usd_float(cost_nanos)}, **self._frame}
         if not self._writers and end.reason in _BLOCKED:
             return _event({**_refused(), **used})
-        writers = self._writers or {0: CandidateWriter()}
+        writers = self._writers or {0: CandidateWriter("")}
         told = [
             {"content": content(writer.calls()), "finishReason": reason_of(end), "index": index}
             for index, writer in sorted(writers.items())
@@ -76,7 +76,7 @@ class WholeEncoder:
     def feed(self, event: Event) -> bytes:
         """Keep the delta."""
         if type(event) is Delta:
-            self._found.setdefault(event.index, Gathered()).add(event)
+            self._found.setdefault(event.index, Gathered(_name(self._call, event.index))).add(event)
         return b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
@@ -85,7 +85,7 @@ class WholeEncoder:
         told = {"usageMetadata": usage_object(usage), **_frame(self._call, end.model or self._target.model)}
         if not self._found and end.reason in _BLOCKED:
             return orjson.dumps({**_refused(), **told})
-        found = self._found or {0: Gathered()}
+        found = self._found or {0: Gathered("")}
         candidates = [each.candidate(index, reason_of(end)) for index, each in sorted(found.items())]
         return orjson.dumps({"candidates": candidates, **told})
 
@@ -144,6 +144,10 @@ class VectorEncoder:
 
 def _event(event: dict[str, Any]) -> bytes:
     return b"data: %b\r\n\r\n" % orjson.dumps(event)
+
+
+def _name(call: Call, index: int) -> str:
+    return f"call_{call.id.removeprefix('req_')}_{index}"
 
 
 def _frame(call: Call, model: str) -> dict[str, Any]:

@@ -40,12 +40,14 @@ class _Called:
 class CandidateWriter:
     """Gives what each delta brings to one candidate: parts of its content, or fields beside it.
 
-    Calls of functions wait until they are complete: for another part, or for the end.
+    Calls of functions wait until they are complete: for another part, or for the end. `id` is nobody else's: those
+    which their provider gave no id get one of it.
     """
 
-    __slots__ = ("_calls", "_said", "_thinks")
+    __slots__ = ("_calls", "_id", "_said", "_thinks")
 
-    def __init__(self) -> None:
+    def __init__(self, id: str) -> None:
+        self._id = id
         self._calls: dict[int, _Called] = {}
         self._said: list[str] = []
         self._thinks = False
@@ -87,7 +89,7 @@ class CandidateWriter:
 
     def _call(self, delta: Delta) -> None:
         if delta.kind == "tool_call":
-            self._calls[delta.tool_index] = _Called(delta.tool_id or f"call_{delta.tool_index}", delta.text)
+            self._calls[delta.tool_index] = _Called(delta.tool_id or f"{self._id}_{delta.tool_index}", delta.text)
             return
         called = self._calls.get(delta.tool_index)
         if called is None:
@@ -116,8 +118,8 @@ class Gathered:
 
     __slots__ = ("_beside", "_parts", "_texts", "writer")
 
-    def __init__(self) -> None:
-        self.writer = CandidateWriter()
+    def __init__(self, id: str) -> None:
+        self.writer = CandidateWriter(id)
         self._parts: list[Piece] = []
         self._texts: list[list[str]] = []
         self._beside: list[Piece] = []
