@@ -67,11 +67,12 @@ class Report(BaseModel):
 @pytest.fixture(params=EVERYWHERE, ids="-".join)
 async def model(gateway: Gateway, request: pytest.FixtureRequest) -> AsyncIterator[Model]:
     dialect, kind = request.param
+    google = genai.Client(api_key=gateway.key, http_options={"base_url": gateway.url})
     async with (
+        google.aio,
         AsyncOpenAI(base_url=gateway.url + "/v1", api_key=gateway.key) as openai,
         AsyncAnthropic(base_url=gateway.url, api_key=gateway.key) as anthropic,
     ):
-        google = genai.Client(api_key=gateway.key, http_options={"base_url": gateway.url})
         yield MAKERS[dialect](Clients(openai, anthropic, google), MODELS[kind])
 
 
