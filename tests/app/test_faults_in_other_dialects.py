@@ -17,7 +17,7 @@ from tests.app.gateway import MESSAGES, Gateway, Reply, running
 TOKENS = 6
 FAULTS = ("F12;kind=comments;gap=0.2", "F13;after=0.4", "F14", "F18", "F34;mib=2")
 # How each dialect asks, the event that ends a stream well, and the one that ends it otherwise.
-DIALECTS = {
+DIALECTS: dict[str, tuple[str, Any, str, str]] = {
     "messages": ("/v1/messages", {"messages": MESSAGES, "max_tokens": TOKENS}, "message_stop", "error"),
     "responses": ("/v1/responses", {"input": "Hi", "max_output_tokens": 16}, "response.completed", "response.failed"),
     "gemini": (

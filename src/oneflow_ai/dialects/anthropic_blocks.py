@@ -168,7 +168,7 @@ def input_of(text: str) -> Event:
     try:
         found = orjson.loads(text) if text.strip() else {}
         # As deep as it will stand in a whole message: what is too deep there must not be found when it was paid for.
-        orjson.dumps([[[[[found]]]]])
+        orjson.dumps([[[[[[[[found]]]]]]]])
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         found = None
     return found if isinstance(found, dict) else {"arguments": text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_MESSAGES, Failure
@@ -92,19 +93,23 @@ def _called(value: Any, at: str, found: Found) -> Any:
     read = _CALL(value, at, found)
     found.called += 1
     call = {"args": {}, **read, "id": read.get("id") or f"function_{found.called}"}
-    found.calls.append((call["id"], call["name"]))
+    found.waiting[call["id"]] += 1
+    found.named.setdefault(call["name"], deque()).append(call["id"])
     return call
 
 
 def _answered(value: Any, at: str, found: Found) -> Any:
     """What a function gave, with the id of its call: that which it names, else the first of this name that waits."""
     read = _RESPONSE(value, at, found)
-    named, name = read.get("id"), read["name"]
-    for place, (call_id, called) in enumerate(found.calls):
-        if call_id == named or (not named and called == name):
-            del found.calls[place]
-            return {**read, "id": call_id}
-    raise Failure(INVALID_MESSAGES, "a functionResponse answers a functionCall of an earlier content", param=at)
+    call_id, same = read.get("id"), found.named.get(read["name"], deque())
+    while not call_id and same:
+        call_id = same.popleft()
+        if not found.waiting[call_id]:
+            call_id = ""
+    if not call_id or not found.waiting[call_id]:
+        raise Failure(INVALID_MESSAGES, "a functionResponse answers a functionCall of an earlier content", param=at)
+    found.waiting[call_id] -= 1
+    return {**read, "id": call_id}
 
 
 _PART = record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +19,15 @@ _UNDERSCORE = re.compile(r"_+([a-z])")
 class Found:
     """What was found on the way: the fields that have no rule here, by their places, and what a request carries.
 
-    `calls` are the functions that were called and not yet answered, each with its id and its name.
+    `called` counts the calls of functions; `waiting` are the ids of those that are not answered yet, each as often as
+    it was called, and `named` the same by the functions' names, some of which may have been answered since.
     """
 
     further: list[str] = field(default_factory=list)
     media: Media = field(default_factory=Media)
-    calls: list[tuple[str, str]] = field(default_factory=list)
     called: int = 0
+    waiting: Counter[str] = field(default_factory=Counter)
+    named: dict[str, deque[str]] = field(default_factory=dict)
 
 
 Rule = Callable[[Any, str, Found], Any]

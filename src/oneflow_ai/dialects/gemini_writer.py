@@ -10,6 +10,7 @@ import orjson
 from oneflow_ai.core.events import Delta, End, Usage
 from oneflow_ai.dialects import gemini_seal
 from oneflow_ai.dialects.anthropic_blocks import input_of
+from oneflow_ai.dialects.gemini_places import Places
 
 # Why an answer ended, from the middle form. A pause is for the client to go on, as after a stop; calls of functions end
 # an answer like any other here.
@@ -44,12 +45,12 @@ class CandidateWriter:
     which their provider gave no id get one of it.
     """
 
-    __slots__ = ("_calls", "_id", "_said", "_thinks")
+    __slots__ = ("_calls", "_id", "_places", "_thinks")
 
     def __init__(self, id: str) -> None:
         self._id = id
         self._calls: dict[int, _Called] = {}
-        self._said: list[str] = []
+        self._places = Places()
         self._thinks = False
 
     def write(self, delta: Delta) -> tuple[list[Piece], Piece]:
@@ -73,7 +74,7 @@ class CandidateWriter:
         kind, text = delta.kind, delta.text
         if kind in ("text", "refusal"):
             self._thinks = False
-            self._said.append(text)
+            self._places.add(text)
             return [{"text": text}] if text else []
         if kind == "reasoning":
             self._thinks = True
@@ -102,15 +103,13 @@ class CandidateWriter:
     def _citation(self, text: str) -> Piece:
         """A source of the answer; this wire counts in bytes."""
         told = orjson.loads(text)
-        found = {"uri": told.get("url"), "title": told.get("title")}
-        if told.get("start") is not None and told.get("end") is not None:
-            found |= {"startIndex": self._bytes(told["start"]), "endIndex": self._bytes(told["end"])}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def _bytes(self, characters: int) -> int:
-        said = "".join(self._said)
-        self._said = [said]
-        return characters if said.isascii() else len(said[:characters].encode())
+        named = (("uri", told.get("url")), ("title", told.get("title")))
+        found: Piece = {name: value for name, value in named if isinstance(value, str)}
+        start, end = told.get("start"), told.get("end")
+        if type(start) is int and type(end) is int and 0 <= start <= end:
+            before = self._places.bytes_before
+            found |= {"startIndex": before(start), "endIndex": before(end)}
+        return found
 
 
 class Gathered:
@@ -193,22 +192,27 @@ def _joined(pieces: list[Piece]) -> Piece:
     found: Piece = {}
     for piece in pieces:
         for name, fields in piece.items():
-            within = found.setdefault(name, {})
             for key, values in fields.items():
-                within[key] = [*within.get(key, ()), *values]
+                found.setdefault(name, {}).setdefault(key, []).extend(values)
     return found
 
 
 def _logprobs(text: str) -> Piece:
     """The chosen tokens and, in their order, what might have stood there."""
-    tokens = orjson.loads(text)
+    tokens = [token for token in orjson.loads(text) if isinstance(token, dict)]
     return {
         "chosenCandidates": [_token(token) for token in tokens],
-        "topCandidates": [
-            {"candidates": [_token(each) for each in token.get("top_logprobs") or ()]} for token in tokens
-        ],
+        "topCandidates": [{"candidates": _others(token.get("top_logprobs"))} for token in tokens],
     }
 
 
+def _others(tokens: Any) -> list[Piece]:
+    return [_token(token) for token in tokens if isinstance(token, dict)] if isinstance(tokens, list) else []
+
+
 def _token(token: Piece) -> Piece:
-    return {"token": token.get("token", ""), "logProbability": token.get("logprob", 0.0)}
+    text, logprob = token.get("token"), token.get("logprob")
+    return {
+        "token": text if isinstance(text, str) else "",
+        "logProbability": logprob if type(logprob) in (int, float) else 0.0,
+    }
