@@ -22,7 +22,7 @@ from oneflow_ai.core.call import Account, Call, Operation, Task
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import RetryPolicy, Secret, Target
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import DIALECTS, PATHS, Dialect
+from oneflow_ai.dialects.table import DIALECTS, NAMED_PATHS, PATHS, Dialect, spoken_at
 from oneflow_ai.policy.compile import compile_snapshot
 from oneflow_ai.policy.rows import ProviderRow, Rows
 from oneflow_ai.providers.table import TABLE
@@ -35,6 +35,8 @@ ADDRESS = "http://127.0.0.1:9/v1"
 KEPT, DROPPED, REFUSED, PASSED = "kept", "drop", "400", "="
 # A field that no wire has: where it reaches the provider, the body passes as it is.
 STRANGE = "a_field_of_nobody"
+# What stands in an address that holds a name.
+NAMES = {"model": "m", "voice": "v"}
 HEAD = """\
 # Translation
 
@@ -62,8 +64,7 @@ def page() -> str:
 
 def chatting() -> list[str]:
     """The dialects in which chats are asked for."""
-    asked_for = {dialect.DIALECT for dialect, operation in PATHS.values() if operation is Operation.CHAT}
-    return [name for name in DIALECTS if name in asked_for]
+    return [name for name, dialect in DIALECTS.items() if _addresses(dialect)]
 
 
 def answering() -> list[str]:
@@ -82,7 +83,8 @@ def asked(name: str) -> dict[str, dict[str, Any]]:
 
 def call_of(dialect: Dialect, body: Mapping[str, Any]) -> Call:
     """The call of a chat in a dialect; raises `Failure` for what is bad input there."""
-    envelope = Envelope("req_1", Account("key"), Operation.CHAT, AT, 0.0, 600.0)
+    path = _addresses(dialect)[0].format(**NAMES).encode()
+    envelope = Envelope("req_1", Account("key"), Operation.CHAT, AT, 0.0, 600.0, path=path)
     return dialect.parse(orjson.dumps(body), envelope)
 
 
@@ -90,7 +92,8 @@ def _section(dialect: Dialect, targets: Mapping[str, tuple[Target, ...]]) -> str
     found = asked(dialect.DIALECT)
     base, features = found["base"], found["features"]
     kinds = "".join(f" {kind} |" for kind in targets)
-    lines = [f"\n## {_addresses(dialect)}\n", f"| asked for |{kinds}", f"| --- |{' --- |' * len(targets)}"]
+    title = ", ".join(f"`{path}`" for path in _addresses(dialect))
+    lines = [f"\n## {title}\n", f"| asked for |{kinds}", f"| --- |{' --- |' * len(targets)}"]
     for name in FEATURES:
         if name in features:
             call = call_of(dialect, {**base, **features[name]})
@@ -110,10 +113,10 @@ def _section(dialect: Dialect, targets: Mapping[str, tuple[Target, ...]]) -> str
     return "\n".join(lines) + "\n"
 
 
-def _addresses(dialect: Dialect) -> str:
-    """Where a dialect's clients ask for chats."""
-    found = [path for path, (speaks, operation) in PATHS.items() if (speaks, operation) == (dialect, Operation.CHAT)]
-    return ", ".join(f"`{path.decode()}`" for path in found)
+def _addresses(dialect: Dialect) -> list[str]:
+    """Where a dialect's clients ask for chats, as the addresses are written down."""
+    paths = [*(path.decode() for path in PATHS), *NAMED_PATHS]
+    return [path for path in paths if spoken_at(path.format(**NAMES).encode()) == (dialect, Operation.CHAT)]
 
 
 def _cells(call: Call, targets: Mapping[str, tuple[Target, ...]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -71,12 +72,31 @@ def of_responses(reply: Reply) -> Told:
     return Told(text, seams, one and not reply.broken, cost)
 
 
+def of_gemini(reply: Reply) -> Told:
+    events = [orjson.loads(block.removeprefix(b"data: ")) for block in reply.body.split(b"\r\n\r\n") if block]
+    told = [event["candidates"][0] for event in events if "candidates" in event]
+    one = len({(event.get("responseId"), event.get("modelVersion")) for event in events}) == 1 and [
+        candidate.get("finishReason") for candidate in told
+    ] == [None] * (len(told) - 1) + ["STOP"]
+    text = "".join(part["text"] for candidate in told for part in candidate["content"]["parts"])
+    seams = tuple(event["oneflow"]["continued_by"] for event in events if "oneflow" in event)
+    return Told(text, seams, one and not reply.broken, events[-1]["usageMetadata"]["cost"] if one else None)
+
+
 @dataclass(frozen=True)
 class Dialect:
+    """How a dialect asks: its address, in which the model may stand, and the fields of a body."""
+
     path: str
     fields: dict[str, Any]
     told: Callable[[Reply], Told]
     tools: list[dict[str, Any]]
+
+    def asked(self, model: str, **fields: Any) -> tuple[str, bytes]:
+        """The address and the body of a stream."""
+        if "{model}" in self.path:
+            return self.path.format(model=quote(model, safe="")), orjson.dumps({**self.fields, **fields})
+        return self.path, orjson.dumps({"model": model, "stream": True, **self.fields, **fields})
 
 
 _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -98,5 +118,11 @@ DIALECTS = {
         {"input": MESSAGES, "store": False},
         of_responses,
         [{"type": "function", "name": "get_weather", "parameters": _SCHEMA}],
+    ),
+    "gemini": Dialect(
+        "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+        {"contents": [{"parts": [{"text": message["content"]} for message in MESSAGES]}]},
+        of_gemini,
+        [{"functionDeclarations": [{"name": "get_weather", "parametersJsonSchema": _SCHEMA}]}],
     ),
 }

@@ -36,9 +36,8 @@ class Bench:
     records: list[Exchange]
 
     async def ask(self, dialect: str, model: str, key: str = KEY, **fields: Any) -> Reply:
-        spoken = DIALECTS[dialect]
-        body = {"model": model, "stream": True, **spoken.fields, **fields}
-        return await self.gateway.post(spoken.path, orjson.dumps(body), key=key)
+        path, body = DIALECTS[dialect].asked(model, **fields)
+        return await self.gateway.post(path, body, key=key)
 
 
 def route(name: str, *targets: str, more: str = "continue_cut = true") -> str:
@@ -145,7 +144,8 @@ async def test_what_is_not_one_text_is_never_gone_on_with(tmp_path: Path, case: 
 
 
 @pytest.mark.parametrize("fault", CUTS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+# Gemini's tells calls whole: who got none of one that broke off has nothing of it to see.
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "gemini"])
 async def test_an_answer_with_tools_is_never_gone_on_with(tmp_path: Path, dialect: str, fault: str) -> None:
     points, ends = (1, 2, 3), list[bool]()
     routes = "".join(route(f"r{point}", f"first/sim-{fault}@event:{point}", NEXT) for point in points)

@@ -23,6 +23,7 @@ CREDENTIALS = [
     ({"authorization": "Bearer ' OR 1=1 --"}, 401, "invalid_api_key"),
     ({"x-api-key": "of_unknown"}, 401, "invalid_api_key"),
     ({"xi-api-key": "of_unknown"}, 401, "invalid_api_key"),
+    ({"authorization": f"Bearer {KEY}", "x-goog-api-key": OTHER_KEY}, 400, "ambiguous_credentials"),
     ({"authorization": f"Bearer {KEY}", "x-api-key": OTHER_KEY}, 400, "ambiguous_credentials"),
     ({"cookie": f"key={KEY}"}, 401, "invalid_api_key"),
     ({"cookie": "proof_of_age=1; theme=dark"}, 401, "missing_api_key"),
@@ -34,6 +35,7 @@ ACCEPTED = [
     {"authorization": f"bearer {KEY}"},
     {"x-api-key": KEY},
     {"xi-api-key": KEY},
+    {"x-goog-api-key": KEY},
     {"authorization": f"Bearer {KEY}", "x-api-key": KEY},
 ]
 REQUESTS = [
@@ -215,5 +217,15 @@ async def test_models_are_listed_in_the_shape_that_the_request_names(tmp_path: P
         assert (await gateway.get("/v1/models", {"authorization": f"Bearer {KEY}"})).json["object"] == "list"
         refused = await gateway.get("/v1/models", {"xi-api-key": "of_wrong"})
         assert (refused.status, refused.json["detail"]["status"]) == (401, "invalid_api_key")
+        for path, headers in (
+            ("/v1/models", {"x-goog-api-key": KEY}),
+            ("/v1beta/models", {"authorization": f"Bearer {KEY}"}),
+        ):
+            googles = await gateway.get(path, headers)
+            assert all(model["name"].startswith("models/") for model in googles.json["models"])
+        for path, code in (("/v1beta/models/sim/one", "model_not_found"), ("/v1beta/files", "unknown_url")):
+            missing = await gateway.get(path, {"x-goog-api-key": KEY})
+            assert (missing.status, missing.json["error"]["status"]) == (404, "NOT_FOUND")
+            assert missing.json["error"]["details"][0]["reason"] == code
         silent = await gateway.get("/v1/models/sim/one", {"xi-api-key": KEY})
         assert (silent.status, silent.json["detail"]["code"]) == (404, "model_not_found")

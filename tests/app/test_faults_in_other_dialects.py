@@ -1,4 +1,4 @@
-"""A stream that breaks after any of its content, for clients of Messages and Responses: it ends as an error."""
+"""A stream that breaks after any of its content, for clients of other dialects than the chat: it ends as an error."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import uvloop
@@ -16,9 +17,15 @@ from tests.app.gateway import MESSAGES, Gateway, Reply, running
 TOKENS = 6
 FAULTS = ("F12;kind=comments;gap=0.2", "F13;after=0.4", "F14", "F18", "F34;mib=2")
 # How each dialect asks, the event that ends a stream well, and the one that ends it otherwise.
-DIALECTS = {
+DIALECTS: dict[str, tuple[str, Any, str, str]] = {
     "messages": ("/v1/messages", {"messages": MESSAGES, "max_tokens": TOKENS}, "message_stop", "error"),
     "responses": ("/v1/responses", {"input": "Hi", "max_output_tokens": 16}, "response.completed", "response.failed"),
+    "gemini": (
+        "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+        {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": TOKENS}},
+        "finishReason",
+        "error",
+    ),
 }
 KINDS = ("openai", "anthropic")
 CASES = tuple(
@@ -44,7 +51,10 @@ async def _one(gateway: Gateway, number: int, dialect: str, kind: str, fault: st
     times = 1000 + 10 * list(DIALECTS).index(dialect) + KINDS.index(kind)
     model = f"sim-{fault};at=event:{point};times={times}"
     path, fields, *_ = DIALECTS[dialect]
-    body = {"model": f"p{number}/{model}", "stream": True, **fields}
+    place = f"p{number}/{model}"
+    named = "{model}" in path
+    body = fields if named else {"model": place, "stream": True, **fields}
+    path = path.format(model=quote(place, safe="")) if named else path
     reply = await gateway.post(path, json.dumps(body).encode(), {"anthropic-version": "2023-06-01"})
     return reply, gateway.wire_attempts(model)
 
@@ -61,6 +71,13 @@ def _events(reply: Reply) -> list[Any]:
     return [json.loads(line.removeprefix("data: ")) for line in lines]
 
 
+def _kind(event: Any) -> str:
+    """What an event is: its type, or of Gemini's, which have none, whether it ends the answer."""
+    if "type" in event:
+        return str(event["type"])
+    return "error" if "error" in event else "finishReason" if "finishReason" in event["candidates"][0] else "piece"
+
+
 @pytest.mark.parametrize(("dialect", "kind", "fault"), sorted({case[:3] for case in CASES}))
 def test_after_any_content_the_stream_ends_in_its_dialects_error(
     dialect: str, kind: str, fault: str, seen: Seen
@@ -69,6 +86,6 @@ def test_after_any_content_the_stream_ends_in_its_dialects_error(
     for point in range(1, TOKENS + 1):
         reply, attempts = seen[dialect, kind, fault, point]
         assert (reply.status, attempts, reply.broken) == (200, 1, True), (point, reply.body[-600:])
-        kinds = [event["type"] for event in _events(reply)]
+        kinds = [_kind(event) for event in _events(reply)]
         assert (kinds[-1], kinds.count(badly), kinds.count(well)) == (badly, 1, 0), (point, kinds)
         assert b"[DONE]" not in reply.body

@@ -7,21 +7,27 @@ from dataclasses import dataclass
 
 import pytest
 from anthropic import AsyncAnthropic
+from google import genai
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent, ModelSettings, RunContext
 from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, TextPartDelta, ToolCallPart, ToolReturnPart
 from pydantic_ai.models import Model
 from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.google import GoogleModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
+from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from oneflow_ai.core.call import Operation
-from oneflow_ai.dialects.table import PATHS
 from tests.clients.everywhere import MODELS, Gateway
+from tools.build_translations import chatting
 
-pytestmark = pytest.mark.clients
+pytestmark = [
+    pytest.mark.clients,
+    # google's client builds on aiohttp in a way that aiohttp discourages
+    pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning"),
+]
 
 QUESTION = "Call get_weather and get_time for Oslo, then answer."
 
@@ -32,6 +38,7 @@ class Clients:
 
     openai: AsyncOpenAI
     anthropic: AsyncAnthropic
+    google: genai.Client
 
 
 # How the framework speaks each dialect.
@@ -43,9 +50,10 @@ MAKERS: Mapping[str, Callable[[Clients, str], Model]] = {
     "anthropic": lambda clients, name: AnthropicModel(
         name, provider=AnthropicProvider(anthropic_client=clients.anthropic)
     ),
+    "gemini": lambda clients, name: GoogleModel(name, provider=GoogleProvider(client=clients.google)),
 }
 # The others make pictures or speak: no agent talks to them.
-CHATS = sorted({dialect.DIALECT for dialect, operation in PATHS.values() if operation is Operation.CHAT})
+CHATS = chatting()
 EVERYWHERE = [(dialect, kind) for dialect in CHATS for kind in MODELS]
 
 
@@ -59,11 +67,13 @@ class Report(BaseModel):
 @pytest.fixture(params=EVERYWHERE, ids="-".join)
 async def model(gateway: Gateway, request: pytest.FixtureRequest) -> AsyncIterator[Model]:
     dialect, kind = request.param
+    google = genai.Client(api_key=gateway.key, http_options={"base_url": gateway.url})
     async with (
+        google.aio,
         AsyncOpenAI(base_url=gateway.url + "/v1", api_key=gateway.key) as openai,
         AsyncAnthropic(base_url=gateway.url, api_key=gateway.key) as anthropic,
     ):
-        yield MAKERS[dialect](Clients(openai, anthropic), MODELS[kind])
+        yield MAKERS[dialect](Clients(openai, anthropic, google), MODELS[kind])
 
 
 def agent_of(model: Model, asked: list[str]) -> Agent[None, str]:

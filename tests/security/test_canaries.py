@@ -87,6 +87,9 @@ def trouble(client: Client) -> None:
             client.ask("POST", "/v1/chat/completions", {"model": f"sim/{model}", "stream": stream, **prompt})
     anthropic = {"model": "sim/gpt-6-luna", **prompt}
     client.ask("POST", "/v1/messages", anthropic)
+    gemini = {"contents": [{"parts": [{"text": PROMPT}]}], "generationConfig": {"maxOutputTokens": 5}}
+    for name in ("gpt-6-luna", "none"):
+        client.ask("POST", f"/v1beta/models/sim/{name}:generateContent", gemini, x_goog_api_key=CLIENT_KEY)
     client.ask("POST", "/v1/chat/completions", f'{{"model": "{PROMPT}", "mess'.encode())
     client.ask("POST", "/v1/chat/completions", {"model": "sim/gpt-6-luna", "messages": PROMPT})
     client.ask("POST", "/v1/chat/completions", {"model": "none", **prompt})

@@ -17,7 +17,7 @@ from oneflow_ai.settings import is_loopback
 
 LOCAL = Account("local", "this machine")
 _DECLARED = "oneflow_access"
-_CREDENTIALS = ("authorization", "x-api-key", "xi-api-key")
+_CREDENTIALS = ("authorization", "x-api-key", "xi-api-key", "x-goog-api-key")
 # Set by proxies: a request that carries one comes from another machine, whatever its connection says.
 _FORWARDED = frozenset(
     {"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"}

@@ -140,7 +140,7 @@ class Content:
         for block, pieces in zip(self._blocks, self._pieces, strict=True):
             text = "".join(pieces)
             if block["type"] == "tool_use":
-                block["input"] = _input(text)
+                block["input"] = input_of(text)
             elif block["type"] in ("text", "thinking"):
                 block[block["type"]] = text
         return self._blocks
@@ -163,12 +163,12 @@ def _wrapped(delta: Delta) -> str:
     return delta.text if delta.wire in ("", WIRE) else wrapped(delta.wire, delta.text)
 
 
-def _input(text: str) -> Event:
+def input_of(text: str) -> Event:
     """The arguments of a tool's call; what a model wrote that is no object, or cannot be told, is quoted as it is."""
     try:
         found = orjson.loads(text) if text.strip() else {}
         # As deep as it will stand in a whole message: what is too deep there must not be found when it was paid for.
-        orjson.dumps([[[[[found]]]]])
+        orjson.dumps([[[[[[[[found]]]]]]]])
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         found = None
     return found if isinstance(found, dict) else {"arguments": text}

@@ -16,6 +16,7 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.dialects import (
     anthropic,
     elevenlabs,
+    gemini,
     openai,
     openai_forms,
     responses,
@@ -51,6 +52,13 @@ class Dialect(Teller, Protocol):
         """What writes one answer to this call, given by this target."""
 
 
+class _Naming(Dialect, Protocol):
+    """A dialect whose addresses hold a name."""
+
+    def operation_at(self, path: bytes) -> Operation | None:
+        """What is asked for at an address; None for one that is not of this dialect."""
+
+
 class Lister(Teller, Protocol):
     """A wire that has a list of models."""
 
@@ -61,7 +69,8 @@ class Lister(Teller, Protocol):
         """One model, empty for one that its clients cannot use; `created` is seconds of Unix time."""
 
 
-_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, elevenlabs, stability)
+_ALL: tuple[Dialect, ...] = (openai, responses, anthropic, gemini, elevenlabs, stability)
+_NAMING: tuple[_Naming, ...] = (elevenlabs, gemini)
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.DIALECT: dialect for dialect in _ALL})
 # Each address with what speaks there.
 PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
@@ -86,8 +95,12 @@ PATHS: Mapping[bytes, tuple[Dialect, Operation]] = MappingProxyType(
     }
 )
 # Addresses that hold a name, as they are written down.
-NAMED_PATHS = tuple(
-    f"/v1/text-to-speech/{{voice}}{ending}" for ending in ("", "/stream", "/with-timestamps", "/stream/with-timestamps")
+NAMED_PATHS = (
+    *(
+        f"/v1/text-to-speech/{{voice}}{ending}"
+        for ending in ("", "/stream", "/with-timestamps", "/stream/with-timestamps")
+    ),
+    *(f"{models.decode()}/{{model}}:{method}" for models in gemini.MODELS_PATHS for method in gemini.METHODS),
 )
 
 
@@ -96,8 +109,11 @@ def spoken_at(path: bytes) -> tuple[Dialect, Operation] | None:
     found = PATHS.get(path)
     if found is not None:
         return found
-    operation = elevenlabs.operation_at(path)
-    return None if operation is None else (elevenlabs, operation)
+    for dialect in _NAMING:
+        operation = dialect.operation_at(path)
+        if operation is not None:
+            return dialect, operation
+    return None
 
 
 # Where a vendor's own addresses begin, most of which are not served: whoever asks there reads errors of its shape
@@ -131,6 +147,17 @@ def told_at(path: bytes) -> Teller | None:
         if any(below.startswith(beginning + b"/") for beginning in beginnings):
             return teller
     return None
+
+
+def lister_at(path: bytes, headers: Mapping[bytes, bytes]) -> Lister:
+    """What answers where no call is made: the dialect of an address, else that of its headers."""
+    if path.startswith(b"/v1beta/") or b"x-goog-api-key" in headers:
+        return gemini
+    if b"anthropic-version" in headers:
+        return anthropic
+    if b"xi-api-key" in headers:
+        return elevenlabs
+    return openai
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
-from oneflow_ai.dialects import anthropic, elevenlabs, openai
+from oneflow_ai.dialects import elevenlabs, gemini
 from oneflow_ai.dialects.elevenlabs_lookups import LOOKUPS
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Lister, Teller, spoken_at, told_at
+from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Teller, lister_at, spoken_at, told_at
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Message, Scope
 from oneflow_ai.edge.caller import Caller, client_id
@@ -37,8 +37,7 @@ from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
 _BASE = b"/v1"
-_MODELS = b"/v1/models"
-_DATA_PLANE = (b"/v1/", b"/v2/", b"/v2beta/")
+_DATA_PLANE = (b"/v1/", b"/v2/", b"/v2beta/", b"/v1beta/")
 _READING = (b"GET", b"HEAD")
 _PROBES = (b"/health/live", b"/health/ready")
 # Every address that runs a model: the control plane has one too.
@@ -50,6 +49,8 @@ ROUTES = (
     ("GET", "/v1/voices/{id}"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{id}"),
+    ("GET", "/v1beta/models"),
+    ("GET", "/v1beta/models/{id}"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 )
@@ -179,7 +180,7 @@ class Edge:
         return self._written(failure, headers, path)
 
     def _written(self, failure: Failure, headers: Mapping[bytes, bytes], path: bytes) -> tuple[int, Headers, bytes]:
-        dialect: Teller = told_at(path) or _lists(headers)
+        dialect: Teller = told_at(path) or lister_at(path, headers)
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told = id_headers(request_id, dialect)
         if failure.kind is kinds.METHOD_NOT_ALLOWED:
@@ -347,15 +348,16 @@ class Edge:
             await reply.respond(200, _TEXT, b"ready")
 
     async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
-        if path != _MODELS and not path.startswith(_MODELS + b"/"):
+        models = next((each for each in gemini.MODELS_PATHS if path == each or path.startswith(each + b"/")), None)
+        if models is None:
             raise _nowhere(path)
         _check_read(scope)
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
-        dialect = _lists(headers)
+        dialect = lister_at(path, headers)
         written = await self._pages.written(self._desk.snapshot, dialect, self._clock.utc())
         # The official clients write the slash of `provider/model` as %2F.
-        one = unquote(path[len(_MODELS) + 1 :].decode("ascii", "replace")) or None
+        one = unquote(path[len(models) + 1 :].decode("ascii", "replace")) or None
         if one is not None and (one not in written or not account.may_use(one)):
             raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
@@ -385,12 +387,3 @@ def _nowhere(path: bytes) -> Failure:
 def _check_read(scope: Scope) -> None:
     if scope["method"].encode() not in _READING:
         raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
-
-
-def _lists(headers: Mapping[bytes, bytes]) -> Lister:
-    """The dialect in which a request that names none by its address is answered."""
-    if b"anthropic-version" in headers:
-        return anthropic
-    if b"xi-api-key" in headers:
-        return elevenlabs
-    return openai

@@ -100,7 +100,7 @@ def _key(headers: Mapping[bytes, bytes]) -> bytes | None:
         if scheme.lower() != b"bearer":
             raise Failure(INVALID_API_KEY, "send the API key as Authorization: Bearer KEY")
         found = found.strip()
-    for name in (b"x-api-key", b"xi-api-key"):
+    for name in (b"x-api-key", b"xi-api-key", b"x-goog-api-key"):
         other = headers.get(name)
         if other is not None:
             if found is not None and found != other:

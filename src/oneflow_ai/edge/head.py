@@ -23,7 +23,7 @@ HEADERS_MOST = 100
 URL_BYTES_MOST = 8 << 10
 CREDENTIAL_BYTES_MOST = 8 << 10
 CONTINUE = b"100-continue"
-_CREDENTIALS = (b"authorization", b"x-api-key", b"xi-api-key")
+_CREDENTIALS = (b"authorization", b"x-api-key", b"xi-api-key", b"x-goog-api-key")
 # Fields that mean one thing: said twice, two readers might each believe another.
 _SINGLE = (b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"expect", b"origin")
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})

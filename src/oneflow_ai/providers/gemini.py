@@ -17,12 +17,15 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import not_done
 from oneflow_ai.providers.gemini_config import generation_config, service_tier
 from oneflow_ai.providers.gemini_failure import failure_of
+from oneflow_ai.providers.gemini_own import own_fields, with_own
 from oneflow_ai.providers.gemini_prompt import conversation
 from oneflow_ai.providers.gemini_seal import WIRE
 from oneflow_ai.providers.gemini_stream import StreamDecoder, count_decoder, text_decoder, vector_decoder
 
 # The most inputs of one batch of embeddings (ai.google.dev/api/embeddings, 2026-11-26).
 INPUTS_MOST = 100
+# What a vector is for, as this wire's own clients say it.
+_PURPOSE = ("taskType", "title")
 
 ABILITIES: Abilities = {
     "system prompt": SENT,
@@ -70,7 +73,7 @@ ABILITIES: Abilities = {
 
 
 class GeminiAdapter:
-    """Requests and answers on Gemini's wire. No client speaks it, so every answer is given in the middle form."""
+    """Requests and answers on Gemini's wire: its own clients' too go through the middle form."""
 
     def request(self, call: Call, target: Target) -> HttpRequest:
         """The request for a chat, its count of tokens, or embeddings; raises `Failure` for what has no place in it."""
@@ -78,7 +81,8 @@ class GeminiAdapter:
             return _post(target, "batchEmbedContents", _embeddings(call, target), ())
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
             raise not_done(call, target)
-        prompt = call.prompt()
+        own = call.dialect == WIRE
+        prompt = with_own(call.prompt()) if own else call.prompt()
         dropped = fit(prompt, ABILITIES, WIRE)
         config, further = generation_config(prompt, target.model)
         dropped = tuple(dict.fromkeys((*dropped, *further)))
@@ -87,6 +91,8 @@ class GeminiAdapter:
             counted = {"generateContentRequest": {"model": f"models/{target.model}", **said}}
             return _post(target, "countTokens", counted, dropped)
         body = {**said, **({"generationConfig": config} if config else {}), **service_tier(prompt, target.price)}
+        if own:
+            body |= own_fields(call.body, config)
         return _post(target, "streamGenerateContent?alt=sse" if call.stream else "generateContent", body, dropped)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
@@ -136,6 +142,8 @@ def _embeddings(call: Call, target: Target) -> dict[str, Any]:
     if not all(isinstance(text, str) for text in inputs):
         raise Failure(UNSUPPORTED_PARAMETER, "the target embeds texts, not tokens", param="input")
     shared: dict[str, Any] = {"model": f"models/{target.model}"}
+    if call.dialect == WIRE:
+        shared |= {name: call.body[name] for name in _PURPOSE if name in call.body}
     if call.body.get("dimensions") is not None:
         shared["outputDimensionality"] = call.body["dimensions"]
     return {"requests": [{**shared, "content": {"parts": [{"text": text}]}} for text in inputs]}
