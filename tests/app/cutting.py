@@ -30,7 +30,11 @@ STREAMS = (
     *(("gemini", name) for name in ("stream-text", "stream-thoughts")),
     *(("bedrock", name) for name in ("stream-text", "stream-tools")),
 )
-_PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+_PATHS = {
+    "openai": "/v1/chat/completions",
+    "anthropic": "/v1/messages",
+    "gemini": "/v1beta/models/gemini/m:streamGenerateContent?alt=sse",
+}
 _TYPES = {"bedrock": b"application/vnd.amazon.eventstream"}
 SETTLED_SECONDS = 2.0
 RESET, CLOSED = "reset", "closed"
@@ -159,6 +163,9 @@ class Theatre:
 
 def _request(wire: str) -> bytes:
     fields: dict[str, Any] = {"model": f"{wire}/m", "messages": MESSAGES, "stream": True, "max_tokens": 4_000}
+    if wire == "gemini":
+        parts = [{"text": message["content"]} for message in MESSAGES]
+        fields = {"contents": [{"parts": parts}], "generationConfig": {"maxOutputTokens": 4_000}}
     body = orjson.dumps(fields)
     path = _PATHS.get(wire, _PATHS["openai"])
     head = (

@@ -125,6 +125,12 @@ async def test_every_call_ends_by_its_deadline(tmp_path: Path) -> None:
         await gateway.quiet()
 
 
+async def test_what_googles_client_waits_is_its_calls_deadline(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        reply = await gateway.chat("sim/sim-F9", headers={"x-server-timeout": "0.6"})
+        assert reply.status == 504
+
+
 async def test_too_many_calls_at_once_are_shed_and_probes_are_not(tmp_path: Path) -> None:
     slow = SimulatorOptions(pace=Pace(first_token_seconds=0.5, tokens_per_second=0.0, whole_seconds_most=0.5))
     async with running(tmp_path, limits=EdgeLimits(calls_most=3), options=slow) as gateway:

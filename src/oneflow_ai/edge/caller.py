@@ -22,7 +22,8 @@ _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _FORWARDED = re.compile(rb"[\x20-\x7e]*")
 _JSON = b"application/json"
 _JSON_ALONE = Sent()
-_WAITS = ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0))
+# The last two are what the official clients say that they wait: those of OpenAI and Anthropic, and Google's.
+_WAITS = ((b"x-oneflow-timeout-ms", 0.001), (b"x-stainless-read-timeout", 1.0), (b"x-server-timeout", 1.0))
 
 
 class Caller:
