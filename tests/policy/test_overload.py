@@ -43,6 +43,19 @@ def test_a_lag_that_swings_is_one_lag() -> None:
     assert after(0.3, 0.04, 0.3, 0.04, 0.3, 0.04, 0.3).calm
 
 
+@pytest.mark.parametrize("lag", [0.02, 0.06, 0.1])
+def test_the_lags_of_a_machine_that_others_keep_busy_turn_nobody_away(lag: float) -> None:
+    overload = after(0.3, 0.3, 0.3)
+    assert overload.share > 0
+    for step in range(30):
+        overload.note_lag(10.0 + step * (STEP_SECONDS + lag), lag, 0.4)
+    assert overload.share == 0
+    # A long one counts, whatever the reason: a loop that is held up is not at work either.
+    for step in range(10):
+        overload.note_lag(20.0 + step, 0.5, 0.0)
+    assert overload.share > 0
+
+
 def test_once_calls_are_turned_away_small_lags_count() -> None:
     overload = after(0.3, 0.3, 0.3)
     share = overload.share

@@ -15,13 +15,14 @@ class LateClock(StepClock):
 
 async def test_the_longest_delay_is_told_until_it_is_15_seconds_old() -> None:
     clock = LateClock()
-    heard: list[float] = []
-    lag = LoopLag(clock, lambda now, delay: heard.append(round(delay, 6)))
+    heard: list[tuple[float, float]] = []
+    busy = iter((0.0, 0.05, 0.05, 0.15, *[1.0] * SAMPLES * 2))
+    lag = LoopLag(clock, lambda now, delay, busy: heard.append((round(delay, 6), round(busy, 6))), lambda: next(busy))
     assert lag.worst_seconds() == 0
     for late in (0.0, 0.3, 0.1):
         clock.late_seconds = late
         await lag.sample()
-    assert heard == [0.0, 0.3, 0.1]
+    assert heard == [(0.0, 0.5), (0.3, 0.25), (0.1, 0.0)]
     assert round(lag.worst_seconds(), 6) == 0.3
     clock.late_seconds = 0.0
     for _ in range(SAMPLES - 2):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from time import thread_time
 from types import TracebackType
 from typing import Self
 
@@ -293,7 +294,7 @@ class Runtime:
         self.metrics.watch("oneflow_queue_waiting", self._waiting)
         self.metrics.watch("oneflow_history_waiting", lambda: self.recorder.waiting)
         self.metrics.watch("oneflow_history_dropped_total", lambda: self.recorder.dropped)
-        lag = LoopLag(self.clock, self.overload.note_lag)
+        lag = LoopLag(self.clock, self.overload.note_lag, thread_time)
         self.metrics.watch("oneflow_event_loop_lag_seconds", lag.worst_seconds)
         self.metrics.watch("oneflow_refused_share", lambda: self.overload.share)
         self.keep(lag.run())

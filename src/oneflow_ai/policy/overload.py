@@ -5,6 +5,8 @@ from __future__ import annotations
 LAG_SECONDS_MOST = 0.1
 LAGGING_SECONDS_LEAST = 1.0
 """A loop that lags for less was held up once, by one large body perhaps. Half the lag does not end it: it swings."""
+BUSY_LEAST = 0.5
+"""A loop that has a processor for less of the time waits for others: its lesser lags say nothing of its own load."""
 FIRST_SHARE = 0.15
 AIM_SECONDS = 0.01
 """Once calls are turned away, the loop is to be this late: it is never idle then, and nobody waits for long."""
@@ -31,7 +33,8 @@ class Overload:
     How long providers take says nothing of it: a model that thinks for a minute costs nothing meanwhile. Only a loop
     that lags for long has too much to do. From then on the share follows much smaller lags, so that the load settles
     where the loop just keeps up and those who are let in are served as fast as ever. It falls slowly at first, and
-    faster the longer the loop is calm. It never reaches all, or nobody would notice that it has become calm.
+    faster the longer the loop is calm. It never reaches all, or nobody would notice that it has become calm. Lags of a
+    machine that others keep busy count only where they are long: turning calls away does not make those less.
     """
 
     __slots__ = ("_calm_steps", "_lag_seconds", "_lagging_since_seconds", "_memory_full", "share")
@@ -43,8 +46,10 @@ class Overload:
         self._memory_full = False
         self.share = 0.0
 
-    def note_lag(self, now_seconds: float, lag_seconds: float) -> None:
-        """The loop ran something so late just now."""
+    def note_lag(self, now_seconds: float, lag_seconds: float, busy_share: float = 1.0) -> None:
+        """The loop ran something so late just now, and was at work for this share of the time before."""
+        if busy_share < BUSY_LEAST and lag_seconds <= LAG_SECONDS_MOST:
+            lag_seconds = 0.0
         if self.share:
             self._steer(lag_seconds)
         elif self._lagging_since_seconds is None:

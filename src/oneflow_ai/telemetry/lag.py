@@ -15,12 +15,16 @@ SAMPLES = 150
 class LoopLag:
     """Measures by waking up at intervals; `worst_seconds` is the longest delay among the last samples.
 
-    `heard` is told each: the monotonic second, and the delay.
+    `heard` is told each: the monotonic second, the delay, and for what share of the time since the last one the loop's
+    thread had a processor; `cpu_seconds` tells how long it has had one in all.
     """
 
-    def __init__(self, clock: Clock, heard: Callable[[float, float], None]) -> None:
+    def __init__(
+        self, clock: Clock, heard: Callable[[float, float, float], None], cpu_seconds: Callable[[], float]
+    ) -> None:
         self._clock = clock
         self._heard = heard
+        self._cpu_seconds = cpu_seconds
         self._samples: deque[float] = deque(maxlen=SAMPLES)
 
     async def run(self) -> None:
@@ -30,12 +34,12 @@ class LoopLag:
 
     async def sample(self) -> None:
         """Measure once."""
-        began = self._clock.monotonic()
+        began, cpu_began = self._clock.monotonic(), self._cpu_seconds()
         await self._clock.sleep(INTERVAL_SECONDS)
         now = self._clock.monotonic()
         delay = max(0.0, now - began - INTERVAL_SECONDS)
         self._samples.append(delay)
-        self._heard(now, delay)
+        self._heard(now, delay, (self._cpu_seconds() - cpu_began) / (now - began))
 
     def worst_seconds(self) -> float:
         """The longest delay in the last 15 seconds; 0 before the first sample."""
