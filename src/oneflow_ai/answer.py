@@ -29,6 +29,14 @@ class OneFlowError(Exception):
         self.request_id = request_id
 
 
+def in_words(failure: Failure) -> str:
+    """What went wrong, beginning with the option that it is about where the words do not tell which."""
+    param = failure.param
+    if param is None or param == "model" or param in failure.message:
+        return failure.message
+    return f"{param}: {failure.message}"
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One call of a tool that the model asks for; `arguments` is JSON text."""
@@ -202,7 +210,7 @@ class Collector:
             return None
         exchange = self.exchange
         return OneFlowError(
-            self.failure.message,
+            in_words(self.failure),
             code=self.failure.code,
             status=self.failure.status,
             attempts=exchange.tries if exchange is not None else 0,

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from oneflow_ai.answer import OneFlowError
+from oneflow_ai.answer import OneFlowError, in_words
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, REQUEST_TOO_LARGE, Failure
@@ -90,4 +90,4 @@ def _read(file: Path, bytes_most: int) -> bytes:
 
 
 def _error(failure: Failure, request_id: str) -> OneFlowError:
-    return OneFlowError(failure.message, code=failure.code, status=failure.status, request_id=request_id)
+    return OneFlowError(in_words(failure), code=failure.code, status=failure.status, request_id=request_id)

@@ -56,6 +56,11 @@ def test_a_refused_key_is_asked_for_again_and_not_kept(place: Place, provider: T
     assert [entry["key"] for entry in json.loads((place.home / KEYS_FILE).read_text())["openai"]] == [KEY]
     given_up = place.run("keys", "setup", text="bad-1\nbad-2\nbad-3\n\n\n\n")
     assert given_up.stderr.count("refuses this key") == 3
+    assert (given_up.exit_code, given_up.stderr.splitlines()[-1]) == (
+        1, "oneflow keys setup: no new key was kept for openai",
+    )  # fmt: skip
+    given_up = place.run("keys", "setup", text="bad-1\n\n\n\n\n")
+    assert given_up.exit_code == 1
     assert f"openai ({provider.base_url}): has a key, from {place.home / KEYS_FILE}" in given_up.stderr
 
 

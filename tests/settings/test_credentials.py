@@ -42,7 +42,7 @@ def test_a_reference_leads_to_its_secret(place: Place) -> None:
     absolute = place.write("elsewhere", "key")
     environment = {"A": "from a variable", "EMPTY": ""}
     assert resolve("env:A", environment, place.home) == Secret("from a variable")
-    with pytest.raises(SettingsError, match="a secret's reference is env:NAME or file:PATH"):
+    with pytest.raises(SettingsError, match="a secret's reference is env:NAME, file:PATH or"):
         resolve("vault:A", environment, place.home)
     assert resolve("env:EMPTY", environment, place.home) is None
     assert resolve("env:UNSET", environment, place.home) is None

@@ -83,6 +83,13 @@ def test_a_name_that_leads_to_no_key_is_a_mistake_with_its_line_and_a_cure(
     assert mistake.message.startswith(words)
 
 
+def test_the_name_of_a_provider_elsewhere_cannot_be_a_name_for_this_ones_key(place: Place) -> None:
+    text = '[providers.two]\nkind = "openai"\nbase_url = "https://api.groq.com/v1"\napi_key = "vault:openai"'
+    (mistake,) = mistakes(place, text, {"openai": (key("a"),)})
+    words = "the vault's keys of that name are for https://api.openai.com alone: use another name for this one"
+    assert mistake.message == f"vault:openai: {words}"
+
+
 def test_a_key_whose_time_is_over_is_none(place: Place) -> None:
     ended = replace(key("a"), ends_at=load(None, {"ONEFLOW_HOME": HOME}, place.directory).at - timedelta(1))
     (mistake,) = mistakes(place, '[providers.openai]\napi_key = "vault:openai"', {"openai": (ended,)})
@@ -108,6 +115,12 @@ def test_a_key_that_left_the_vault_while_it_serves_is_used_no_more(place: Place)
     loaded = opened(place, '[providers.openai]\napi_key = "vault:openai"', {"openai": (key("a"),)})
     assert revealed(replace(loaded, vault={"openai": (key("b"), key("a"))})) == ["b", "a"]
     assert revealed(replace(loaded, vault={})) == []
+
+
+def test_another_account_never_stands_in_for_a_key_that_left_the_vault(place: Place) -> None:
+    text = '[providers.openai]\napi_key = "vault:work"'
+    loaded = opened(place, text, {"work": (key("a"),), "openai": (key("c"),)}, OPENAI_API_KEY="d")
+    assert revealed(replace(loaded, vault={"openai": (key("c"),)})) == []
 
 
 def test_headers_of_providers_and_targets_may_come_from_the_vault(place: Place) -> None:

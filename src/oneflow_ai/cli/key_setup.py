@@ -19,19 +19,22 @@ TRIES = 3
 
 
 def set_up(loaded: Loaded, *, vault: bool, as_json: bool) -> None:
-    """Ask for every provider's key; raises `Refused` where no provider has one in the end."""
+    """Ask for every provider's key; raises `Refused` where no provider has one in the end, or none typed was good."""
     kept: list[dict[str, Any]] = []
+    turned_down: list[str] = []
     names = list(_asked_for(loaded))
     note("Each provider's key is asked for and checked. What you type is not shown; Enter leaves a provider as it is.")
     for name in names:
         note(_standing(loaded, name))
-        if (told := _one(loaded, name, vault=vault, as_json=as_json)) is not None:
+        if (told := _one(loaded, name, turned_down, vault=vault, as_json=as_json)) is not None:
             kept.append(told)
     if as_json:
         say_json(kept)
     had = {name for name in names if next(key_places(loaded, name), None)} | {each["provider"] for each in kept}
     if not had:
         raise Refused("oneflow keys setup: no provider has a key yet", status=FAILED)
+    if turned_down and not kept:
+        raise Refused(f"oneflow keys setup: no new key was kept for {', '.join(turned_down)}", status=FAILED)
     note(f"{len(had)} of {len(names)} providers have a key: `oneflow keys list` shows them, `oneflow serve` uses them")
 
 
@@ -49,11 +52,15 @@ def _standing(loaded: Loaded, name: str) -> str:
     return f"{name} ({configured_providers(loaded)[name].base_url}): {has}"
 
 
-def _one(loaded: Loaded, name: str, *, vault: bool, as_json: bool) -> dict[str, Any] | None:
-    """Ask for one provider's key until it is one; gives what was kept, None where nothing was."""
-    for _ in range(TRIES):
+def _one(loaded: Loaded, name: str, turned_down: list[str], *, vault: bool, as_json: bool) -> dict[str, Any] | None:
+    """Ask for one provider's key until it is one; gives what was kept, None where nothing was.
+
+    Who typed keys, and none was kept, is among those `turned_down`.
+    """
+    for typed in range(TRIES):
         key = hidden_key(f"  key of {name} (hidden): ")
         if key is None:
+            turned_down += [name] if typed else []
             return None
         if (mistake := _mistake(loaded, name, key)) is not None:
             note(f"  {mistake}")
@@ -67,6 +74,7 @@ def _one(loaded: Loaded, name: str, *, vault: bool, as_json: bool) -> dict[str, 
             say(f"  {name}: {kept_words(tried)}; kept in {place_shown(where)}")
         note_unused(loaded, name, where)
         return kept_json(name, where, tried)
+    turned_down.append(name)
     return None
 
 

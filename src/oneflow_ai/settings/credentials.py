@@ -43,7 +43,9 @@ def resolve(reference: str, environment: Mapping[str, str], home: Path) -> Secre
     elif form == "file":
         value = read_private(home / name, reference).rstrip("\r\n")
     else:
-        raise SettingsError([Mistake("", "", "a secret's reference is env:NAME or file:PATH")])
+        raise SettingsError(
+            [Mistake("", "", "a secret's reference is env:NAME, file:PATH or, for a provider's key, vault:NAME")]
+        )
     return Secret(value) if value else None
 
 
@@ -150,6 +152,12 @@ def vault_mistake(loaded: Loaded, name: str, provider: ProviderSettings) -> str:
         return ""
     others = in_use(loaded.vault.get(name, ()), loaded.at)
     cure = f"`oneflow keys set {name} --vault` keeps one"
+    bearer = configured_providers(loaded).get(name)
+    if bearer is not None and origin_of(bearer.base_url) != origin_of(provider.base_url):
+        # A key kept by that name would be for the provider that bears it.
+        return (
+            f"the vault's keys of that name are for {origin_of(bearer.base_url)} alone: use another name for this one"
+        )
     if others:
         return f"the vault's key of that name is for {others[0].origin or 'no address'} alone: {cure} for this one"
     return f"the vault has no key of that name: {cure}"
@@ -176,6 +184,10 @@ def credentials(loaded: Loaded, provider_name: str) -> tuple[Secret, ...]:
 
 def kept_keys(loaded: Loaded, provider_name: str) -> tuple[KeptKey, ...]:
     """Gives the keys that `credentials` does, with what is known of each."""
+    provider = configured_providers(loaded).get(provider_name)
+    if provider is not None and (asked := references(provider)) and all(map(vault_name, asked)):
+        # When what was asked for has left the vault, another key is another account, which nobody asked for.
+        return in_use(tuple({key.secret: key for key in _configured(loaded, provider)}.values()), loaded.at)
     for place in key_places(loaded, provider_name):
         if keys := in_use(place.keys, loaded.at):
             _check(loaded, provider_name, keys)
