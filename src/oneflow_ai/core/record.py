@@ -48,4 +48,7 @@ class Exchange:
     @property
     def tries(self) -> int:
         """How often a provider was asked."""
-        return sum(attempt.asked for attempt in self.attempts)
+        count = 0
+        for attempt in self.attempts:
+            count += attempt.asked
+        return count

@@ -115,10 +115,6 @@ class Attempt:
         """Whether the provider has told what the whole answer takes, whatever of it is still to come."""
         return self.usage is not None and self.usage.source == "provider"
 
-    @property
-    def _over(self) -> bool:
-        return self.end is not None or (self._left and self.told)
-
     def _begin(self) -> None:
         """The turn has come: time runs from here."""
         timeouts = self.target.timeouts
@@ -183,7 +179,7 @@ class Attempt:
         if self._call.order is not None and isinstance(decoder, HeadedDecoder):
             self.usage = decoder.told
         try:
-            while not self._over:
+            while self.end is None and not (self._left and self.told):
                 try:
                     await answer.pour(self._take, self._until_seconds)
                 except Failure as failure:
@@ -223,8 +219,9 @@ class Attempt:
         # Of a whole answer every byte is; it comes at its end, so only what follows its first bytes is so bound.
         if progress or not self._call.stream:
             self._progressed()
-        enough = self._over or self._failure is not None or self._client.slow
-        return None if enough else self._until_seconds
+        if self.end is not None or self._failure is not None or self._client.slow or (self._left and self.told):
+            return None
+        return self._until_seconds
 
     def _too_large(self) -> bool:
         """Whether so many bytes are more than an answer may have; what flows through is not kept, and may have more."""

@@ -14,7 +14,7 @@ from oneflow_ai.core.order import ImageOrder, SpeechOrder, TranscriptOrder
 from oneflow_ai.core.ports import Client, Purse, Recorder
 from oneflow_ai.core.record import Exchange
 from oneflow_ai.core.sound import milliseconds_of
-from oneflow_ai.core.target import Snapshot, Target
+from oneflow_ai.core.target import Snapshot
 from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.flow.continuing import Continuing
@@ -170,7 +170,10 @@ class Engine:
         try:
             if self._ways.purse is not None and (refused := await self._pay(run, self._ways.purse, step)) is not None:
                 return self._tried(run, attempt, asked_seconds, refused)
-            if _goes_on(run.call, step.target):
+            # With a picture every provider goes on, and bills: it is made at one go, and none says that it stops for
+            # anybody (https://docs.apiyi.com/en/api-capabilities/image-api-best-practices,
+            # https://docs.laozhang.ai/en/faq/request-timeout, 2026-11-27).
+            if step.target.on_cancel == "goes_on" or isinstance(run.call.order, ImageOrder):
                 tried = await self.reading_on.run(attempt, partial(self._leave, run))
             else:
                 tried = await attempt.run()
@@ -316,16 +319,6 @@ def _told(failure: Failure | None, result: Result, *, cut: bool) -> Failure | No
     if failure is None or latest is None:
         return latest
     return latest if (result.committed if cut else latest.kind.cause != "client") else failure
-
-
-def _goes_on(call: Call, target: Target) -> bool:
-    """Whether a provider goes on, and bills, without its client: with a picture every one does.
-
-    A picture is made at one go, and no provider says that it stops for anybody; their resellers say that none does
-    (https://docs.apiyi.com/en/api-capabilities/image-api-best-practices, https://docs.laozhang.ai/en/faq/request-timeout,
-    2026-11-27).
-    """
-    return target.on_cancel == "goes_on" or isinstance(call.order, ImageOrder)
 
 
 def _used(call: Call, attempt: Attempt) -> Usage:

@@ -80,7 +80,8 @@ def row_of(exchange: Exchange, *, keep_prompt: bool) -> Row:
     target = exchange.served or (attempts[-1].target if attempts else None)
     first = exchange.first_event_seconds
     usage = exchange.usage
-    spent, units = (_spent(usage), _units(usage)) if usage else (_NOTHING_KNOWN, _NO_UNITS)
+    spent = _spent(usage) if usage else _NOTHING_KNOWN
+    units = (usage.characters, usage.images, usage.audio_milliseconds, usage.web_searches) if usage else _NO_UNITS
     return (
         call.id,
         as_microseconds(call.received),
@@ -130,10 +131,6 @@ def _spent(usage: Usage) -> tuple[int | str, ...]:
         usage.reasoning_tokens,
         usage.source,
     )
-
-
-def _units(usage: Usage) -> tuple[int, ...]:
-    return usage.characters, usage.images, usage.audio_milliseconds, usage.web_searches
 
 
 def mended(row: Row) -> Row:
