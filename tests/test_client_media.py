@@ -59,6 +59,15 @@ def test_a_picture_comes_with_its_bytes_and_its_cost(flow: OneFlow, tmp_path: Pa
     assert file.read_bytes() == answer.data
 
 
+def test_a_picture_has_the_size_that_it_was_asked_for_in(flow: OneFlow) -> None:
+    answer = flow.image("A fox", size="2048x1536", quality="low")
+    assert Image.open(io.BytesIO(answer.data)).size == (2048, 1536)
+    with pytest.raises(OneFlowError) as refused:
+        flow.image("A fox", size="1000x1000")
+    assert refused.value.code == "unsupported_parameter"
+    assert "1000x1000" in str(refused.value)
+
+
 def test_several_pictures_are_saved_beside_each_other(flow: OneFlow, tmp_path: Path) -> None:
     answer = flow.image("A cat", n=3, output_format="webp")
     files = answer.save(str(tmp_path / "cat.webp"))

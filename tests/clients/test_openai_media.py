@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,6 +95,13 @@ def opened(content: str | None) -> Image.Image:
     return image
 
 
+def cost_in(event: Any) -> float:
+    """What the last event of a stream says that it cost, in US dollars."""
+    told = event.usage.model_dump()["cost"]
+    assert isinstance(told, float)
+    return told
+
+
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
 def test_pictures(server: Server, form: Any) -> None:
     raw = server.client.images.with_raw_response.generate(model=IMAGES, prompt="Bees", n=2, output_format=form)
@@ -113,6 +121,9 @@ def test_pictures_as_a_stream(server: Server) -> None:
     events = list(server.client.images.generate(model=IMAGES, prompt="Bees", stream=True, partial_images=2))
     assert [event.type for event in events] == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
     assert {opened(event.b64_json).format for event in events} == {"PNG"}
+    assert cost_in(events[-1]) > 0
+    (event,) = server.client.images.generate(model=IMAGES, prompt="Bees", stream=True)
+    assert opened(event.b64_json).size == (1024, 1024) and cost_in(event) > 0
 
 
 def test_a_picture_changed(server: Server) -> None:
@@ -131,6 +142,15 @@ def test_speech(server: Server, form: Any) -> None:
         assert answer.headers["x-oneflow-model"] == "tts-1"
         content = b"".join(answer.iter_bytes())
     assert seconds_heard(content, Format(form, 24_000)) == pytest.approx(len(TEXT) / 15, rel=0.1)
+
+
+def test_speech_as_a_stream_tells_what_it_cost(server: Server) -> None:
+    with server.client.audio.speech.with_streaming_response.create(
+        model="openai/gpt-4o-mini-tts", voice="alloy", input=TEXT, stream_format="sse"
+    ) as answer:
+        events = [json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: ")]
+    assert [event["type"] for event in events][-1] == "speech.audio.done"
+    assert events[-1]["usage"]["cost"] > 0
 
 
 def test_speech_without_a_container(server: Server) -> None:
@@ -153,6 +173,7 @@ def test_a_transcript_as_a_stream(server: Server) -> None:
     events = list(server.client.audio.transcriptions.create(model="openai/gpt-transcribe", file=WAV, stream=True))
     assert events[-1].type == "transcript.text.done"
     assert "".join(event.delta for event in events if event.type == "transcript.text.delta") == events[-1].text
+    assert cost_in(events[-1]) > 0
 
 
 def test_a_model_that_knows_no_stream_is_told_as_one(server: Server) -> None:
@@ -161,6 +182,7 @@ def test_a_model_that_knows_no_stream_is_told_as_one(server: Server) -> None:
     assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.done"]
     assert events[-1].type == "transcript.text.done"
     assert events[-1].text == whole.text != ""
+    assert cost_in(events[-1]) > 0
 
 
 def test_a_translation(server: Server) -> None:

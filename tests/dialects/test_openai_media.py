@@ -9,9 +9,11 @@ import pytest
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Blob, End, Raw, Usage
 from oneflow_ai.core.failure import UPSTREAM_CLOSED, Failure
-from oneflow_ai.core.order import ImageOrder, SpeechOrder
+from oneflow_ai.core.form import Form
+from oneflow_ai.core.order import Content, ImageOrder, SpeechOrder
+from oneflow_ai.dialects import openai_forms
 from oneflow_ai.dialects.openai import encoder
-from tests.wire.requests import call_of, target_of
+from tests.wire.requests import call_of, envelope, target_of
 
 PICTURE, SOUND = Blob(b"picture", "image/webp"), Blob(b"sound", "audio/mpeg")
 USED, ENDED = Usage(3, 5, input_image_tokens=1, images=1), End()
@@ -42,6 +44,11 @@ def test_what_a_request_for_pictures_comes_to() -> None:
 def test_options_of_other_wires_may_be_asked_for() -> None:
     asked = image(aspect_ratio="16:9", negative_prompt="dogs", seed=7, strength=0.5, style_preset="anime")
     assert asked.order == ImageOrder("a cat", ratio="16:9", negative="dogs", seed=7, strength=0.5, preset="anime")
+
+
+@pytest.mark.parametrize("quality", ["xhigh", "max"])
+def test_the_qualities_of_the_newest_models_may_be_asked_for(quality: str) -> None:
+    assert image(quality=quality).order == ImageOrder("a cat", quality=quality)
 
 
 def test_pictures_need_no_model_by_name() -> None:
@@ -121,6 +128,24 @@ def test_a_stream_of_pictures_of_another_wire_tells_what_they_cost() -> None:
     assert orjson.loads(writer.failure(BROKEN).split(b"data: ")[1])["error"]["code"] == "upstream_closed"
 
 
+def transcript() -> Call:
+    form = Form((("model", "m"), ("stream", "true")), (("file", Content(b"sound", "talk.wav", "audio/wav")),))
+    return openai_forms.parse_form(form, envelope(Operation.TRANSCRIPTION))
+
+
+@pytest.mark.parametrize("call", [image(stream=True), speech(stream_format="sse"), transcript()])
+@pytest.mark.parametrize("before", [[], [Raw(b"data: {}\n\n", 1)]])
+def test_the_last_event_of_a_providers_own_stream_tells_what_it_cost(call: Call, before: list[Raw]) -> None:
+    writer = encoder(call, target_of("openai"))
+    for event in before:
+        assert writer.feed(event) == event.content
+    chunk = {"event": {"type": "a", "usage": {"own": 1}}, "name": None, "done": False}
+    told = b'data: {"type":"a","usage":{"own":1,"cost":0.04}}\n\n'
+    assert writer.end(End(chunk=chunk), USED, 40_000_000) == told
+    whole = writer.end(End(chunk={**chunk, "name": "a", "done": True}), USED, 40_000_000)
+    assert whole == b"event: a\n" + told + b"data: [DONE]\n\n"
+
+
 @pytest.mark.parametrize("call", [image(), speech()])
 def test_bytes_of_the_same_wire_are_passed_on(call: Call) -> None:
     writer = encoder(call, target_of("openai"))
@@ -138,9 +163,9 @@ def test_sound_as_events() -> None:
     writer = encoder(speech(stream_format="sse"), target_of("openai"))
     sound = orjson.loads(writer.feed(SOUND).removeprefix(b"data: "))
     assert sound == {"type": "speech.audio.delta", "audio": base64.b64encode(b"sound").decode()}
-    done = orjson.loads(writer.end(ENDED, Usage(2, 5), 0).removeprefix(b"data: "))
+    done = orjson.loads(writer.end(ENDED, Usage(2, 5), 40_000_000).removeprefix(b"data: "))
     assert done == {
         "type": "speech.audio.done",
-        "usage": {"input_tokens": 2, "output_tokens": 5, "total_tokens": 7},
+        "usage": {"input_tokens": 2, "output_tokens": 5, "total_tokens": 7, "cost": 0.04},
     }
     assert orjson.loads(writer.failure(BROKEN).removeprefix(b"data: "))["type"] == "error"

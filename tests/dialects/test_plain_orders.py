@@ -35,6 +35,11 @@ def test_a_picture_is_ordered_with_every_option() -> None:
     )
 
 
+@pytest.mark.parametrize("quality", ["xhigh", "max"])
+def test_a_picture_may_have_the_qualities_of_the_newest_models(quality: str) -> None:
+    assert picture(quality=quality).order == ImageOrder("A cat", quality=quality)
+
+
 @pytest.mark.parametrize(
     ("options", "shape"),
     [

@@ -29,6 +29,7 @@ def png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
 
 
+NEW = "gpt-image-2.6-flare"
 PICTURE = png()
 TEXT = base64.b64encode(PICTURE).decode()
 TOLD = {
@@ -93,12 +94,33 @@ HALF = {"type": "image_generation.partial_image", "b64_json": TEXT, "partial_ima
 WHOLE = {"type": "image_generation.completed", "b64_json": TEXT, "usage": TOLD}
 
 
+def passed_on(events: list[Event]) -> bytes:
+    return b"".join(event.content for event in events if isinstance(event, Raw))
+
+
 def test_a_stream_passes_as_it_is_and_is_counted_however_it_is_cut() -> None:
     body = stream(HALF, WHOLE)
     for cut in range(0, len(body), 3):
         events = decode(body, raw=True, stream=True, cut=cut)
-        assert b"".join(event.content for event in events if isinstance(event, Raw)) == body
-        assert events[-2:] == [TAKEN, End()]
+        assert passed_on(events) == stream(HALF)
+        kept = {"event": WHOLE, "name": "image_generation.completed", "done": False}
+        assert events[-2:] == [TAKEN, End(chunk=kept)]
+
+
+def test_only_the_last_event_that_tells_usage_is_kept() -> None:
+    untold = {name: value for name, value in WHOLE.items() if name != "usage"}
+    for given, kept in (([WHOLE, WHOLE], True), ([WHOLE, HALF], False), ([untold], False), ([HALF, untold], False)):
+        events = decode(stream(*given), raw=True, stream=True)
+        assert passed_on(events) == stream(*(given[:-1] if kept else given))
+        end = events[-1]
+        assert isinstance(end, End) and (end.chunk is not None) == kept
+
+
+def test_what_was_kept_goes_out_before_a_failure() -> None:
+    broken = stream({"type": "error", "error": {"message": "no more"}})
+    *events, end = decode(stream(HALF, WHOLE) + broken, raw=True, stream=True)
+    assert passed_on(events) == stream(HALF, WHOLE)
+    assert isinstance(end, End) and end.failure is not None and end.chunk is None
 
 
 def test_a_stream_that_ends_before_a_picture_is_whole_is_cut() -> None:
@@ -118,18 +140,44 @@ def test_a_failure_within_a_stream_ends_it() -> None:
         (ImageOrder("a"), "1024x1024"),
         # What is changed has a shape of its own.
         (ImageOrder("a", sources=(Content(PICTURE, "a.png", "image/png"),)), None),
-        (ImageOrder("a", width=512, height=512), "1024x1024"),
-        (ImageOrder("a", width=1920, height=1080), "1536x1024"),
         (ImageOrder("a", ratio="9:16"), "1024x1536"),
         (ImageOrder("a", ratio="6:5"), "1024x1024"),
     ],
 )
 def test_a_shape_becomes_the_nearest_size(order: ImageOrder, size: str | None) -> None:
-    assert body_of(order)[0].get("size") == size
+    assert body_of(order, NEW)[0].get("size") == size
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "height"),
+    [
+        (NEW, 2048, 2048), (NEW, 3840, 2160), (NEW, 1536, 864), (NEW, 3840, 1280), (NEW, 640, 1024),
+        ("gpt-image-2", 2048, 2048), ("gpt-image-2-2026-04-21", 2048, 2048), ("gpt-image-1.5", 1536, 1024),
+        ("chatgpt-image-latest", 1024, 1536),
+        # Who knows what others take.
+        ("dall-e-3", 1792, 1024), ("flux-3", 7, 5), ("gpt-image-3", 7, 5),
+    ],
+)  # fmt: skip
+def test_a_size_goes_out_as_it_is(model: str, width: int, height: int) -> None:
+    assert body_of(ImageOrder("a", width=width, height=height), model)[0]["size"] == f"{width}x{height}"
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "height"),
+    [
+        (NEW, 1920, 1080), (NEW, 512, 512), (NEW, 3856, 2160), (NEW, 3840, 2176), (NEW, 3840, 1264),
+        (NEW, 512, 1552), ("gpt-image-2", 1000, 1000), ("gpt-image-1.5", 2048, 2048), ("gpt-image-1-mini", 512, 512),
+        ("chatgpt-image-latest", 1920, 1088),
+    ],
+)  # fmt: skip
+def test_a_size_that_a_model_does_not_make_is_refused_and_named(model: str, width: int, height: int) -> None:
+    with pytest.raises(Failure) as refused:
+        body_of(ImageOrder("a", width=width, height=height), model)
+    assert (refused.value.kind, refused.value.param) == (UNSUPPORTED_PARAMETER, "size")
 
 
 def test_an_order_of_another_wire() -> None:
-    body, dropped = body_of(ImageOrder("a", count=2, quality="low", format="webp", compression=0, seed=7))
+    body, dropped = body_of(ImageOrder("a", count=2, quality="low", format="webp", compression=0, seed=7), NEW)
     asked = {"prompt": "a", "n": 2, "size": "1024x1024", "quality": "low"}
     assert body == {**asked, "output_format": "webp", "output_compression": 0}
     assert dropped == ("seed",)
@@ -145,7 +193,7 @@ def test_an_order_of_another_wire() -> None:
 )
 def test_what_another_wire_asks_and_this_one_cannot_is_refused(order: ImageOrder, param: str) -> None:
     with pytest.raises(Failure) as refused:
-        body_of(order)
+        body_of(order, NEW)
     assert (refused.value.kind, refused.value.param) == (UNSUPPORTED_PARAMETER, param)
 
 
@@ -154,7 +202,7 @@ SOURCE = Content(PICTURE, "a.png", "image/png")
 
 def changed(order: ImageOrder) -> tuple[str, dict[str, list[str]], tuple[str, ...]]:
     """The request that changes pictures for a client of another wire: its address, its form and what was left out."""
-    target = target_of("openai", model="gpt-image-2.6-flare")
+    target = target_of("openai", model=NEW)
     call = replace(call_of({"prompt": "a"}, Operation.IMAGE), operation=Operation.IMAGE_EDIT, order=order, wire="other")
     request = target.adapter.request(call, target)
     assert request.large is not None

@@ -8,6 +8,7 @@ from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.form import Form
 from oneflow_ai.core.order import Content, ImageOrder
 from oneflow_ai.dialects import openai_forms
+from oneflow_ai.dialects.plain_orders import image_call
 from oneflow_ai.dialects.stability_forms import parse_form
 from oneflow_ai.providers.openai_picture_tokens import LARGEST, most_tokens, tokens_of
 from tests.wire.requests import call_of, envelope
@@ -22,6 +23,10 @@ def asked(**fields: Any) -> Call:
 def of_stability(**fields: str) -> Call:
     form = Form((("prompt", "a cat"), *fields.items()), ())
     return parse_form("stable-image-core", form, envelope(Operation.IMAGE))
+
+
+def plain(**options: Any) -> Call:
+    return image_call("a cat", options, envelope(Operation.IMAGE), model="m")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +111,10 @@ def test_of_other_models_size_and_quality_say_nothing(model: str, most: int | No
         # For another wire the size is chosen here: square where none is asked for.
         (of_stability(), 7_983),
         (of_stability(aspect_ratio="16:9"), 6_293),
+        # A size that is asked for in the plain form is made as it is.
+        (plain(size="2048x2048", quality="low"), 693),
+        (plain(size="3840x2160"), 14_933),
+        (plain(size="1024x1024", quality="max"), 7_983),
     ],
 )
 def test_what_is_held_goes_by_what_is_asked_for(call: Call, most: int) -> None:

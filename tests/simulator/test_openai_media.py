@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 from PIL import Image
 
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
@@ -67,6 +67,18 @@ async def test_pictures_open(client: AsyncOpenAI, form: Any, size: Any) -> None:
     assert {(each.format, "x".join(map(str, each.size))) for each in images} == {(form.upper(), size)}
     assert made.data[0].b64_json != made.data[1].b64_json
     assert (made.size, made.output_format, made.background) == (size, form, "opaque")
+
+
+@pytest.mark.parametrize(("quality", "spent"), [("high", 1_756), ("xhigh", 3_122), ("max", 7_024)])
+async def test_the_newest_models_have_two_qualities_more(client: AsyncOpenAI, quality: Any, spent: int) -> None:
+    made = await client.images.generate(
+        model="gpt-image-2.5-flare", prompt="Bees", quality=quality, size="1024x1024", output_format="png"
+    )
+    assert made.usage is not None and made.usage.output_tokens == spent
+    if quality != "high":
+        with pytest.raises(BadRequestError) as refused:
+            await client.images.generate(model="gpt-image-2", prompt="Bees", quality=quality)
+        assert refused.value.param == "quality"
 
 
 @pytest.mark.parametrize(("quality", "size", "spent"), [("high", "1024x1024", 4_160), ("low", "1024x1536", 408)])

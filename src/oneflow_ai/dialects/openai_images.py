@@ -17,6 +17,7 @@ from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_TYPE, INVALID_VAL
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.order import Content, ImageOrder, Upload
 from oneflow_ai.dialects import checks
+from oneflow_ai.dialects.openai_last_event import last_event
 from oneflow_ai.dialects.openai_messages import check_image
 
 # What one request takes at OpenAI (its specification, CreateImageRequest, 2026-11-23).
@@ -64,7 +65,8 @@ CHECKS: Mapping[str, checks.Check] = {
     "prompt": _prompt,
     "n": checks.integer(1, IMAGES_MOST),
     "size": _size,
-    "quality": checks.one_of("auto", "low", "medium", "high", "standard", "hd"),
+    # `xhigh` and `max` are of GPT Image 2.5 and newer (OpenAI's client 3.54.0, 2026-11-27).
+    "quality": checks.one_of("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"),
     "style": checks.one_of("vivid", "natural"),
     "background": checks.one_of("auto", "transparent", "opaque"),
     "moderation": checks.one_of("auto", "low"),
@@ -168,10 +170,10 @@ class Encoder:
         return b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """All pictures, in base64."""
-        del end
-        if self._raw:
-            return b""
+        """All pictures, in base64, or the event that the provider ended its own stream with."""
+        last = last_event(end, cost_nanos)
+        if self._raw or last:
+            return last
         told = _usage_object(usage)
         if self._call.stream:
             told["cost"] = usd_float(cost_nanos)

@@ -11,8 +11,10 @@ import orjson
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Blob, End, Event, Raw, Usage
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, Failure
+from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.dialects import checks
+from oneflow_ai.dialects.openai_last_event import last_event
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 SPEED_LEAST, SPEED_MOST = 0.25, 4.0
@@ -83,12 +85,13 @@ class Encoder:
         return _event({"type": "speech.audio.delta", "audio": b64encode(event.content).decode()})
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """What was used, where events are wanted and the provider's own have not said it."""
-        del end, cost_nanos
-        if self._raw or not self._events:
-            return b""
+        """What was used and what it cost, where events are wanted."""
+        last = last_event(end, cost_nanos)
+        if self._raw or last or not self._events:
+            return last
         total = usage.input_tokens + usage.output_tokens
-        told = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "total_tokens": total}
+        told: dict[str, Any] = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+        told |= {"total_tokens": total, "cost": usd_float(cost_nanos)}
         return _event({"type": "speech.audio.done", "usage": told})
 
     def failure(self, failure: Failure) -> bytes:

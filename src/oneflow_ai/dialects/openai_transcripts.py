@@ -9,7 +9,9 @@ import orjson
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.order import TranscriptOrder
+from oneflow_ai.dialects.openai_last_event import last_event
 from oneflow_ai.dialects.transcript_words import read_words, segments_of, subtitles, timed_words
 
 _PLAIN = ("text", "srt", "vtt")
@@ -51,13 +53,14 @@ class Encoder:
         return _event({"type": "transcript.text.delta", "delta": event.text}) if self._stream else b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The whole text, with what was used."""
-        del end, cost_nanos
-        if self._raw:
-            return b""
+        """The whole text, with what was used; at the end of a stream also what it cost."""
+        last = last_event(end, cost_nanos)
+        if self._raw or last:
+            return last
         text, form, told = "".join(self._texts), self._order.format, _usage_object(usage)
         if self._stream:
-            return _event({"type": "transcript.text.done", "text": text, "usage": told})
+            cost = {"cost": usd_float(cost_nanos)}
+            return _event({"type": "transcript.text.done", "text": text, "usage": {**told, **cost}})
         if form == "text":
             return text.encode() + b"\n"
         if form == "json":

@@ -138,7 +138,7 @@ class OpenAIAdapter:
         if isinstance(order, SpeechOrder):
             body, dropped = openai_speech.body_of(order, voice_of(order, target))
         elif isinstance(order, ImageOrder):
-            body, dropped = openai_images.body_of(order)
+            body, dropped = openai_images.body_of(order, target.model)
         else:
             raise not_done(call, target)
         return {"model": target.model, **body}, dropped

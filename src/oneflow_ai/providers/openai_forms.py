@@ -37,7 +37,7 @@ def request(call: Call, target: Target, url: str) -> HttpRequest:
 
 def changed(call: Call, order: ImageOrder, target: Target, url: str) -> HttpRequest:
     """The form that has pictures changed for a client of another wire; raises `Failure` for what has no place in it."""
-    asked, dropped = openai_images.body_of(order)
+    asked, dropped = openai_images.body_of(order, target.model)
     fields = [("model", target.model), *((name, str(value)) for name, value in asked.items())]
     return _sent(FormBody(f"oneflow-{call.id}", fields, openai_images.files_of(order)), target, url, dropped)
 

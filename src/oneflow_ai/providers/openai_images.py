@@ -11,6 +11,7 @@ from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, UPSTREAM_STREAM_INTER
 from oneflow_ai.core.order import ImageOrder, Upload
 from oneflow_ai.providers.base import WholeDecoder, bad, mapping, word
 from oneflow_ai.providers.openai_failure import event_of
+from oneflow_ai.providers.openai_last_event import LastEvent
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.picture import picture_of
@@ -21,12 +22,20 @@ EVENT_BYTES_MOST = 48 << 20
 # The sizes that every GPT image model takes (OpenAI's specification, CreateImageRequest, 2026-11-23).
 SIZES: Mapping[str, float] = {"1024x1024": 1.0, "1536x1024": 1.5, "1024x1536": 2 / 3}
 _SIZE_UNASKED = "1024x1024"
+# These take no others.
+_THREE_SIZES = ("gpt-image-1", "chatgpt-image-")
+# GPT Image 2 and newer take any other within bounds: a step and the longest side in pixels, how many times the shorter
+# one that is, and all pixels (the same specification, and OpenAI's client 3.54.0; the fewest pixels, which these do not
+# tell, as measured in https://docs.apiyi.com/en/live/2026-11/gpt-image-2-6-gif-size-table; all read 2026-11-27).
+_ANY_SIZE = "gpt-image-2"
+_STEP, _SIDE_MOST, _PROPORTION_MOST = 16, 3_840, 3
+_PIXELS_LEAST, _PIXELS_MOST = 655_360, 8_294_400
 # What the qualities of the models before them, DALL·E, are called now (the same specification).
 _QUALITIES: Mapping[str, str] = {"standard": "medium", "hd": "high"}
 
 
-def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields that ask for it, and what is left out; raises `Failure` for what this wire has no word for.
+def body_of(order: ImageOrder, model: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields that ask a model for it, and what is left out; raises `Failure` for what it cannot be asked for.
 
     The pictures to be changed are no fields: they go with them as files.
     """
@@ -40,6 +49,9 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
         )
     if order.elsewhere:
         raise Failure(UNSUPPORTED_PARAMETER, "the target cannot get at a picture that stands elsewhere", param="image")
+    misfit = _misfit(size_of(order), model)
+    if misfit:
+        raise Failure(UNSUPPORTED_PARAMETER, misfit, param="size")
     fields = {
         "prompt": order.prompt,
         "n": order.count,
@@ -57,11 +69,33 @@ def body_of(order: ImageOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def size_of(order: ImageOrder) -> str:
-    """The size that is asked for; empty where a picture that is changed decides.
+    """The size that is asked for, the nearest where only a shape is; empty where a picture that is changed decides.
 
     One that is made is square where nobody says otherwise, as Stability's are: left to OpenAI, it may have any size.
     """
+    if order.width is not None and order.height is not None:
+        return f"{order.width}x{order.height}"
     return order.nearest(SIZES) or ("" if order.sources else _SIZE_UNASKED)
+
+
+def _misfit(size: str, model: str) -> str:
+    """Why a model does not make a size; empty where it does, and where nobody knows what it makes."""
+    if not size or size in SIZES:
+        return ""
+    if model.startswith(_THREE_SIZES):
+        return f"the target makes {', '.join(SIZES)}, not {size}"
+    if not model.startswith(_ANY_SIZE):
+        return ""
+    width, height = map(int, size.split("x"))
+    shorter, longer = sorted((width, height))
+    stepped = width % _STEP == height % _STEP == 0
+    shaped = longer <= min(_SIDE_MOST, _PROPORTION_MOST * shorter)
+    if stepped and shaped and _PIXELS_LEAST <= width * height <= _PIXELS_MOST:
+        return ""
+    return (
+        f"the target makes no {size}: its sides are multiples of {_STEP} up to {_SIDE_MOST}, the longer one at most "
+        f"{_PROPORTION_MOST} times the shorter, {_PIXELS_LEAST} to {_PIXELS_MOST} pixels in all"
+    )
 
 
 def quality_of(order: ImageOrder) -> str:
@@ -130,11 +164,12 @@ def _usage(found: Any, images: int) -> Usage:
 class ImageStreamDecoder(EventStreamDecoder[NamedBatch]):
     """Decodes one stream of pictures, some of them half made: its events as they are, and what they took."""
 
-    __slots__ = ("_images", "_usage")
+    __slots__ = ("_images", "_last", "_usage")
 
     def __init__(self) -> None:
         super().__init__(EVENT_BYTES_MOST)
         self._images = 0
+        self._last = LastEvent()
         self._usage: Any = None
 
     def _batch(self) -> NamedBatch:
@@ -151,7 +186,9 @@ class ImageStreamDecoder(EventStreamDecoder[NamedBatch]):
         if kind.endswith(".completed"):
             self._images += 1
             self._usage = found.get("usage") or self._usage
-        out.add(kind, data, True)
+            self._last.keep(out, kind, data, found, content=True)
+        else:
+            self._last.add(out, kind, data, content=True)
         return None
 
     def _cut(self) -> Failure | bool:
@@ -160,5 +197,5 @@ class ImageStreamDecoder(EventStreamDecoder[NamedBatch]):
         return Failure(UPSTREAM_STREAM_INTERRUPTED, "the provider ended the stream before a picture was finished")
 
     def _end(self, failure: Failure | None) -> list[Event]:
-        end = End(failure=failure)
-        return [_usage(self._usage, self._images), end] if self._images else [end]
+        end = self._last.end(failure)
+        return [_usage(self._usage, self._images), *end] if self._images else end

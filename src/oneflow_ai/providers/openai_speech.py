@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oneflow_ai.core.events import End, Event, Usage
+from oneflow_ai.core.events import Event, Usage
 from oneflow_ai.core.failure import (
     UNSUPPORTED_OPERATION,
     UNSUPPORTED_PARAMETER,
@@ -15,6 +15,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.providers.base import SoundDecoder, mapping, told_type, word
 from oneflow_ai.providers.openai_failure import event_of
+from oneflow_ai.providers.openai_last_event import LastEvent
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
@@ -71,12 +72,13 @@ def sound_decoder(order: SpeechOrder, headers: Mapping[str, str]) -> SoundDecode
 class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):
     """Decodes speech that comes as events: they are passed on as they are, and the last one tells the usage."""
 
-    __slots__ = ("_characters", "_done", "_usage")
+    __slots__ = ("_characters", "_done", "_last", "_usage")
 
     def __init__(self, order: SpeechOrder) -> None:
         super().__init__()
         self._characters = len(order.text)
         self._done = False
+        self._last = LastEvent()
         self._usage: dict[str, Any] = {}
 
     def _batch(self) -> NamedBatch:
@@ -90,11 +92,13 @@ class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):
             return failure
         self._seen = True
         kind = word(found.get("type"))
+        # This wire's events of speech have no name of their own beside their type.
         if kind.endswith(".done"):
             self._done = True
             self._usage = mapping(found.get("usage"))
-        # This wire's events of speech have no name of their own beside their type.
-        out.add(None, data, kind.endswith(".delta"))
+            self._last.keep(out, None, data, found, content=False)
+        else:
+            self._last.add(out, None, data, content=kind.endswith(".delta"))
         return None
 
     def _cut(self) -> Failure | bool:
@@ -115,4 +119,4 @@ class SpeechStreamDecoder(EventStreamDecoder[NamedBatch]):
             output_audio_tokens=counted.output_tokens if counted else 0,
             characters=self._characters,
         )
-        return [usage, End(failure=failure)]
+        return [usage, *self._last.end(failure)]

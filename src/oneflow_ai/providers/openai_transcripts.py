@@ -14,6 +14,7 @@ from oneflow_ai.core.order import TranscriptOrder
 from oneflow_ai.core.sound import milliseconds_of
 from oneflow_ai.providers.base import WholeDecoder, bad, mapping, told_type, word
 from oneflow_ai.providers.openai_failure import error_in, event_of, stream_failure
+from oneflow_ai.providers.openai_last_event import LastEvent
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
 
@@ -109,12 +110,13 @@ def _milliseconds(seconds: Any) -> int | None:
 class TranscriptStreamDecoder(EventStreamDecoder[NamedBatch]):
     """Decodes a transcript that comes as events; they are passed on as they are."""
 
-    __slots__ = ("_done", "_order", "_usage")
+    __slots__ = ("_done", "_last", "_order", "_usage")
 
     def __init__(self, order: TranscriptOrder) -> None:
         super().__init__()
         self._order = order
         self._done = False
+        self._last = LastEvent()
         self._usage: Any = None
 
     def _batch(self) -> NamedBatch:
@@ -123,18 +125,20 @@ class TranscriptStreamDecoder(EventStreamDecoder[NamedBatch]):
     def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
         if data == b"[DONE]":
             if self._done:
-                out.add(None, data, False)
+                self._last.done(out, data)
             return self._cut()
         found, failure = event_of(data)
         if failure is not None:
             return failure
         self._seen = True
         kind = word(found.get("type"))
+        # This wire's events have no name of their own beside their type.
         if kind == "transcript.text.done":
             self._done = True
             self._usage = found.get("usage")
-        # This wire's events have no name of their own beside their type.
-        out.add(None, data, kind.endswith(".delta"))
+            self._last.keep(out, None, data, found, content=False)
+        else:
+            self._last.add(out, None, data, content=kind.endswith(".delta"))
         return None
 
     def _is_whole(self, data: bytes) -> bool:
@@ -145,4 +149,4 @@ class TranscriptStreamDecoder(EventStreamDecoder[NamedBatch]):
         return self._done or Failure(UPSTREAM_STREAM_INTERRUPTED, words)
 
     def _end(self, failure: Failure | None) -> list[Event]:
-        return [_usage(self._usage, None, self._order), End(failure=failure)]
+        return [_usage(self._usage, None, self._order), *self._last.end(failure)]

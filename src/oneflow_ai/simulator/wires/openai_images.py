@@ -47,6 +47,9 @@ _TOKENS = {"low": (272, 408, 400), "medium": (1_056, 1_584, 1_568), "high": (4_1
 _FIXED_SIZES = {(1_024, 1_024): 0, (1_024, 1_536): 1, (1_536, 1_024): 2}
 _FIXED_MODELS = ("gpt-image-1", "chatgpt-image")
 _OWN_MODELS = ("gpt-image", "chatgpt-image")
+# These have two qualities more than the others (OpenAI's client 3.54.0, 2026-11-27).
+_NEWEST_MODELS = ("gpt-image-2.5", "gpt-image-2.6")
+_MORE_QUALITIES = ("xhigh", "max")
 _PARTIAL_TOKENS = 100
 _GIVEN_TOKENS = 272
 _SAFETY = (
@@ -67,7 +70,7 @@ _FIELDS = {
     "prompt": text(1, _PROMPT_MOST),
     "n": nullable(integer(1, 10)),
     "size": nullable(_size),
-    "quality": nullable(one_of("auto", "low", "medium", "high", "standard", "hd")),
+    "quality": nullable(one_of("auto", "low", "medium", "high", *_MORE_QUALITIES, "standard", "hd")),
     "background": nullable(one_of("auto", "opaque", "transparent")),
     "output_format": nullable(one_of(*FORMATS)),
     "output_compression": nullable(integer(0, 100)),
@@ -142,7 +145,7 @@ class _Asked:
         known = tokens_of(self.model, self.quality, (self.width, self.height))
         if known is not None:
             return known
-        row = _TOKENS[self.quality]
+        row = _TOKENS.get(self.quality, _TOKENS["high"])
         place = _FIXED_SIZES.get((self.width, self.height))
         return row[place] if place is not None else max(row[0] * self.width * self.height >> 20, 1)
 
@@ -185,6 +188,14 @@ def _check(document: dict[str, Any], edit: bool) -> None:
         raise BadRequest(words, "invalid_value", "background")
     if document.get("stream") and (document.get("n") or 1) > 1:
         raise BadRequest("Streaming is only supported when 'n' is 1.", "invalid_value", "n")
+    if own and document.get("quality") in _MORE_QUALITIES and not str(model).startswith(_NEWEST_MODELS):
+        expected = "'low', 'medium', 'high', and 'auto'"
+        words = f"Invalid value: '{document['quality']}'. Supported values are: {expected}."
+        raise BadRequest(words, "invalid_value", "quality")
+    _check_size(document, model)
+
+
+def _check_size(document: dict[str, Any], model: Any) -> None:
     size = document.get("size") or "auto"
     if size == "auto":
         return
