@@ -92,6 +92,21 @@ def test_a_call_under_way_is_told_and_recorded(settings: Loaded, simulator: Thre
     settled(settings.home)
 
 
+def test_what_was_said_before_is_paid_for(settings: Loaded, simulator: ThreadedSimulator) -> None:
+    simulator.do(lambda running: setattr(running, "rules", ()))
+    flow = OneFlow(settings=settings)
+    pieces = flow.stream("A fox", model="sim/sim-F12@event:3")
+    said = next(pieces)
+    flow.close()
+    with pytest.raises(OneFlowError) as caught:
+        said += "".join(pieces)
+    assert said
+    assert caught.value.code == "draining"
+    ((outcome, cost_nanos),) = rows(settings.home, "SELECT outcome, cost_nanos FROM requests")
+    assert (outcome, cost_nanos > 0) == ("draining", True)
+    assert rows(settings.home, "SELECT held_nanos, posted_nanos FROM ledger_accounts") == [(0, cost_nanos)]
+
+
 async def test_a_task_that_outlives_its_flow_is_told_and_goes_on(
     settings: Loaded, simulator: ThreadedSimulator
 ) -> None:
