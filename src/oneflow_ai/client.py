@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from oneflow_ai.answer import Answer, Collector, EmbeddingAnswer, MediaAnswer
+from oneflow_ai.answer import Answer, Collector, EmbeddingAnswer, MediaAnswer, OneFlowError
 from oneflow_ai.app.clock import SystemClock, system_chance
 from oneflow_ai.app.keys import look_into_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.calls import Recording, call_of, upload_of
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Delta, Event
+from oneflow_ai.core.failure import DRAINING
 from oneflow_ai.dialects import plain, plain_orders
-from oneflow_ai.loop_thread import LoopThread
+from oneflow_ai.loop_thread import AFTER_ITS_END, Ended, LoopThread
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
 from oneflow_ai.stores.memory_quota import MemoryQuota
@@ -31,6 +32,8 @@ EMBEDDING_ROUTE = "embedding"
 
 THREAD = LoopThread("oneflow")
 """The thread of all objects of this process that are called, not awaited."""
+T = TypeVar("T")
+
 # A credential's limit is one, however many objects call with it: those of one loop share it.
 _QUOTAS: WeakKeyDictionary[asyncio.AbstractEventLoop, MemoryQuota] = WeakKeyDictionary()
 
@@ -56,6 +59,7 @@ class AsyncOneFlow:
         self._config = Path(config) if config is not None else None
         self._settings = settings
         self._runtime: Runtime | None = None
+        self._closed = False
         self._opening = asyncio.Lock()
 
     async def open(self) -> Self:
@@ -64,10 +68,15 @@ class AsyncOneFlow:
             if self._runtime is None:
                 loaded = self._settings or load(self._config, kinds=TABLE, vault=look_into_vault)
                 self._runtime = await Runtime(loaded, in_process=True, quota=shared_quota()).__aenter__()
+            self._closed = False
         return self
 
     async def close(self) -> None:
-        """Write the history and close every connection. Harmless if repeated."""
+        """End the calls under way, write the history and close every connection. Harmless if repeated.
+
+        Those calls raise `OneFlowError` (`draining`), as every call does from then on, unless it is opened again.
+        """
+        self._closed = True
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             await runtime.__aexit__(None, None, None)
@@ -171,6 +180,8 @@ class AsyncOneFlow:
         return collector.media_answer(runtime.clock.monotonic())
 
     async def _ready(self) -> Runtime:
+        if self._closed:
+            raise _draining(AFTER_ITS_END)
         if self._runtime is None:
             await self.open()
         assert self._runtime is not None
@@ -196,23 +207,23 @@ class OneFlow:
 
     def text(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Answer:
         """One answer of text; see `AsyncOneFlow.text`."""
-        return THREAD.run(self._flow.text(prompt, model, **options))
+        return _run(self._flow.text(prompt, model, **options))
 
     def image(self, prompt: str, model: str = IMAGE_ROUTE, **options: Any) -> MediaAnswer:
         """Pictures of a prompt; see `AsyncOneFlow.image`."""
-        return THREAD.run(self._flow.image(prompt, model, **options))
+        return _run(self._flow.image(prompt, model, **options))
 
     def speech(self, text: str, model: str = SPEECH_ROUTE, **options: Any) -> MediaAnswer:
         """A text, spoken; see `AsyncOneFlow.speech`."""
-        return THREAD.run(self._flow.speech(text, model, **options))
+        return _run(self._flow.speech(text, model, **options))
 
     def transcribe(self, audio: Recording, model: str = TRANSCRIPTION_ROUTE, **options: Any) -> Answer:
         """What is said in a recording; see `AsyncOneFlow.transcribe`."""
-        return THREAD.run(self._flow.transcribe(audio, model, **options))
+        return _run(self._flow.transcribe(audio, model, **options))
 
     def embed(self, texts: str | Sequence[str], model: str = EMBEDDING_ROUTE, **options: Any) -> EmbeddingAnswer:
         """A vector of each text; see `AsyncOneFlow.embed`."""
-        return THREAD.run(self._flow.embed(texts, model, **options))
+        return _run(self._flow.embed(texts, model, **options))
 
     def stream(self, prompt: plain.Prompt, model: str = TEXT_ROUTE, **options: Any) -> Generator[str, None, None]:
         """The pieces of an answer's text as they come; see `AsyncOneFlow.stream`."""
@@ -220,14 +231,19 @@ class OneFlow:
         try:
             while True:
                 try:
-                    yield THREAD.run(_next(pieces))
+                    yield _run(_next(pieces))
                 except StopAsyncIteration:
                     return
         finally:
-            THREAD.run(_end(pieces))
+            # Where the loop has ended, so has the call.
+            with contextlib.suppress(Ended):
+                THREAD.run(_end(pieces))
 
     def close(self) -> None:
-        """Write the history and close every connection. Harmless if repeated."""
+        """End the calls under way, write the history and close every connection. Harmless if repeated.
+
+        Those calls raise `OneFlowError` (`draining`), as every call does from then on.
+        """
         if not self._closed:
             self._closed = True
             try:
@@ -311,6 +327,18 @@ class _Pieces(Collector):
 def _text_call(runtime: Runtime, prompt: plain.Prompt, model: str, options: dict[str, Any], *, stream: bool) -> Call:
     make = partial(plain.text_call, prompt, model=model, stream=stream)
     return call_of(runtime, Operation.CHAT, options, make)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the loop thread; raises `OneFlowError` where that has ended."""
+    try:
+        return THREAD.run(work)
+    except Ended as ended:
+        raise _draining(str(ended)) from None
+
+
+def _draining(words: str) -> OneFlowError:
+    return OneFlowError(words, code=DRAINING.code, status=DRAINING.status)
 
 
 async def _next(pieces: AsyncIterator[str]) -> str:

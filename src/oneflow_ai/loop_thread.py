@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError, Future, wait
 from typing import Any, TypeVar
 
 CLOSE_SECONDS_MOST = 15.0
+AFTER_ITS_END = "OneFlow was called after its end: make another"
 
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class LoopThread:
         loop = self._loop
         if loop is None:
             work.close()
-            raise Ended("OneFlow was called after its end: make another")
+            raise Ended(AFTER_ITS_END)
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("OneFlow was called from its own loop thread; use AsyncOneFlow there")

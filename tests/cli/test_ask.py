@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -127,13 +129,16 @@ def test_calls_of_the_command_line_are_in_the_history(place: Place, provider: Th
     assert place.json("providers", "status")["sim"]["metrics"]["successful_requests"] == 1
 
 
-def test_ctrl_c_ends_an_answer_silently(place: Place) -> None:
+@pytest.mark.parametrize(("told", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_stops_an_answer_finds_it_in_the_history(place: Place, told: signal.Signals, status: int) -> None:
     with run_in_thread(SimulatorOptions()) as simulator:
         place.simulated(simulator.base_url)
         with ended(place.process("ask", "Tell me much", "--stream")) as process:
             assert process.stdout is not None
             assert process.stdout.read(4) == "This"
-            process.send_signal(signal.SIGINT)
+            process.send_signal(told)
             out, errors = process.communicate(timeout=SECONDS_MOST)
-            assert (process.returncode, errors) == (130, "")
+            assert (process.returncode, errors) == (status, "")
             assert out.endswith("\n")
+    with closing(sqlite3.connect(place.home / "oneflow.db")) as database:
+        assert database.execute("SELECT outcome FROM requests").fetchall() == [("client_closed",)]

@@ -126,7 +126,8 @@ def test_a_call_that_is_under_way_at_its_end_is_told_so(monkeypatch: pytest.Monk
         manager.close()
         asking.join(SECONDS_MOST)
     (result,) = results
-    assert (result["status"], result["error"]) == ("error", "draining: OneFlow was closed before this was done")
+    words = "draining: the gateway stopped before the answer was complete"
+    assert (result["status"], result["error"], result["attempted_providers"]) == ("error", words, ["openai"])
 
 
 @pytest.mark.parametrize(("task", "prompt"), [("image", "A cat"), ("text", "Tell me of the sea")])

@@ -333,3 +333,16 @@ async def test_a_killed_process_leaves_whole_batches_and_all_that_it_was_told_of
     assert kept % 50 == 0
     assert kept >= 21 * 50
     await opened.close()
+
+
+async def test_whoever_gives_up_the_start_disturbs_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    for turns in range(4):
+        task = asyncio.create_task(Database.open(tmp_path / f"{turns}.db"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not faults

@@ -59,6 +59,8 @@ SIMULATED_REQUESTS_KEPT = 100
 ID_RANDOM_BYTES = 5
 # How long after its deadline a call may take to let go of its connection.
 SETTLED_SECONDS = 5.0
+# How long the calls under way may take to be accounted for when it closes.
+CALLS_END_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class Runtime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what waits to be written, close every connection."""
+        """End the calls under way, write what waits to be written, close every connection."""
+        await self.engine.end(CALLS_END_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

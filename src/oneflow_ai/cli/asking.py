@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from oneflow_ai.cli.configured import load_settings
 from oneflow_ai.cli.output import as_json, for_terminal, note, note_faint, say, say_piece
 from oneflow_ai.cli.remote import Remote, remote_of
 from oneflow_ai.cli.remote_media import transcribe
+from oneflow_ai.cli.stopping import run
 from oneflow_ai.core.events import Usage
 from oneflow_ai.settings import Loaded
 
@@ -30,7 +30,7 @@ def answer(prompt: str, options: AskOptions) -> None:
     remote = remote_of(options.server, loaded)
     printer = _Printer() if options.stream else None
     try:
-        given = asyncio.run(_asked(loaded, remote, prompt, options, printer))
+        given = run(_asked(loaded, remote, prompt, options, printer))
     except BaseException:
         if printer is not None:
             printer.end()

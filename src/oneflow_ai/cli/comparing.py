@@ -14,6 +14,7 @@ from oneflow_ai.cli.failures import Refused
 from oneflow_ai.cli.output import Column, note, say_json, say_table
 from oneflow_ai.cli.remote import Remote, remote_of
 from oneflow_ai.cli.sample import Sample, sample, success_interval
+from oneflow_ai.cli.stopping import run
 from oneflow_ai.settings import Loaded
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Compared:
 def run_compare(prompt: str, models: list[str], options: CompareOptions) -> None:
     """Ask, and print; raises `Refused` where a model never answered."""
     loaded = load_settings(options.config)
-    found = asyncio.run(_asked(loaded, remote_of(options.server, loaded), prompt, models, options))
+    found = run(_asked(loaded, remote_of(options.server, loaded), prompt, models, options))
     if options.as_json:
         say_json({"prompt": prompt, "repeat": options.repeat, "models": [_as_json(one) for one in found]})
     else:

@@ -19,6 +19,7 @@ from oneflow_ai.stores import StoreRefused
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
+TERMINATED = 143
 KEYS_VERBS = "oneflow keys"
 # What only another command line can mend.
 _MISUSES = frozenset(

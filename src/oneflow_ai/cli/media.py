@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from oneflow_ai.cli.configured import load_settings
 from oneflow_ai.cli.output import note, say, say_json
 from oneflow_ai.cli.remote import Remote, remote_of
 from oneflow_ai.cli.remote_media import make_media
+from oneflow_ai.cli.stopping import run
 from oneflow_ai.core.pixels import pixels_of
 from oneflow_ai.settings import Loaded
 
@@ -25,7 +25,7 @@ _ENDINGS = {"image/jpeg": (".jpg", ".jpeg"), "image/png": (".png",), "image/webp
 def make(prompt: str, options: AskOptions) -> None:
     """Ask, write the answer into its file, and tell where it is; raises `Refused`, `OneFlowError` and `OSError`."""
     loaded = load_settings(options.config)
-    given = asyncio.run(_made(loaded, remote_of(options.server, loaded), prompt, options))
+    given = run(_made(loaded, remote_of(options.server, loaded), prompt, options))
     assert options.output is not None
     files = given.save(options.output)
     rows = [_row(media, file) for media, file in zip(given.media, files, strict=True)]

@@ -20,6 +20,7 @@ from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.flow.continuing import Continuing
 from oneflow_ai.flow.places import KEY_SHARE, Places
 from oneflow_ai.flow.reading_on import ReadingOn
+from oneflow_ai.flow.under_way import UnderWay
 from oneflow_ai.policy import continuation, price, waits
 from oneflow_ai.policy.order import PARTIAL_TOKENS, most_ordered, picture_tokens
 from oneflow_ai.policy.plan import Planner, Result, Try
@@ -53,6 +54,7 @@ class Engine:
         self._ways = ways
         self._recorder = recorder
         self.calls_open = 0
+        self._under_way = UnderWay()
         # Whoever brings calls takes places here: a call holds one from before its body is read.
         self.key_places = Places(KEY_SHARE)
         self._stopped = False
@@ -62,11 +64,21 @@ class Engine:
         """From now on a call that is cancelled was cut by us, not given up by its client: it is told so."""
         self._stopped = True
 
+    async def end(self, within_seconds: float) -> None:
+        """Stop, cut the calls under way, and wait, for so long at most, until each is accounted for and recorded."""
+        # Whoever was given up by its client just now learns so first.
+        await asyncio.sleep(0)
+        self.stop()
+        await self._under_way.end(within_seconds)
+
     async def serve(self, call: Call, client: Client) -> None:
         """Answer one call through its client. Never raises `Failure`: the client is told, the record kept."""
         exchange = Exchange(call)
         self.calls_open += 1
+        self._under_way.enter()
         try:
+            if self._stopped:
+                raise self._cut()
             await self._serve(call, client, exchange)
         except Failure as failure:
             await self._tell(client, exchange, failure)
@@ -74,14 +86,18 @@ class Engine:
             if not self._stopped or exchange.outcome == CLIENT_CLOSED.code:
                 exchange.outcome, exchange.status = CLIENT_CLOSED.code, CLIENT_CLOSED.status
                 raise
-            words = "the gateway stopped before the answer was complete"
-            await self._tell(client, exchange, waits.turned_away(DRAINING, words, self._router.chance.random()))
+            await self._tell(client, exchange, self._cut())
         finally:
             self.calls_open -= 1
+            self._under_way.leave()
             if exchange.outcome == "open":
                 exchange.outcome, exchange.status = INTERNAL_ERROR.code, INTERNAL_ERROR.status
             exchange.ended_seconds = self._ways.clock.monotonic()
             self._recorder.record(exchange)
+
+    def _cut(self) -> Failure:
+        words = "the gateway stopped before the answer was complete"
+        return waits.turned_away(DRAINING, words, self._router.chance.random())
 
     async def _tell(self, client: Client, exchange: Exchange, failure: Failure) -> None:
         failure.retry_after_seconds = waits.told(failure, self._router.chance.random())

@@ -122,6 +122,7 @@ class OneFlowAI:
 
     def close(self) -> None:
         """Write the history and close every connection; what was spent is still told. Harmless if repeated."""
+        self.manager.room.end_calls()
         for budget in self._own():
             self._shown(budget)
         self.manager.close()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet, finalize
 
 from oneflow_ai.app.keys import look_into_vault
-from oneflow_ai.app.runtime import Runtime
+from oneflow_ai.app.runtime import CALLS_END_SECONDS, Runtime
 from oneflow_ai.client import THREAD, shared_quota
 from oneflow_ai.core.call import Task
 from oneflow_ai.loop_thread import Ended
@@ -61,8 +61,13 @@ class Room:
         """Give what this gives, on the loop thread while that changes what is looked at."""
         return what() if self.closed else self.run(_called(what))
 
+    def end_calls(self) -> None:
+        """End the calls under way, and take no more. Harmless if repeated, or after the end."""
+        with contextlib.suppress(Closed):
+            self.run(self.runtime.engine.end(CALLS_END_SECONDS))
+
     def close(self) -> None:
-        """Write the history and close every connection. Harmless if repeated."""
+        """End the calls under way, write the history and close every connection. Harmless if repeated."""
         if self._end.detach() is not None:
             try:
                 THREAD.run(_closed(self.runtime))

@@ -43,6 +43,9 @@ class Worker:
         self._most = most
         self.ready: Future[None] = Future()
         self.ended: Future[None] = Future()
+        for told in (self.ready, self.ended):
+            # Whoever gives up waiting for it does not cancel what the thread tells.
+            told.set_running_or_notify_cancel()
         # A thread that waits for work must not keep the program alive; a transaction cut by its end is rolled back.
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
