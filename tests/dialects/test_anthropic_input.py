@@ -274,7 +274,7 @@ def test_options_are_read() -> None:
     assert prompt.tools == (Tool("f", "d", {"type": "object"}, True, "5m"),)
     assert (prompt.tool_choice, prompt.tool_name, prompt.parallel_tool_calls) == ("tool", "f", False)
     assert (prompt.thinking_tokens, prompt.show_reasoning, prompt.effort) == (2000, True, "max")
-    assert prompt.format == Format({"type": "object"})
+    assert prompt.format == Format({"type": "object"}, enforced=True)
     assert (prompt.param("stop"), prompt.param("temperature")) == ("stop_sequences", "temperature")
 
 

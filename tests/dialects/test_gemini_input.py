@@ -315,7 +315,7 @@ def test_schemas_in_geminis_own_spelling_are_json_schema() -> None:
     }
     fields = config(responseMimeType="application/json", responseSchema=own) | declared(parameters=own)
     prompt = generation_call(**fields).prompt()
-    assert prompt.format == Format(plain)
+    assert prompt.format == Format(plain, enforced=True)
     assert prompt.tools == (Tool("f", schema=plain),)
 
 

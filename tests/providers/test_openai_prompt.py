@@ -167,9 +167,10 @@ def test_fields(prompt: Prompt, fields: dict[str, Any]) -> None:
 
 
 def test_tools() -> None:
-    tools = (Tool("f", "Does f", {"type": "object"}, True), Tool("g"))
+    schema = {"type": "object", "properties": {}, "additionalProperties": False, "required": []}
+    tools = (Tool("f", "Does f", schema, True), Tool("g"))
     prompt = Prompt((HI,), tools=tools, tool_choice="tool", tool_name="f", parallel_tool_calls=False)
-    function = {"name": "f", "description": "Does f", "parameters": {"type": "object"}, "strict": True}
+    function = {"name": "f", "description": "Does f", "parameters": schema, "strict": True}
     assert written(prompt) == {
         "messages": [{"role": "user", "content": "Hi"}],
         "tools": [{"type": "function", "function": function}, {"type": "function", "function": {"name": "g"}}],

@@ -20,6 +20,7 @@ WEATHER: Mapping[str, Any] = {
     "properties": {"location": {"type": "string"}},
     "required": ["location"],
 }
+CLOSED: Mapping[str, Any] = {**WEATHER, "additionalProperties": False}
 
 
 def _in_body(path: str) -> Callable[[str, bool], str]:

@@ -221,6 +221,32 @@ def _turns(*contents: Any) -> list[Any]:
     ]
 
 
+def _form(schema: Any) -> dict[str, Any]:
+    return {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
+
+
+def _of(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+UNENFORCED: list[tuple[Any, str]] = [
+    (WEATHER, "For 'object' type, 'additionalProperties' must be explicitly set to false"),
+    (
+        _of(a={"type": "integer", "minimum": 1, "maximum": 9}),
+        "For 'integer' type, properties maximum, minimum are not supported",
+    ),
+    (_of(a={"type": "string", "minLength": 1}), "For 'string' type, property minLength is not supported"),
+    (_of(a={"type": "array", "minItems": 2}), "For 'array' type, 'minItems' values other than 0 or 1"),
+    (_of(a={"type": "object", "additionalProperties": True}), "For 'object' type, 'additionalProperties: object'"),
+    (_of(a={}), "Schema type '' is not supported"),
+    (_of(a={"$ref": "#"}), "Recursive schemas are not supported"),
+    (_of(a={"$ref": "x.json"}), "External $ref 'x.json' is not supported"),
+    (_of(a={"$ref": "#/$defs/x"}), "$ref '#/$defs/x' was not found"),
+    (_of(a={"enum": [{}]}), "Enum values must be"),
+    (_of(a={"type": "string", "format": "binary"}), "For 'string' type, 'format: binary' is not supported"),
+]
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
@@ -281,6 +307,11 @@ def _turns(*contents: Any) -> list[Any]:
         ),
         ({"output_format": {"type": "json_schema", "schema": {}}}, "output_format: Extra inputs"),
         ({"metadata": {"team": "a"}}, "metadata.team: Extra inputs"),
+        *[(_form(schema), f"output_config.format.schema: {told}") for schema, told in UNENFORCED],
+        *[
+            ({"tools": [{"name": "f", "input_schema": schema, "strict": True}]}, f"tools.0.custom: {told}")
+            for schema, told in UNENFORCED[:2]
+        ],
     ],
 )
 async def test_a_wrong_request_is_a_400_that_names_the_place(simulator: Simulator, fields: Any, told: str) -> None:

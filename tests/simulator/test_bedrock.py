@@ -16,7 +16,7 @@ import pytest
 from oneflow_ai.simulator import FAST, Limits, Simulator, SimulatorOptions
 from oneflow_ai.simulator.seals import seal
 from tests.simulator.raw import Seen, once
-from tests.simulator.spoken import PROMPT, WEATHER
+from tests.simulator.spoken import CLOSED, PROMPT, WEATHER
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 ASKED: Any = [{"role": "user", "content": [{"text": PROMPT}]}]
@@ -133,8 +133,18 @@ async def test_thoughts_come_sealed_and_go_back_unchanged(simulator: Simulator) 
         assert (await _raw(simulator, messages=back)).status == 400
 
 
+@pytest.mark.parametrize("schema", [WEATHER, {"type": "integer", "minimum": 1}, {}])
+async def test_a_schema_that_is_not_enforced_is_refused(simulator: Simulator, schema: Any) -> None:
+    form = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(schema)}}}}
+    tool = {"toolSpec": {"name": "get_weather", "inputSchema": {"json": schema}, "strict": True}}
+    for asked in ({"outputConfig": form}, {"toolConfig": {"tools": [tool]}}):
+        refused = await _raw(simulator, **asked)
+        assert refused.status == 400
+        assert "supported" in refused.json["message"] or "must be" in refused.json["message"]
+
+
 async def test_structured_output_stop_sequences_and_limits(simulator: Simulator) -> None:
-    form = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(WEATHER)}}}}
+    form = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(CLOSED)}}}}
     assert _content(await _raw(simulator, outputConfig=form)) == [{"text": f'{{"location":"{PROMPT}"}}'}]
     cut = await _raw(simulator, inferenceConfig={"maxTokens": 3})
     assert (cut.json["stopReason"], cut.json["usage"]["outputTokens"]) == ("max_tokens", 3)

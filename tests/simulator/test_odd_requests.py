@@ -18,7 +18,7 @@ from oneflow_ai.simulator.seals import seal
 from oneflow_ai.simulator.stage import Stage
 from oneflow_ai.simulator.wires.openai import OpenAIWire
 from oneflow_ai.simulator.wires.wire import Surroundings
-from tests.simulator.spoken import WEATHER
+from tests.simulator.spoken import CLOSED, WEATHER
 
 CALL, RESULT = {"id": "a", "name": "get_news", "input": {}}, {"content": [{"type": "text", "text": "x"}]}
 BODIES: dict[str, Any] = {
@@ -53,7 +53,7 @@ BODIES: dict[str, Any] = {
         "tools": [{"name": "get_news", "input_schema": WEATHER}],
         "tool_choice": {"type": "auto"},
         "thinking": {"type": "enabled", "budget_tokens": 1_024},
-        "output_config": {"format": {"type": "json_schema", "schema": WEATHER}},
+        "output_config": {"format": {"type": "json_schema", "schema": CLOSED}},
     },
     "/v1/responses": {
         "model": "m",
@@ -97,7 +97,7 @@ BODIES: dict[str, Any] = {
         "toolConfig": {"tools": [{"toolSpec": {"name": "get_news", "inputSchema": {"json": WEATHER}}}]},
         "inferenceConfig": {"maxTokens": 50},
         "additionalModelRequestFields": {"thinking": {"type": "enabled"}},
-        "outputConfig": {"textFormat": {"structure": {"jsonSchema": {"schema": "{}"}}}},
+        "outputConfig": {"textFormat": {"structure": {"jsonSchema": {"schema": '{"type":"string"}'}}}},
     },
 }
 STAGE = Stage(SimulatorOptions(pace=FAST), MachineClock(), Random(1))

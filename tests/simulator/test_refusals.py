@@ -9,6 +9,7 @@ import pytest
 from oneflow_ai.simulator import FAST, Simulator, SimulatorOptions
 from oneflow_ai.simulator.connection import HEAD_BYTES_MOST
 from tests.simulator.raw import CHAT, ask, once, request
+from tests.simulator.spoken import CLOSED, WEATHER
 
 
 @pytest.mark.parametrize(("key", "code"), [("", None), ("bad-key", "invalid_api_key")], ids=["no key", "a bad key"])
@@ -24,6 +25,33 @@ async def test_a_key_may_come_in_other_headers(simulator: Simulator, header: str
 
 
 MESSAGE = {"role": "user", "content": "x"}
+
+
+def _holding(part: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": part}, "required": ["a"], "additionalProperties": False}
+
+
+def _strict(schema: Any) -> dict[str, Any]:
+    form = {"name": "a", "schema": schema, "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        (WEATHER, "In context=(), 'additionalProperties' is required to be supplied and to be false."),
+        ({**CLOSED, "required": []}, "an array including every key in properties. Missing 'location'."),
+        ({"type": "array", "items": CLOSED}, "schema must be a JSON Schema of 'type: \"object\"'."),
+        (_holding({"type": "string", "minLength": 1}), "('properties', 'a'), 'minLength' is not permitted."),
+        (_holding({"oneOf": [{"type": "string"}]}), "('properties', 'a'), 'oneOf' is not permitted."),
+        (_holding({"description": "x"}), "('properties', 'a'), schema must have a 'type' key."),
+        (_holding({"$ref": "#", "description": "x"}), "$ref cannot have keywords ['description']."),
+    ],
+)
+async def test_a_strict_schema_keeps_to_the_rules(simulator: Simulator, schema: Any, told: str) -> None:
+    seen = await once(simulator, {"model": "m", "messages": [MESSAGE], **_strict(schema)})
+    assert (seen.status, seen.json["error"]["code"]) == (400, "invalid_json_schema")
+    assert told in seen.json["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +83,16 @@ MESSAGE = {"role": "user", "content": "x"}
             {"model": "m", "messages": [MESSAGE], "response_format": {"type": "x"}},
             "response_format.type",
             "invalid_value",
+        ),
+        ({"model": "m", "messages": [MESSAGE], **_strict(WEATHER)}, "response_format", "invalid_json_schema"),
+        (
+            {
+                "model": "m",
+                "messages": [MESSAGE],
+                "tools": [{"type": "function", "function": {"name": "f", "parameters": WEATHER, "strict": True}}],
+            },
+            "tools",
+            "invalid_json_schema",
         ),
     ],
 )

@@ -47,7 +47,7 @@ PLAIN_TOOLS = st.builds(
     Tool,
     NAMES,
     TEXTS,
-    st.just({"type": "object", "properties": {}}),
+    st.just({"type": "object", "properties": {}, "additionalProperties": False}),
     st.sampled_from([None, True, False]),
     CACHES,
 )
@@ -86,7 +86,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
         parallel_tool_calls=draw(st.sampled_from([None, False])) if tools and choice == "auto" else None,
         max_tokens=draw(st.integers(1, 60_000)),
         stop=tuple(draw(st.lists(TEXTS, max_size=2))),
-        format=draw(st.none() | st.just(Format(SCHEMA))),
+        format=draw(st.none() | st.just(Format(SCHEMA, enforced=True))),
         effort=draw(st.sampled_from([None, "low", "medium", "high", "xhigh", "max"])),
         show_reasoning=draw(st.booleans()),
         service_tier=draw(st.sampled_from(["", "auto", "default"])),

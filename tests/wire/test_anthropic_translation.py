@@ -186,18 +186,3 @@ def test_an_answer_has_a_bound_that_the_model_keeps(asked: int | None, most: int
     target = replace(target_of(KIND, model=MODEL), output_most_tokens=most)
     request = target.adapter.request(foreign(Prompt((ASKED,), max_tokens=asked)), target)
     assert orjson.loads(request.body)["max_tokens"] == tokens
-
-
-def test_objects_of_a_schema_are_closed() -> None:
-    schema = {
-        "type": "object",
-        "properties": {
-            "list": {"type": "array", "items": {"type": "object", "properties": {"a": {}}}},
-            "map": {"type": "object"},
-        },
-    }
-    found = sent(foreign(Prompt((ASKED,), format=Format(schema))))["output_config"]["format"]
-    assert found["type"] == "json_schema"
-    assert found["schema"]["additionalProperties"] is False
-    assert found["schema"]["properties"]["list"]["items"]["additionalProperties"] is False
-    assert found["schema"]["properties"]["map"] == {"type": "object"}

@@ -274,7 +274,11 @@ def test_what_stopped_the_answer_is_asked_for_where_it_can_be_told() -> None:
 
 def test_a_schema_goes_as_the_text_that_the_wire_wants() -> None:
     wanted = body_of(PROMPTS["JSON by schema"], CLAUDE)["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
-    assert (orjson.loads(wanted["schema"]), wanted["name"], wanted["description"]) == (SCHEMA, "city", "A city")
+    assert (orjson.loads(wanted["schema"]), wanted["name"], wanted["description"]) == (
+        {**SCHEMA, "additionalProperties": False},
+        "city",
+        "A city",
+    )
 
 
 @pytest.mark.parametrize(

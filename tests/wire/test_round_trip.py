@@ -38,6 +38,8 @@ WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 SAID = WORDS.filter(bool)
 NAMES = st.text("abcXYZ_09", min_size=1, max_size=8)
 FLAGS = st.none() | st.booleans()
+# A schema as OpenAI enforces it.
+STRICT = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False, "required": ["a"]}
 SCHEMAS = st.sampled_from([{"type": "object"}, {"type": "object", "properties": {"a": {"type": "string"}}}, {}])
 ARGUMENTS = st.sampled_from(["{}", '{"a": 1}', '{"a":"ü"}'])
 BASE64 = st.sampled_from(["AAAA", "aGVsbG8=", "aGk="])
@@ -114,7 +116,11 @@ def _block(text: str, dark: bool, seal: str, index: int) -> Reasoning:
 
 
 TOOLS = st.lists(
-    st.builds(Tool, NAMES, WORDS, st.none() | SCHEMAS, FLAGS), min_size=1, max_size=3, unique_by=lambda tool: tool.name
+    st.builds(Tool, NAMES, WORDS, st.none() | SCHEMAS, st.none() | st.just(False))
+    | st.builds(Tool, NAMES, WORDS, st.just(STRICT), FLAGS),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda tool: tool.name,
 ).map(tuple)
 FORMATS = st.none() | st.just(Format()) | st.builds(Format, SCHEMAS, NAMES, WORDS, FLAGS)
 

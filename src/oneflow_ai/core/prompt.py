@@ -119,12 +119,16 @@ class Tool:
 
 @value
 class Format:
-    """The form that the answer must have: any JSON object, or JSON by a `schema`."""
+    """The form that the answer must have: any JSON object, or JSON by a `schema`.
+
+    `strict` is the client's word on whether the schema is enforced; `enforced` says that its wire does so always.
+    """
 
     schema: Mapping[str, Any] | None = None
     name: str = ""
     description: str = ""
     strict: bool | None = None
+    enforced: bool = False
 
 
 @value

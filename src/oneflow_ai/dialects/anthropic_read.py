@@ -116,7 +116,7 @@ def _thinking(body: Mapping[str, Any], further: list[str]) -> dict[str, Any]:
         "thinking_tokens": 0 if kind in _OFF else thinking.get("budget_tokens") if kind == "enabled" else None,
         # A budget shows its thoughts unless told not to; a model that thinks by itself does when asked.
         "show_reasoning": display != "omitted" if kind == "enabled" else kind == "adaptive" and display == "summarized",
-        "format": None if form is None else Format(schema=form["schema"]),
+        "format": None if form is None else Format(schema=form["schema"], enforced=True),
     }
 
 

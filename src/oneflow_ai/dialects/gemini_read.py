@@ -124,7 +124,10 @@ def _schema(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _format(config: Mapping[str, Any]) -> Format | None:
-    return Format(schema=_schema(config)) if config.get("responseMimeType") == "application/json" else None
+    if config.get("responseMimeType") != "application/json":
+        return None
+    schema = _schema(config)
+    return Format(schema=schema, enforced=schema is not None)
 
 
 def _thinking(thinking: Mapping[str, Any]) -> dict[str, Any]:

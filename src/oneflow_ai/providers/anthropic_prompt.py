@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
 from oneflow_ai.providers.claude import Traits
+from oneflow_ai.providers.strict_schema import CLAUDE, with_fit_schemas
 
 WIRE = "anthropic"
 # `max_tokens` is required here: what stands for it where neither the client nor the catalogue names one. Every model
@@ -107,6 +108,8 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
         # Not to think is no budget.
         abilities["reasoning budget"] = SENT
     dropped = list(fit(prompt, abilities, WIRE))
+    prompt, loose = with_fit_schemas(prompt, CLAUDE, WIRE)
+    _tell(dropped, prompt, loose)
     system, messages = conversation(prompt, asked.seals, later_system=traits.later_system)
     if not traits.prefill and messages[-1]["role"] == "assistant":
         words = "the target's model begins each answer itself: the last message is not an assistant's"
@@ -162,26 +165,8 @@ def _output(form: Format | None, thinking: Thinking) -> dict[str, Any]:
     if thinking.effort:
         config["effort"] = thinking.effort
     if form is not None and form.schema is not None:
-        config["format"] = {"type": "json_schema", "schema": closed(form.schema)}
+        config["format"] = {"type": "json_schema", "schema": form.schema}
     return found | ({"output_config": config} if config else {})
-
-
-def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with every object that names its properties closed to others, as this wire requires.
-
-    (https://platform.claude.com/docs/en/build-with-claude/structured-outputs, 2026-11-26.) What fits it fits the
-    client's own schema too.
-    """
-    found = {name: _closed(value) for name, value in schema.items()}
-    if "properties" in found and found.get("type") == "object":
-        found.setdefault("additionalProperties", False)
-    return found
-
-
-def _closed(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return closed(value)
-    return [_closed(item) for item in value] if isinstance(value, list) else value
 
 
 def _sampling(prompt: Prompt, traits: Traits, thinking: Thinking, dropped: list[str]) -> dict[str, Any]:
@@ -219,7 +204,7 @@ def _labels(prompt: Prompt, dropped: list[str]) -> dict[str, Any]:
     return found
 
 
-def _tell(dropped: list[str], prompt: Prompt, names: Any) -> None:
+def _tell(dropped: list[str], prompt: Prompt, names: Iterable[str]) -> None:
     for name in map(prompt.param, names):
         if name not in dropped:
             dropped.append(name)

@@ -28,6 +28,7 @@ from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, th
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
+from oneflow_ai.providers.strict_schema import CLAUDE, with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_URL = f"https://bedrock-runtime.{DEFAULT_REGION}.amazonaws.com"
@@ -100,9 +101,10 @@ class BedrockAdapter:
             raise not_done(call, target)
         prompt, row = call.prompt(), family(target.model)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
+        prompt, loose = with_fit_schemas(prompt, CLAUDE, WIRE)
         body = conversation(prompt, row)
         further, undone = _further(prompt, row, target)
-        dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *(prompt.param(name) for name in undone))))
+        dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *undone)))))
         if call.operation is Operation.COUNT_TOKENS:
             model = _PROFILE.sub("", target.model, 1) if _PROFILE.match(target.model) else target.model
             return _post(target, model, "count-tokens", {"input": {"converse": body}}, dropped)

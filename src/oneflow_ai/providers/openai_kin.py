@@ -24,7 +24,7 @@ _MAX_TOKENS = "max_tokens"
 _NO_TIERS: frozenset[str] = frozenset()
 
 OPENAI = ResponsesAdapter(
-    idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING),
+    idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING, strict_schemas=True),
     only=_OPENAI_RESPONSES_ONLY,
     counts=True,
 )
@@ -32,7 +32,9 @@ OPENAI = ResponsesAdapter(
 # A deployment has any name: it does not tell whether its model takes marks. Responses are at the newer addresses
 # (learn.microsoft.com, Azure OpenAI v1 API).
 AZURE = ResponsesAdapter(
-    deployments=True, idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES)), ending="/openai/v1"
+    deployments=True,
+    idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES), strict_schemas=True),
+    ending="/openai/v1",
 )
 
 # console.groq.com/docs/openai: these are answered with 400.
@@ -97,6 +99,7 @@ OPENROUTER = KeyAccountAdapter(
         efforts=MappingProxyType({"max": "xhigh"}),
         cache_mark="cache_control",
         tiers=_NO_TIERS,
+        strict_schemas=True,
     )
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_turns import Turns, cache_mark
+from oneflow_ai.providers.strict_schema import OPENAI, with_fit_schemas
 
 WIRE = "openai"
 # A schema has a name on this wire.
@@ -39,6 +40,9 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     """
     idiom = idiom.at(model)
     dropped = dict.fromkeys(fit(prompt, idiom.abilities, WIRE))
+    if idiom.strict_schemas:
+        prompt, loose = with_fit_schemas(prompt, OPENAI, WIRE)
+        dropped.update(dict.fromkeys(map(prompt.param, loose)))
     if len(prompt.stop) > idiom.stops_most:
         words = f"the target's wire ({WIRE}) takes at most {idiom.stops_most} of them"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
@@ -50,11 +54,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         body["response_format"] = _format(prompt.format)
     if prompt.max_tokens is not None:
         body[idiom.tokens_field] = prompt.max_tokens
-    for field, name, feature in _FIELDS:
-        value = getattr(prompt, field)
-        if value not in (None, "") and idiom.abilities[feature] is SENT:
-            body[name] = value
-    body |= _choices(prompt)
+    body |= _plain(prompt, idiom) | _choices(prompt)
     if idiom.takes_effort(model):
         body |= _effort(prompt, idiom)
     else:
@@ -64,6 +64,11 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     elif prompt.service_tier:
         dropped[prompt.param("service_tier")] = None
     return body, tuple(dropped)
+
+
+def _plain(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
+    found = ((name, getattr(prompt, field)) for field, name, feature in _FIELDS if idiom.abilities[feature] is SENT)
+    return {name: value for name, value in found if value not in (None, "")}
 
 
 def _marks_unplaced(prompt: Prompt, idiom: Idiom) -> bool:

@@ -13,6 +13,7 @@ from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import FORMAT_NAME, asked_reasoning, effort_for
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_turns import Turns
+from oneflow_ai.providers.strict_schema import OPENAI, with_fit_schemas
 
 # OpenAI's Responses (its specification and client, 2026-11-23).
 ABILITIES: Abilities = MappingProxyType(
@@ -60,6 +61,9 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     """
     abilities = abilities_of(idiom, model)
     dropped = dict.fromkeys(fit(prompt, abilities, WIRE))
+    if idiom.strict_schemas:
+        prompt, loose = with_fit_schemas(prompt, OPENAI, WIRE)
+        dropped.update(dict.fromkeys(map(prompt.param, loose)))
     marks = abilities["prompt cache marks"] is SENT
     if marks and _marks_unplaced(prompt):
         dropped[prompt.param("cache_control")] = None

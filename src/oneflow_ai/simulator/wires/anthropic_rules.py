@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from oneflow_ai.simulator.seals import unseal
+from oneflow_ai.simulator.wires import claude_schemas
 
 WIRE = "anthropic"
 VERSION_FIRST, VERSION_LATEST = "2023-06-01", "2026-10-21"
@@ -249,6 +250,20 @@ def _tools(document: Document) -> None:
         raise Refused(f"Tool '{choice['name']}' not found in provided tools")
 
 
+def _schemas(document: Document) -> None:
+    """What answers and strict calls are held to is held to a part of JSON Schema."""
+    form = (document.get("output_config") or {}).get("format")
+    place = "output_config.format.schema" if form else "output_format.schema"
+    form = form or document.get("output_format")
+    asked = [(place, form["schema"])] if form else []
+    tools = [(number, tool) for number, tool in enumerate(document.get("tools", ())) if tool.get("strict")]
+    for place, schema in asked + [(f"tools.{number}.custom", tool["input_schema"]) for number, tool in tools]:
+        try:
+            claude_schemas.check(schema)
+        except claude_schemas.Unenforced as unenforced:
+            raise Refused(f"{place}: {unenforced}") from None
+
+
 def marks(document: Document) -> Iterator[tuple[dict[str, Any], list[Any]]]:
     """Each mark that asks for caching, with all of the prompt up to it, in the order of tools, system, messages."""
     before: list[Any] = []
@@ -284,6 +299,7 @@ _RULES: tuple[Callable[[Document], None], ...] = (
     _sampling,
     _stops,
     _tools,
+    _schemas,
     _marks,
 )
 

@@ -28,6 +28,7 @@ from oneflow_ai.simulator.fields import (
 from oneflow_ai.simulator.reply import AUTO, EFFORT_TOKENS, IMAGE_TOKENS, REQUIRED, Question
 from oneflow_ai.simulator.seals import unseal
 from oneflow_ai.simulator.text import tokens
+from oneflow_ai.simulator.wires import claude_schemas
 
 WIRE = "bedrock"
 _MESSAGE_TOKENS = 4
@@ -149,9 +150,16 @@ def check(document: Document) -> None:
 
 def _check_form(document: Document) -> None:
     try:
-        _form(document.get("outputConfig") or {})
+        form = _form(document.get("outputConfig") or {})
     except orjson.JSONDecodeError:
         raise Refused("outputConfig.textFormat.structure.jsonSchema.schema: not a valid JSON schema") from None
+    tools = (tool.get("toolSpec", {}) for tool in (document.get("toolConfig") or {}).get("tools", ()))
+    asked = [form] if form is not None else []
+    try:
+        for schema in asked + [tool["inputSchema"]["json"] for tool in tools if tool.get("strict")]:
+            claude_schemas.check(schema)
+    except claude_schemas.Unenforced as unenforced:
+        raise Refused(f"The model returned the following errors: {unenforced}") from None
 
 
 def _check_block(block: Document, where: str, document: Document) -> None:

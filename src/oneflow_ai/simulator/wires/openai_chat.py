@@ -25,6 +25,7 @@ from oneflow_ai.simulator.reply import (
     reply,
 )
 from oneflow_ai.simulator.text import pieces, tokens
+from oneflow_ai.simulator.wires.openai_schemas import check_strict
 from oneflow_ai.simulator.wires.openai_shapes import (
     Asked,
     BadRequest,
@@ -191,7 +192,10 @@ def _form(form: Any) -> Any:
             described = form.get("json_schema")
             if not isinstance(described, dict) or not described.get("name"):
                 raise missing("response_format.json_schema.name")
-            return described.get("schema") or {"type": "object"}
+            schema = described.get("schema") or {"type": "object"}
+            if described.get("strict"):
+                check_strict(schema, f"response_format '{described['name']}'", "response_format")
+            return schema
         case "json_object":
             return JSON_OBJECT
         case "text":
@@ -283,7 +287,12 @@ def _offered(tools: Any) -> dict[str, dict[str, Any]]:
 
 
 def _schema(tool: dict[str, Any]) -> Any:
-    return tool["function"].get("parameters") if tool["type"] == "function" else PLAIN_TEXT
+    if tool["type"] != "function":
+        return PLAIN_TEXT
+    function = tool["function"]
+    if function.get("strict") and function.get("parameters"):
+        check_strict(function["parameters"], f"function '{function['name']}'", "tools")
+    return function.get("parameters")
 
 
 def _tool_choice(choice: Any, offered: dict[str, dict[str, Any]]) -> tuple[str, list[str] | None]:

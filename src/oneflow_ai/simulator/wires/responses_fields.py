@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from oneflow_ai.simulator.fields import (
@@ -22,7 +22,6 @@ from oneflow_ai.simulator.fields import (
     text,
     text_or,
 )
-from oneflow_ai.simulator.wires.openai_shapes import BadRequest
 
 TOKENS_LEAST = 16
 _KIND = text()
@@ -259,36 +258,3 @@ FIELDS: Mapping[str, Check] = {
     "user": nullable(text()),
 }
 """What may be asked of a response."""
-
-
-def check_strict(schema: Any, what: str, param: str) -> None:
-    """Raise `BadRequest` for a schema that structured output by schema does not take: open objects, optional fields."""
-    for place, part in _objects(schema, ()):
-        properties = part.get("properties") or {}
-        if part.get("additionalProperties") is not False:
-            wrong = "'additionalProperties' is required to be supplied and to be false."
-        elif missing := [name for name in properties if name not in (part.get("required") or ())]:
-            wrong = (
-                "'required' is required to be supplied and to be an array including every key in properties. "
-                f"Missing '{missing[0]}'."
-            )
-        else:
-            continue
-        shown = ", ".join([f"'{each}'" for each in place])
-        raise BadRequest(f"Invalid schema for {what}: In context=({shown}), {wrong}", "invalid_json_schema", param)
-
-
-def _objects(schema: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every part of a schema that describes an object, with its place."""
-    if not isinstance(schema, dict):
-        return
-    if schema.get("type") == "object" or "properties" in schema:
-        yield place, schema
-    for name in ("properties", "$defs"):
-        below = schema.get(name)
-        for key, part in below.items() if isinstance(below, dict) else ():
-            yield from _objects(part, (*place, name, key))
-    for name in ("anyOf", "items"):
-        part = schema.get(name)
-        for at, each in enumerate(part if isinstance(part, list) else [part]):
-            yield from _objects(each, (*place, name, str(at)) if name == "anyOf" else (*place, name))

@@ -19,8 +19,8 @@ from oneflow_ai.simulator.reply import (
 )
 from oneflow_ai.simulator.seals import unseal
 from oneflow_ai.simulator.text import tokens
+from oneflow_ai.simulator.wires.openai_schemas import check_strict
 from oneflow_ai.simulator.wires.openai_shapes import BadRequest
-from oneflow_ai.simulator.wires.responses_fields import check_strict
 from oneflow_ai.simulator.wires.wire import Surroundings
 
 WIRE = "responses"
@@ -142,8 +142,8 @@ _SCHEMAS = ("function", "custom")
 def _schema(tool: Document) -> Any:
     if tool["type"] == "custom":
         return PLAIN_TEXT
-    if tool.get("strict"):
-        check_strict(tool.get("parameters") or {}, f"function '{tool['name']}'", "tools")
+    if tool.get("strict") and tool.get("parameters"):
+        check_strict(tool["parameters"], f"function '{tool['name']}'", "tools")
     return tool.get("parameters") or {"type": "object"}
 
 

@@ -1,0 +1,411 @@
+"""Schemas made fit for wires that enforce them: each takes a part of JSON Schema and answers the rest with a 400."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.prompt import Format, Prompt, Tool
+from oneflow_ai.core.value import value
+
+Schema = dict[str, Any]
+_DEPTH_MOST = 64
+_WORDS = frozenset({"type", "title", "description", "properties", "required", "items", "anyOf", "enum", "const"})
+_DEFINED = ("$defs", "definitions")
+_NUMBERS = frozenset({"multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"})
+_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
+# What asks something of a value; a keyword that is neither here nor kept by a wire tells nothing of it.
+_CONSTRAINTS = _NUMBERS | {
+    "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "contains", "minContains",
+    "maxContains", "maxProperties", "minProperties", "dependentRequired", "dependentSchemas", "dependencies",
+    "propertyNames", "patternProperties", "unevaluatedItems", "additionalItems", "not", "if", "then", "else",
+    "contentEncoding", "contentMediaType", "contentSchema",
+}  # fmt: skip
+# Neither grammar follows these.
+_LOOKS_AROUND = re.compile(r"\(\?[=!<]|\\[bB1-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a wire enforces: the keywords it takes, and the `formats` of texts.
+
+    `all_required` takes no property that may be missing, `one_object` nothing but an object at the root. `recursive`
+    says that a schema may lead back to itself, `items_least` how large `minItems` can be (None: as large as it likes),
+    `literals` that `enum` and `const` may hold objects and lists, `wraps` that a reference keeps its description,
+    `always` that no answer has a schema which is not enforced.
+    """
+
+    keywords: frozenset[str]
+    formats: frozenset[str] = _FORMATS
+    all_required: bool = False
+    one_object: bool = False
+    recursive: bool = True
+    items_least: int | None = None
+    literals: bool = True
+    wraps: bool = False
+    always: bool = False
+
+
+# https://platform.claude.com/docs/en/build-with-claude/structured-outputs ("JSON Schema limitations"), what the
+# official client makes of a schema (anthropic 2.14.0, lib/_parse), and for Bedrock, which takes the same of all models,
+# https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html; 2026-11-27.
+CLAUDE = Rules(
+    keywords=_WORDS | {*_DEFINED, "allOf", "default", "minItems", "pattern"},
+    formats=_FORMATS | {"uri"},
+    recursive=False,
+    items_least=1,
+    literals=False,
+    always=True,
+)
+# https://developers.openai.com/api/docs/guides/structured-outputs ("Supported schemas"), 2026-11-27.
+OPENAI = Rules(
+    keywords=_WORDS | {*_DEFINED, "pattern", "minItems", "maxItems"} | _NUMBERS,
+    all_required=True,
+    one_object=True,
+    wraps=True,
+)
+
+
+class Unfit(Exception):
+    """A schema that a wire cannot enforce: `place` is where, as `properties.city`, and `words` tell what."""
+
+    def __init__(self, place: str, words: str) -> None:
+        super().__init__(f"{words} (at {place})" if place else words)
+
+
+@value
+class Fitted:
+    """A schema as a wire enforces it. `changed` says that it asks less, or allows less, than the client's."""
+
+    schema: Schema
+    changed: bool = False
+
+
+def fitted(schema: Mapping[str, Any], rules: Rules) -> Fitted:
+    """The schema as a wire takes it: objects closed, and what is not enforced told to the model in descriptions.
+
+    What fits it fits the client's own schema, but for what `changed` stands for. Raises `Unfit`.
+    """
+    fitter = _Fitter(schema, rules)
+    root = dict(schema)
+    if rules.one_object and "$ref" in root:
+        root = {**fitter.target(root.pop("$ref"), ""), **root}
+    found = fitter.node(root, "", 0)
+    if rules.one_object and found.get("type") != "object":
+        raise Unfit("", "it is not that of one object")
+    if not rules.recursive and _leads_back(schema, fitter):
+        raise Unfit("", "it leads back to itself")
+    return Fitted(found, fitter.changed)
+
+
+def with_fit_schemas(prompt: Prompt, rules: Rules, wire: str) -> tuple[Prompt, tuple[str, ...]]:
+    """The prompt with the schemas that are to be enforced as a wire takes them, and the names of the fields whose
+    schemas are then enforced in part, or not at all.
+
+    Raises `Failure` (400) where the wire cannot hold an answer to its schema, and knows no other way to ask for it.
+    """
+    loose: list[str] = []
+    tools = prompt.tools
+    if any(tool.strict for tool in tools):
+        tools = tuple(_strict_tool(tool, rules, loose) if tool.strict else tool for tool in tools)
+    form = prompt.format
+    if form is not None and form.schema is not None and (rules.always or form.enforced):
+        try:
+            form = _strict_format(form, form.schema, rules, loose)
+        except Unfit as unfit:
+            words = f"the target's wire ({wire}) cannot hold an answer to this schema: {unfit}"
+            raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("format")) from None
+    if tools is prompt.tools and form is prompt.format:
+        return prompt, ()
+    return replace(prompt, tools=tools, format=form), tuple(dict.fromkeys(loose))
+
+
+def _strict_format(form: Format, schema: Mapping[str, Any], rules: Rules, loose: list[str]) -> Format:
+    try:
+        found = fitted(schema, rules)
+    except Unfit:
+        if rules.always:
+            raise
+        loose.append("format")
+        return replace(form, strict=False)
+    loose += ["format"] if found.changed else []
+    return replace(form, schema=found.schema, strict=True)
+
+
+def _strict_tool(tool: Tool, rules: Rules, loose: list[str]) -> Tool:
+    try:
+        found = fitted(tool.schema or {"type": "object", "properties": {}}, rules)
+    except Unfit:
+        loose.append("tools")
+        return replace(tool, strict=False)
+    loose += ["tools"] if found.changed else []
+    return replace(tool, schema=found.schema)
+
+
+@dataclass(slots=True)
+class _Fitter:
+    root: Mapping[str, Any]
+    rules: Rules
+    changed: bool = False
+    # What a part asks that is not enforced, until it is described.
+    undone: Schema = field(default_factory=dict)
+
+    def node(self, schema: Any, place: str, depth: int) -> Schema:
+        """One part of a schema, as the wire takes it."""
+        if not isinstance(schema, Mapping) or depth > _DEPTH_MOST:
+            raise Unfit(place, "it is nested too deep" if depth > _DEPTH_MOST else "any value, or none, fits it")
+        schema = _unwrapped(schema)
+        if "$ref" in schema:
+            return self._reference(schema, place, depth)
+        outer, self.undone = self.undone, {}
+        found: Schema = {}
+        for name, given in schema.items():
+            read = _READERS.get(name)
+            if read is not None:
+                read(self, found, given, (place, depth))
+            elif name in self.rules.keywords:
+                found[name] = given
+            elif name in _CONSTRAINTS:
+                self._leave(name, given)
+        self._close(found, schema, place)
+        if not found.keys() & {"type", "anyOf", "allOf", "enum", "const"}:
+            raise Unfit(place, "any value fits it")
+        undone, self.undone = self.undone, outer
+        return _told(found, undone)
+
+    def target(self, reference: Any, place: str) -> Mapping[str, Any]:
+        """What a reference leads to."""
+        found: Any = self.root
+        steps = reference.split("/") if isinstance(reference, str) else [""]
+        if steps[0] != "#":
+            raise Unfit(place, "it refers to another document")
+        for step in steps[1:]:
+            found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+        if not isinstance(found, Mapping):
+            raise Unfit(place, "it refers to nothing")
+        return found
+
+    def _reference(self, schema: Mapping[str, Any], place: str, depth: int) -> Schema:
+        """A reference stands alone on these wires."""
+        self.target(schema["$ref"], place)
+        found: Schema = {"$ref": schema["$ref"]}
+        if any(name in _CONSTRAINTS or name in _ASKING for name in schema):
+            self.changed = True
+        for name in _DEFINED:
+            if name in schema:
+                self._named(found, name, schema[name], (place, depth))
+        if self.rules.wraps and "description" in schema:
+            return {"anyOf": [found], "description": schema["description"]}
+        return found
+
+    def _leave(self, name: str, given: Any) -> None:
+        self.undone[name] = given
+        self.changed = True
+
+    def _close(self, found: Schema, schema: Mapping[str, Any], place: str) -> None:
+        """Objects are closed, and where the wire wants it have all of their properties."""
+        if "type" not in found:
+            found |= {"type": kind} if (kind := _IMPLIED.get(next(filter(_IMPLIED.get, found), ""))) else {}
+        if not _is(found, "object"):
+            return
+        further = schema.get("additionalProperties")
+        if "properties" not in schema and further is not False:
+            raise Unfit(place, "an object of free keys")
+        if isinstance(further, Mapping):
+            self.changed = True
+        found.setdefault("properties", {})
+        found["additionalProperties"] = False
+        if self.rules.all_required:
+            self._require(found, place)
+
+    def _require(self, found: Schema, place: str) -> None:
+        """A property that may be missing is asked for where it may be null, so that nothing has to be made up."""
+        required = found.get("required")
+        listed = required if isinstance(required, list) else []
+        for name, part in found["properties"].items():
+            if name not in listed and not self._takes_null(part, 0):
+                raise Unfit(_at(place, f"properties.{name}"), "a property that may be missing, but not null")
+        found["required"] = list(found["properties"])
+
+    def _takes_null(self, part: Mapping[str, Any], depth: int) -> bool:
+        if depth > _DEPTH_MOST:
+            return False
+        if "$ref" in part:
+            return self._takes_null(self.target(part["$ref"], ""), depth + 1)
+        if "anyOf" in part:
+            return any(self._takes_null(each, depth + 1) for each in part["anyOf"] if isinstance(each, Mapping))
+        if "enum" in part:
+            return None in part["enum"]
+        return "const" not in part and _is(part, "null")
+
+    # What follows reads one keyword each: into `found`, from what was given, at a place and a depth.
+
+    def _named(self, found: Schema, name: str, given: Any, at: tuple[str, int]) -> None:
+        place, depth = _at(at[0], name), at[1] + 1
+        if not isinstance(given, Mapping):
+            raise Unfit(place, "it is no object of schemas")
+        found[name] = {key: self.node(part, _at(place, key), depth) for key, part in given.items()}
+
+    def _properties(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        self._named(found, "properties", given, at)
+
+    def _defs(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        self._named(found, "$defs", given, at)
+
+    def _definitions(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        self._named(found, "definitions", given, at)
+
+    def _nodes(self, name: str, given: Any, at: tuple[str, int]) -> list[Schema]:
+        place, depth = _at(at[0], name), at[1] + 1
+        if not isinstance(given, list) or not given:
+            raise Unfit(place, "it is no list of schemas")
+        return [self.node(part, _at(place, str(number)), depth) for number, part in enumerate(given)]
+
+    def _any_of(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        found["anyOf"] = self._nodes("anyOf", given, at)
+
+    def _one_of(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        """Several of them may then fit."""
+        found["anyOf"] = self._nodes("oneOf", given, at)
+        self.changed = True
+
+    def _all_of(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        parts = self._nodes("allOf", given, at)
+        if "allOf" not in self.rules.keywords or any("$ref" in part for part in parts):
+            raise Unfit(_at(at[0], "allOf"), "several schemas at once")
+        found["allOf"] = parts
+
+    def _items(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        if isinstance(given, list):
+            self._prefix(found, given, at)
+        else:
+            found["items"] = self.node(given, _at(at[0], "items"), at[1] + 1)
+
+    def _prefix(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        """Items that each have their own schema: each may then have any of these."""
+        parts = self._nodes("prefixItems", given, at)
+        different = [part for place, part in enumerate(parts) if part not in parts[:place]]
+        found["items"] = different[0] if len(different) == 1 else {"anyOf": different}
+        self._leave("prefixItems", given)
+
+    def _least(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        del at
+        most = self.rules.items_least
+        if most is None or (isinstance(given, int) and given <= most):
+            found["minItems"] = given
+        else:
+            found["minItems"] = most
+            self._leave("minItems", given)
+
+    def _format(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        """By itself a format asks nothing of a value: to tell the model of it is enough."""
+        del at
+        (found if given in self.rules.formats else self.undone)["format"] = given
+
+    def _pattern(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        del at
+        if isinstance(given, str) and not _LOOKS_AROUND.search(given):
+            found["pattern"] = given
+        else:
+            self._leave("pattern", given)
+
+    def _literal(self, name: str, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        inside = given if name == "enum" and isinstance(given, list) else [given]
+        if not self.rules.literals and any(isinstance(each, dict | list) for each in inside):
+            raise Unfit(_at(at[0], name), "a value that is an object or a list")
+        found[name] = given
+
+    def _enum(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        self._literal("enum", found, given, at)
+
+    def _const(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        self._literal("const", found, given, at)
+
+
+_READERS: Mapping[str, Callable[[_Fitter, Schema, Any, tuple[str, int]], None]] = MappingProxyType(
+    {
+        "properties": _Fitter._properties,
+        "$defs": _Fitter._defs,
+        "definitions": _Fitter._definitions,
+        "anyOf": _Fitter._any_of,
+        "oneOf": _Fitter._one_of,
+        "allOf": _Fitter._all_of,
+        "items": _Fitter._items,
+        "prefixItems": _Fitter._prefix,
+        "minItems": _Fitter._least,
+        "format": _Fitter._format,
+        "pattern": _Fitter._pattern,
+        "enum": _Fitter._enum,
+        "const": _Fitter._const,
+    }
+)
+# What beside a reference asks more of a value than the reference does.
+_ASKING = frozenset({"type", "properties", "required", "items", "prefixItems", "anyOf", "oneOf", "enum", "const"})
+_IMPLIED = {"properties": "object", "items": "array"}
+
+
+def _at(place: str, step: str) -> str:
+    return f"{place}.{step}" if place else step
+
+
+def _is(part: Mapping[str, Any], kind: str) -> bool:
+    found = part.get("type")
+    return found == kind or (isinstance(found, list) and kind in found)
+
+
+def _unwrapped(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One schema in a list of its own, as a reference is often given that has a description, is that schema."""
+    inner = schema.get("allOf")
+    while isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], Mapping):
+        rest = {name: given for name, given in schema.items() if name != "allOf"}
+        if inner[0].keys() & rest.keys() - {"title", "description", "default"}:
+            break
+        schema = {**inner[0], **rest}
+        inner = schema.get("allOf")
+    return schema
+
+
+def _told(found: Schema, undone: Schema) -> Schema:
+    """The part with what is not enforced in its description, where the model reads it."""
+    if not undone:
+        return found
+    said = found.get("description")
+    words = orjson.dumps(undone).decode()
+    return {**found, "description": f"{said}\n\n{words}" if isinstance(said, str) and said else words}
+
+
+def _leads_back(schema: Mapping[str, Any], fitter: _Fitter) -> bool:
+    """Whether a schema can be followed back to where it began."""
+    clear: set[str] = set()
+
+    def follow(reference: str, above: tuple[str, ...]) -> bool:
+        if reference in above:
+            return True
+        if reference in clear or len(above) > _DEPTH_MOST:
+            return len(above) > _DEPTH_MOST
+        found = any(follow(each, (*above, reference)) for each in _references(fitter.target(reference, ""), 0))
+        clear.add(reference)
+        return found
+
+    return any(follow(each, ()) for each in set(_references(schema, 0)))
+
+
+def _references(part: Any, depth: int) -> Iterator[str]:
+    """The references in a part, but for those in what it defines for others."""
+    if depth > _DEPTH_MOST:
+        return
+    if isinstance(part, Mapping):
+        for name, each in part.items():
+            if name == "$ref" and isinstance(each, str):
+                yield each
+            elif depth == 0 or name not in _DEFINED:
+                yield from _references(each, depth + 1)
+    elif isinstance(part, list):
+        for each in part:
+            yield from _references(each, depth + 1)

@@ -1,0 +1,70 @@
+"""Which schemas OpenAI's wires enforce where a request calls them strict, and their words for those that they do not.
+
+What is refused: developers.openai.com/api/docs/guides/structured-outputs, "Supported schemas"; the words:
+github.com/dottxt-ai/outlines/issues/1666, docker/docker-agent/pull/2168, community.openai.com/t/932422 (2026-11-27).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from oneflow_ai.simulator.wires.openai_shapes import BadRequest
+
+_DEFINED = ("$defs", "definitions")
+_TOLD = frozenset({"type", "anyOf", "enum", "const", "$ref"})
+_BARRED = frozenset(
+    {
+        "allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "patternProperties",
+        "propertyNames", "minProperties", "maxProperties", "unevaluatedProperties", "uniqueItems", "contains",
+        "prefixItems", "minLength", "maxLength", "default",
+    }
+)  # fmt: skip
+
+
+def check_strict(schema: Any, what: str, param: str) -> None:
+    """Raise `BadRequest` for a strict schema with open objects, optional fields, or what is not enforced."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        words = f"Invalid schema for {what}: schema must be a JSON Schema of 'type: \"object\"'."
+        raise BadRequest(words, "invalid_json_schema", param)
+    for place, part in _parts(schema, ()):
+        properties = part.get("properties") or {}
+        if barred := sorted(part.keys() & _BARRED):
+            wrong = f"'{barred[0]}' is not permitted."
+        elif "$ref" in part and part.keys() - {"$ref", *_DEFINED}:
+            wrong = f"$ref cannot have keywords {sorted(part.keys() - {'$ref'})}."
+        elif not part.keys() & _TOLD:
+            wrong = "schema must have a 'type' key."
+        elif not _is_object(part):
+            continue
+        elif part.get("additionalProperties") is not False:
+            wrong = "'additionalProperties' is required to be supplied and to be false."
+        elif missing := [name for name in properties if name not in (part.get("required") or ())]:
+            wrong = (
+                "'required' is required to be supplied and to be an array including every key in properties. "
+                f"Missing '{missing[0]}'."
+            )
+        else:
+            continue
+        shown = ", ".join([f"'{each}'" for each in place])
+        raise BadRequest(f"Invalid schema for {what}: In context=({shown}), {wrong}", "invalid_json_schema", param)
+
+
+def _is_object(part: Mapping[str, Any]) -> bool:
+    kinds = part.get("type")
+    return kinds == "object" or "properties" in part or (isinstance(kinds, list) and "object" in kinds)
+
+
+def _parts(schema: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Every part of a schema, with its place."""
+    if not isinstance(schema, dict):
+        return
+    yield place, schema
+    for name in ("properties", *_DEFINED):
+        below = schema.get(name)
+        for key, part in below.items() if isinstance(below, dict) else ():
+            yield from _parts(part, (*place, name, key))
+    for name in ("anyOf", "items"):
+        part = schema.get(name)
+        for at, each in enumerate(part if isinstance(part, list) else [part]):
+            yield from _parts(each, (*place, name, str(at)) if name == "anyOf" else (*place, name))
