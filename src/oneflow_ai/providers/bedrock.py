@@ -28,7 +28,8 @@ from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, th
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
-from oneflow_ai.providers.strict_schema import CLAUDE, with_fit_schemas
+from oneflow_ai.providers.claude import SCHEMAS
+from oneflow_ai.providers.schema import with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_URL = f"https://bedrock-runtime.{DEFAULT_REGION}.amazonaws.com"
@@ -101,7 +102,7 @@ class BedrockAdapter:
             raise not_done(call, target)
         prompt, row = call.prompt(), family(target.model)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
-        prompt, loose = with_fit_schemas(prompt, CLAUDE, WIRE)
+        prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
         body = conversation(prompt, row)
         further, undone = _further(prompt, row, target)
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *undone)))))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from oneflow_ai.providers.schema import DEFINED, FORMATS, WORDS, Rules
+
 Thinking = Literal["adaptive", "budget", "none"]
 
 _LOW_TO_HIGH = ("low", "medium", "high")
@@ -81,6 +83,18 @@ _ROWS: Mapping[str, Traits] = {
     "claude-instant*": _PLAIN,
     "claude-*": _FIVE,
 }
+
+# https://platform.claude.com/docs/en/build-with-claude/structured-outputs ("JSON Schema limitations"), what the
+# official client makes of a schema (anthropic 2.14.0, lib/_parse), and for Bedrock, which takes the same of all models,
+# https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html; 2026-11-27.
+SCHEMAS = Rules(
+    keywords=WORDS | {*DEFINED, "allOf", "default", "minItems", "pattern"},
+    formats=FORMATS | {"uri"},
+    recursive=False,
+    items_least=1,
+    literals=False,
+    always=True,
+)
 
 
 def takes_prefill(model: str) -> bool:

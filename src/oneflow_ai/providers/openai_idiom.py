@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities
+from oneflow_ai.providers.schema import DEFINED, NUMBERS, WORDS, Rules
 
 # OpenAI's own chat wire (its specification and client, 2026-11-23).
 ABILITIES: Abilities = MappingProxyType(
@@ -69,6 +70,13 @@ PLAIN: Abilities = MappingProxyType(
         # They show what a model thinks without being asked.
         "reasoning shown": SENT,
     }
+)
+# https://developers.openai.com/api/docs/guides/structured-outputs ("Supported schemas"), 2026-11-27.
+SCHEMAS = Rules(
+    keywords=WORDS | {*DEFINED, "pattern", "minItems", "maxItems"} | NUMBERS,
+    all_required=True,
+    one_object=True,
+    wraps=True,
 )
 
 Thoughts = Literal["", "reasoning_content", "reasoning", "reasoning_details"]

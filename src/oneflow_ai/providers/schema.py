@@ -16,12 +16,13 @@ from oneflow_ai.core.value import value
 
 Schema = dict[str, Any]
 _DEPTH_MOST = 64
-_WORDS = frozenset({"type", "title", "description", "properties", "required", "items", "anyOf", "enum", "const"})
-_DEFINED = ("$defs", "definitions")
-_NUMBERS = frozenset({"multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"})
-_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
+# Every wire takes these.
+WORDS = frozenset({"type", "title", "description", "properties", "required", "items", "anyOf", "enum", "const"})
+DEFINED = ("$defs", "definitions")
+NUMBERS = frozenset({"multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"})
+FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 # What asks something of a value; a keyword that is neither here nor kept by a wire tells nothing of it.
-_CONSTRAINTS = _NUMBERS | {
+_CONSTRAINTS = NUMBERS | {
     "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "contains", "minContains",
     "maxContains", "maxProperties", "minProperties", "dependentRequired", "dependentSchemas", "dependencies",
     "propertyNames", "patternProperties", "unevaluatedItems", "additionalItems", "not", "if", "then", "else",
@@ -42,7 +43,7 @@ class Rules:
     """
 
     keywords: frozenset[str]
-    formats: frozenset[str] = _FORMATS
+    formats: frozenset[str] = FORMATS
     all_required: bool = False
     one_object: bool = False
     recursive: bool = True
@@ -50,26 +51,6 @@ class Rules:
     literals: bool = True
     wraps: bool = False
     always: bool = False
-
-
-# https://platform.claude.com/docs/en/build-with-claude/structured-outputs ("JSON Schema limitations"), what the
-# official client makes of a schema (anthropic 2.14.0, lib/_parse), and for Bedrock, which takes the same of all models,
-# https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html; 2026-11-27.
-CLAUDE = Rules(
-    keywords=_WORDS | {*_DEFINED, "allOf", "default", "minItems", "pattern"},
-    formats=_FORMATS | {"uri"},
-    recursive=False,
-    items_least=1,
-    literals=False,
-    always=True,
-)
-# https://developers.openai.com/api/docs/guides/structured-outputs ("Supported schemas"), 2026-11-27.
-OPENAI = Rules(
-    keywords=_WORDS | {*_DEFINED, "pattern", "minItems", "maxItems"} | _NUMBERS,
-    all_required=True,
-    one_object=True,
-    wraps=True,
-)
 
 
 class Unfit(Exception):
@@ -197,7 +178,7 @@ class _Fitter:
         found: Schema = {"$ref": schema["$ref"]}
         if any(name in _CONSTRAINTS or name in _ASKING for name in schema):
             self.changed = True
-        for name in _DEFINED:
+        for name in DEFINED:
             if name in schema:
                 self._named(found, name, schema[name], (place, depth))
         if self.rules.wraps and "description" in schema:
@@ -404,7 +385,7 @@ def _references(part: Any, depth: int) -> Iterator[str]:
         for name, each in part.items():
             if name == "$ref" and isinstance(each, str):
                 yield each
-            elif depth == 0 or name not in _DEFINED:
+            elif depth == 0 or name not in DEFINED:
                 yield from _references(each, depth + 1)
     elif isinstance(part, list):
         for each in part:
