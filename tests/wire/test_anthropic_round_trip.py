@@ -99,5 +99,7 @@ def test_a_prompt_comes_back_from_its_body(prompt: Prompt) -> None:
     call = foreign(prompt, dialect="anthropic")
     body = sent(call)
     found = message_call(**body).prompt()
-    assert replace(found, params={}) == prompt
+    # An effort and shown thoughts ask for thinking, which this wire has a word for.
+    thinks = prompt.effort is not None or prompt.show_reasoning
+    assert replace(found, params={}) == replace(prompt, adaptive=thinks)
     assert found.params["stop"] == "stop_sequences"

@@ -22,6 +22,7 @@ from tests.wire.prompts import ASKED, CALLED, PROMPTS, RESULTS, WEATHER
 from tests.wire.requests import target_of
 
 OLD = "claude-haiku-4-5"
+FORCED: dict[str, Any] = {"tools": (WEATHER,), "tool_choice": "required"}
 
 
 def test_a_prompt_becomes_blocks() -> None:
@@ -145,6 +146,11 @@ def test_what_is_left_out_is_told(
         ),
         ({"show_reasoning": True}, MODEL, {"type": "adaptive", "display": "summarized"}, None, ()),
         ({"thinking_tokens": 5_000}, MODEL, {"type": "adaptive"}, None, ("thinking_tokens",)),
+        ({"adaptive": True}, "claude-opus-4-8", {"type": "adaptive"}, None, ()),
+        ({"adaptive": True}, OLD, None, None, ("adaptive",)),
+        ({"adaptive": True}, "claude-3-5-haiku", None, None, ("adaptive",)),
+        ({"adaptive": True, "effort": "low", **FORCED}, "claude-opus-4-7", None, "low", ("adaptive",)),
+        ({"effort": "high", **FORCED}, "claude-opus-4-6", None, "high", ()),
         ({"effort": "none"}, MODEL, {"type": "disabled"}, None, ()),
         ({"effort": "none"}, "claude-sonnet-5-5", {"type": "between_tools"}, None, ()),
         ({"effort": "none"}, "claude-opus-4-8", None, None, ()),
@@ -157,7 +163,7 @@ def test_what_is_left_out_is_told(
         ({"effort": "high", "max_tokens": 1_000}, OLD, None, None, ("effort",)),
         ({"thinking_tokens": 3_000, "max_tokens": 2_000}, OLD, {"type": "enabled", "budget_tokens": 1_999}, None, ()),
         ({"thinking_tokens": 100, "max_tokens": 2_000}, OLD, {"type": "enabled", "budget_tokens": 1_024}, None, ()),
-        ({"effort": "low", "tools": (WEATHER,), "tool_choice": "required"}, OLD, None, None, ("effort",)),
+        ({"effort": "low", **FORCED}, OLD, None, None, ("effort",)),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, OLD, None, None, ("effort",)),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, "claude-opus-4-6", {"type": "adaptive"}, "low", ()),
         ({"effort": "low"}, "claude-3-5-haiku", None, None, ("effort",)),

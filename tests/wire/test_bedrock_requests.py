@@ -196,6 +196,9 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
             {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "low"}}, (),
         ),
         (CLAUDE, prompt(thinking_tokens=2_000), {"thinking": {"type": "adaptive"}}, ()),
+        (CLAUDE, prompt(adaptive=True), {"thinking": {"type": "adaptive"}}, ()),
+        (BUDGETED, prompt(adaptive=True), None, ("adaptive",)),
+        (NOVA, prompt(adaptive=True), None, ("adaptive",)),
         (SONNET, prompt(effort="none"), {"thinking": {"type": "between_tools"}}, ()),
         (CLAUDE, prompt(effort="low", tools=(WEATHER,), tool_choice="required"), None, ("effort",)),
         (

@@ -135,11 +135,11 @@ class Format:
 class Prompt:
     """A text request that knows no wire. None, empty or False: the client did not say.
 
-    `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens` is
-    the budget of tokens for reasoning, 0 for none. `truncation` lets the provider forget the oldest turns of a
-    conversation that is too long. `further` are fields with a meaning that no other wire has, `minor` those that an
-    answer is nearly the same without, both by the client's own names. `params` maps a name used here to the client's
-    own name of it, where the two differ.
+    `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens`
+    is the budget of tokens for reasoning, 0 for none; `adaptive` asks that the model sees itself how much it needs.
+    `truncation` lets the provider forget the oldest turns of a conversation that is too long. `further` are fields
+    with a meaning that no other wire has, `minor` those that an answer is nearly the same without, both by the
+    client's own names. `params` maps a name used here to the client's own name of it, where the two differ.
     """
 
     messages: tuple[Message, ...]
@@ -162,6 +162,7 @@ class Prompt:
     format: Format | None = None
     effort: Effort | None = None
     thinking_tokens: int | None = None
+    adaptive: bool = False
     show_reasoning: bool = False
     verbosity: str = ""
     service_tier: str = ""

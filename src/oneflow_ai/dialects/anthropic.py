@@ -25,7 +25,7 @@ from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.anthropic_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.anthropic_error import failure_body
 from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
-from oneflow_ai.dialects.anthropic_read import holds_wrapped_seals, read
+from oneflow_ai.dialects.anthropic_read import lacks_a_thought, read, without_wrapped_seals
 from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
@@ -139,20 +139,23 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     chats = envelope.operation is Operation.CHAT
     name_model(found)
     media = _check(found, envelope.operation)
+    given = found["messages"]
+    # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read; all else they get.
+    kept = without_wrapped_seals(given)
+    budgeted = (found.get("thinking") or {}).get("type") == "enabled"
     return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=found["model"],
-        body=found,
+        body=found if kept is given else {**found, "messages": kept},
         stream=chats and found.get("stream") is True,
         include_usage=True,
         prompt_bytes=len(body) - media.carried_bytes,
         user=_user_of(found),
-        # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read.
-        wire="" if holds_wrapped_seals(found["messages"]) else DIALECT,
+        wire="" if kept is not given and budgeted and lacks_a_thought(kept) else DIALECT,
         output_most_tokens=found["max_tokens"] if chats else None,
         media=media,
-        read=read,
+        read=read if kept is given else lambda body: read({**body, "messages": given}),
         headers=envelope.headers,
     )
 

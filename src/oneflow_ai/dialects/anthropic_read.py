@@ -30,6 +30,7 @@ _CHOICES: Mapping[str, Any] = {"auto": "auto", "none": "none", "any": "required"
 # OpenAI's words for a tier, which the middle form uses.
 _TIERS = {"standard_only": "default"}
 _OFF = ("disabled", "between_tools")
+_THOUGHTS = ("thinking", "redacted_thinking")
 # What this wire calls a field of the middle form.
 _PARAMS = MappingProxyType(
     {
@@ -37,6 +38,7 @@ _PARAMS = MappingProxyType(
         "format": "output_config.format",
         "effort": "output_config.effort",
         "thinking_tokens": "thinking.budget_tokens",
+        "adaptive": "thinking",
         "show_reasoning": "thinking.display",
         "user": "metadata.user_id",
         "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
@@ -94,15 +96,44 @@ def _exemplified(tools: Iterable[Mapping[str, Any]]) -> Iterator[int]:
     return (place for place, tool in enumerate(tools) if tool.get("input_examples"))
 
 
-def holds_wrapped_seals(messages: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a checked conversation gives back what another wire sealed."""
+def without_wrapped_seals(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A checked conversation without what another wire sealed; the same one where there is nothing of it."""
+    if not any(_is_sealed_elsewhere(block) for message in messages for block in _said(message)):
+        return messages
+    kept = []
     for message in messages:
-        if message["role"] == "assistant" and isinstance(message["content"], list):
-            for block in message["content"]:
-                seal = block.get("signature") or block.get("data")
-                if isinstance(seal, str) and is_wrapped(seal.removeprefix(TOOL_MARK)):
-                    return True
+        said = [block for block in _said(message) if not _is_sealed_elsewhere(block)]
+        if len(said) == len(_said(message)):
+            kept.append(message)
+        elif said:
+            kept.append({**message, "content": said})
+    return kept
+
+
+def lacks_a_thought(messages: list[Mapping[str, Any]]) -> bool:
+    """Whether a turn that waits for what its tools gave has calls, but no thoughts before them.
+
+    With a budget for thoughts that is refused (platform.claude.com/docs/en/build-with-claude/extended-thinking,
+    2026-11-26).
+    """
+    for message in reversed(messages):
+        kinds = [block["type"] for block in message["content"]] if isinstance(message["content"], list) else ["text"]
+        if message["role"] == "assistant":
+            return "tool_use" in kinds and kinds[0] not in _THOUGHTS
+        if message["role"] == "user" and "tool_result" not in kinds:
+            return False
     return False
+
+
+def _said(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The blocks of what the model said."""
+    content = message["content"]
+    return content if message["role"] == "assistant" and isinstance(content, list) else []
+
+
+def _is_sealed_elsewhere(block: Mapping[str, Any]) -> bool:
+    seal = block.get("signature") or block.get("data")
+    return isinstance(seal, str) and is_wrapped(seal.removeprefix(TOOL_MARK))
 
 
 def _thinking(body: Mapping[str, Any], further: list[str]) -> dict[str, Any]:
@@ -114,6 +145,7 @@ def _thinking(body: Mapping[str, Any], further: list[str]) -> dict[str, Any]:
     return {
         "effort": config.get("effort"),
         "thinking_tokens": 0 if kind in _OFF else thinking.get("budget_tokens") if kind == "enabled" else None,
+        "adaptive": kind == "adaptive",
         # A budget shows its thoughts unless told not to; a model that thinks by itself does when asked.
         "show_reasoning": display != "omitted" if kind == "enabled" else kind == "adaptive" and display == "summarized",
         "format": None if form is None else Format(schema=form["schema"], enforced=True),

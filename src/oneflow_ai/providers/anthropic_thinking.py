@@ -16,6 +16,9 @@ BUDGET_TOKENS_MOST = 128_000
 # OpenRouter shares them out (https://openrouter.ai/docs/use-cases/reasoning-tokens, 2026-11-26).
 _SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
 
+# What a model that thinks by itself is asked for in the field that tells it to think.
+_WITHOUT = ("adaptive", "thinking_tokens", "show_reasoning")
+
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
@@ -33,15 +36,19 @@ class Thinking:
 def thinking_of(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
     """What tells a model to think as the prompt asks, in an answer of at most so many `tokens`."""
     if traits.thinking == "none":
-        return Thinking()
+        return Thinking(dropped=("adaptive",) if prompt.adaptive else ())
     if prompt.effort == "none" or prompt.thinking_tokens == 0:
         return _off(prompt, traits)
     if traits.thinking == "budget":
         return _budgeted(prompt, traits, tokens)
-    if prompt.effort is None and prompt.thinking_tokens is None and not prompt.show_reasoning:
+    if prompt.effort is None and prompt.thinking_tokens is None and not (prompt.show_reasoning or prompt.adaptive):
         return Thinking()
+    effort = traits.effort(prompt.effort) if prompt.effort else ""
+    if prompt.tool_choice in ("required", "tool"):
+        # A forced call is not thought over: a 400 up to 4.7 (github.com/diegosouzapw/OmniRoute/pull/4389, 2026-11-27).
+        return Thinking(effort=effort, dropped=tuple(name for name in _WITHOUT if getattr(prompt, name)))
     config = {"type": "adaptive"} | ({"display": "summarized"} if prompt.show_reasoning else {})
-    return Thinking(config, traits.effort(prompt.effort) if prompt.effort else "", on=True)
+    return Thinking(config, effort, on=True)
 
 
 def _off(prompt: Prompt, traits: Traits) -> Thinking:
@@ -61,7 +68,7 @@ def _budgeted(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
     asked = prompt.thinking_tokens
     if asked is None:
         if prompt.effort is None:
-            return Thinking()
+            return Thinking(dropped=("adaptive",) if prompt.adaptive else ())
         asked = tokens * _SHARES[prompt.effort] // 100
     effort = traits.effort(prompt.effort) if prompt.effort and traits.efforts else ""
     budget = min(max(asked, BUDGET_TOKENS_LEAST), BUDGET_TOKENS_MOST, tokens - 1)

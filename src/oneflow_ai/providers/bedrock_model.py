@@ -25,6 +25,7 @@ _OUTPUT_TOKENS = 32_768
 # The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only.
 _SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
 _LEVELS = MappingProxyType({"minimal": "low", "low": "low", "medium": "medium", "xhigh": "high", "max": "high"})
+_BY_ITSELF = ("adaptive",)
 _SAMPLING = ("temperature", "top_p", "top_k")
 
 
@@ -100,7 +101,7 @@ def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Fur
     if row.thinking == "budget":
         return _budget(prompt, asked, output_most_tokens)
     forced = prompt.tool_choice in ("required", "tool")
-    if row.thinking == "adaptive" and (asked or prompt.show_reasoning) and not forced:
+    if row.thinking == "adaptive" and (asked or prompt.adaptive or prompt.show_reasoning) and not forced:
         fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
         if prompt.show_reasoning:
             fields["thinking"]["display"] = "summarized"
@@ -109,7 +110,7 @@ def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Fur
         return Further(fields, thinks=True)
     if row.thinking in ("effort", "levels") and prompt.effort is not None:
         return Further(_effort_fields(row, _LEVELS.get(prompt.effort, prompt.effort)))
-    return Further({}, asked)
+    return Further({}, (*asked, *_BY_ITSELF) if prompt.adaptive else asked)
 
 
 def sampled(prompt: Prompt, row: Family, thinks: bool) -> tuple[str, ...]:
@@ -138,7 +139,7 @@ def _off(row: Family, asked: tuple[str, ...]) -> Further:
 
 def _budget(prompt: Prompt, asked: tuple[str, ...], output_most_tokens: int | None) -> Further:
     if not asked:
-        return Further({})
+        return Further({}, _BY_ITSELF if prompt.adaptive else ())
     tokens = prompt.max_tokens or output_most_tokens or _OUTPUT_TOKENS
     wanted = prompt.thinking_tokens
     if wanted is None:
