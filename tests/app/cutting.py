@@ -27,12 +27,14 @@ from tests.wire.test_bedrock_golden import written
 STREAMS = (
     *(("openai", name) for name in ("stream-text", "stream-usage-asked", "stream-tools", "stream-mistral")),
     *(("anthropic", name) for name in ("stream-text", "stream-thinking", "stream-tools", "stream-usage-cache")),
+    *(("responses", name) for name in ("stream-text", "stream-tools")),
     *(("gemini", name) for name in ("stream-text", "stream-thoughts")),
     *(("bedrock", name) for name in ("stream-text", "stream-tools")),
 )
 _PATHS = {
     "openai": "/v1/chat/completions",
     "anthropic": "/v1/messages",
+    "responses": "/v1/responses",
     "gemini": "/v1beta/models/gemini/m:streamGenerateContent?alt=sse",
 }
 _TYPES = {"bedrock": b"application/vnd.amazon.eventstream"}
@@ -166,6 +168,8 @@ def _request(wire: str) -> bytes:
     if wire == "gemini":
         parts = [{"text": message["content"]} for message in MESSAGES]
         fields = {"contents": [{"parts": parts}], "generationConfig": {"maxOutputTokens": 4_000}}
+    if wire == "responses":
+        fields = {"model": "openai/m", "input": MESSAGES, "stream": True, "max_output_tokens": 4_000}
     body = orjson.dumps(fields)
     path = _PATHS.get(wire, _PATHS["openai"])
     head = (
