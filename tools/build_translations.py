@@ -53,11 +53,13 @@ Made from the code by `python -m tools.build_translations`; a test holds the two
 
 What is kept may still be more than a provider takes at once, such as stop sequences: that is refused too.
 
-A schema is enforced by the target where it can be. Anthropic's and Gemini's clients have it enforced on their own wires, so OpenAI, Azure and OpenRouter
-are told that it is strict. Objects are closed to keys that the schema does not name. What the target does not enforce (lengths and bounds for Claude, lengths for
-OpenAI) goes into the description, where the model reads it, and the field is named in `x-oneflow-dropped`. What cannot be enforced at all (free keys; a property
-that may be missing but not null, at OpenAI; a schema that leads back to itself, for Claude) is sent as it is and named in that header, or is a 400 for Claude,
-which knows no other way. Strict tools are treated the same; without strictness a tool keeps its schema.
+A schema is enforced by the target where it can be. Anthropic's and Gemini's clients have it enforced on their own
+wires, so OpenAI, Azure and OpenRouter are told that it is strict. Objects are closed to keys that the schema does not
+name. What the target does not enforce (lengths and bounds for Claude, lengths for OpenAI) goes into the description,
+where the model reads it, and the field is named in `x-oneflow-dropped`. What cannot be enforced at all (free keys; a
+property that may be missing but not null, at OpenAI; a schema that leads back to itself, for Claude) is sent as it is
+and named in that header, or is a 400 for Claude, which knows no other way. Strict tools are treated the same; without
+strictness a tool keeps its schema.
 """
 
 
