@@ -27,7 +27,7 @@ from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.form import FormReader
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.lookups import lookup_model, other_voices
-from oneflow_ai.edge.models import ModelPages
+from oneflow_ai.edge.models import ModelPages, page_of
 from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.edge.turnstile import Turnstile
 from oneflow_ai.flow.engine import Desk, Engine
@@ -355,17 +355,16 @@ class Edge:
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
         dialect = lister_at(path, headers)
-        written = await self._pages.written(self._desk.snapshot, dialect, self._clock.utc())
+        snapshot = self._desk.snapshot
+        written = await self._pages.written(snapshot, dialect, self._clock.utc())
         # The official clients write the slash of `provider/model` as %2F.
-        one = unquote(path[len(models) + 1 :].decode("ascii", "replace")) or None
-        if one is not None and (one not in written or not account.may_use(one)):
-            raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
-        request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
-        told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
-        if one is not None:
-            body = written[one]
+        one = unquote(path[len(models) + 1 :].decode("ascii", "replace"))
+        if one:
+            body = page_of(one, written, snapshot, account)
         else:
             body = dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
+        request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
+        told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
         await reply.respond(200, told, body)
 
     def _id(self, at: datetime) -> str:

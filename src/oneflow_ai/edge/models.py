@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 
+from oneflow_ai.core.call import Account
+from oneflow_ai.core.failure import MODEL_NOT_FOUND, PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.core.target import Provider, Route, Snapshot
 from oneflow_ai.dialects.table import PATHS, Lister
+from oneflow_ai.policy.route import check_allowed, model_targets
 
 OWNER = "oneflow"
 _SERVED = frozenset(operation.task for _, operation in PATHS.values())
@@ -40,6 +43,24 @@ class ModelPages:
             return
         shown = await asyncio.to_thread(lambda: tuple(_shown(snapshot, now)))
         self._of, self._shown, self._written = of, shown, {}
+
+
+def page_of(name: str, written: Mapping[str, bytes], snapshot: Snapshot, account: Account) -> bytes:
+    """The page of the model that a call with this name reaches, among those `written`.
+
+    Raises `Failure`: what such a call is told of its name, but a 404 for every model that nobody can be asked for.
+    """
+    check_allowed(account, name)
+    page = written.get(name)
+    if page is None and name not in snapshot.routes:
+        try:
+            page = written.get(model_targets(snapshot, name)[0].place)
+        except Failure as failure:
+            if failure.kind is not PROVIDER_NOT_CONFIGURED:
+                raise
+    if page is None:
+        raise Failure(MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
+    return page
 
 
 def _shown(snapshot: Snapshot, now: datetime) -> Iterator[Shown]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.call import Account, Call, Operation, Task
 from oneflow_ai.core.chain import CHAIN_FIELDS, chain_names
 from oneflow_ai.core.failure import (
     AMBIGUOUS_MODEL,
@@ -49,8 +49,7 @@ class Router:
         return roomy(self._named(snapshot, call.model, call), call)
 
     def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
-        if not call.account.may_use(name):
-            raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
+        check_allowed(call.account, name)
         route = snapshot.routes.get(name)
         if route is None:
             return self._of_model(snapshot, name, call.operation)
@@ -141,6 +140,12 @@ _STRATEGIES: Mapping[str, _Strategy] = {
     "best": Router._best,
 }
 STRATEGIES = ("order", *_STRATEGIES)
+
+
+def check_allowed(account: Account, name: str) -> None:
+    """Raise `Failure` for a name that an account may not ask for, whether there is such a model or not."""
+    if not account.may_use(name):
+        raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
 
 
 def model_targets(
