@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
+from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult, is_less
 from oneflow_ai.providers.claude import Traits
 
 BUDGET_TOKENS_LEAST = 1_024
@@ -19,7 +19,8 @@ _SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What is sent: `config` for `thinking` and `effort` for `output_config`; what of the request was `dropped`.
+    """What is sent: `config` for `thinking` and `effort` for `output_config`; what of the request was `dropped`
+    or changed.
 
     `on` says that the model then takes no sampling parameters.
     """
@@ -41,7 +42,8 @@ def thinking_of(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
     if prompt.effort is None and prompt.thinking_tokens is None and not prompt.show_reasoning:
         return Thinking()
     config = {"type": "adaptive"} | ({"display": "summarized"} if prompt.show_reasoning else {})
-    return Thinking(config, traits.effort(prompt.effort) if prompt.effort else "", on=True)
+    effort = traits.effort(prompt.effort) if prompt.effort else ""
+    return Thinking(config, effort, _lowered(prompt, effort), on=True)
 
 
 def _off(prompt: Prompt, traits: Traits) -> Thinking:
@@ -54,7 +56,7 @@ def _off(prompt: Prompt, traits: Traits) -> Thinking:
     effort = traits.effort(asked) if asked and traits.efforts else ""
     if traits.off and effort in ("xhigh", "max"):
         effort = "high"
-    return Thinking({"type": traits.off} if traits.off else {}, effort)
+    return Thinking({"type": traits.off} if traits.off else {}, effort, _lowered(prompt, effort))
 
 
 def _budgeted(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
@@ -67,11 +69,19 @@ def _budgeted(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
     budget = min(max(asked, BUDGET_TOKENS_LEAST), BUDGET_TOKENS_MOST, tokens - 1)
     if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
         return Thinking(effort=effort, dropped=() if effort else _asked(prompt))
-    return Thinking({"type": "enabled", "budget_tokens": budget}, effort, on=True)
+    changed = _lowered(prompt, effort)
+    if prompt.thinking_tokens not in (None, budget):
+        changed = (*changed, "thinking_tokens")
+    return Thinking({"type": "enabled", "budget_tokens": budget}, effort, changed, on=True)
 
 
 def _asked(prompt: Prompt) -> tuple[str, ...]:
     return tuple(name for name in ("effort", "thinking_tokens") if getattr(prompt, name) is not None)
+
+
+def _lowered(prompt: Prompt, effort: str) -> tuple[str, ...]:
+    """Our name of the effort, where the one that is sent is less than the client's."""
+    return ("effort",) if effort and prompt.effort and is_less(effort, prompt.effort) else ()
 
 
 def _is_within_a_turn(prompt: Prompt) -> bool:

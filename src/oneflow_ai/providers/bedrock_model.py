@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
-from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
+from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult, is_less
 from oneflow_ai.providers.claude import Traits, traits_of
 
 WIRE = "bedrock"
@@ -64,7 +64,7 @@ _CLAUDE = re.compile(r"claude-.*")
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """What goes into the model's own fields, which of our names were left out, and whether it thinks."""
+    """What goes into the model's own fields, which of our names were left out or changed, and whether it thinks."""
 
     fields: Mapping[str, Any]
     dropped: tuple[str, ...] = ()
@@ -104,12 +104,20 @@ def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Fur
         fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
         if prompt.show_reasoning:
             fields["thinking"]["display"] = "summarized"
-        if prompt.effort is not None:
-            fields["output_config"] = {"effort": _claude_effort(prompt.effort, row)}
-        return Further(fields, thinks=True)
+        effort = "" if prompt.effort is None else _claude_effort(prompt.effort, row)
+        if effort:
+            fields["output_config"] = {"effort": effort}
+        return Further(fields, _unmet(prompt, effort), thinks=True)
     if row.thinking in ("effort", "levels") and prompt.effort is not None:
-        return Further(_effort_fields(row, _LEVELS.get(prompt.effort, prompt.effort)))
+        level = _LEVELS.get(prompt.effort, prompt.effort)
+        return Further(_effort_fields(row, level), _unmet(prompt, level))
     return Further({}, asked)
+
+
+def _unmet(prompt: Prompt, effort: str) -> tuple[str, ...]:
+    """Our names of what a model that knows no budget is not told: that, and an effort above the one that is sent."""
+    less = prompt.effort is not None and is_less(effort, prompt.effort)
+    return (*(("effort",) if less else ()), *(("thinking_tokens",) if prompt.thinking_tokens is not None else ()))
 
 
 def sampled(prompt: Prompt, row: Family, thinks: bool) -> tuple[str, ...]:
@@ -146,7 +154,8 @@ def _budget(prompt: Prompt, asked: tuple[str, ...], output_most_tokens: int | No
     budget = min(max(wanted, BUDGET_TOKENS_LEAST), tokens - 1)
     if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
         return Further({}, asked)
-    return Further({"thinking": {"type": "enabled", "budget_tokens": budget}}, thinks=True)
+    changed = ("thinking_tokens",) if prompt.thinking_tokens not in (None, budget) else ()
+    return Further({"thinking": {"type": "enabled", "budget_tokens": budget}}, changed, thinks=True)
 
 
 def _effort_fields(row: Family, level: str) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from oneflow_ai.core.prompt import is_less
+
 Thinking = Literal["adaptive", "budget", "none"]
 
 _LOW_TO_HIGH = ("low", "medium", "high")
 _TO_MAX = (*_LOW_TO_HIGH, "max")
 _ALL = (*_LOW_TO_HIGH, "xhigh", "max")
-# What a client may ask for, from little to much.
-_ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,7 @@ class Traits:
 
     def effort(self, asked: str) -> str:
         """The nearest effort of those it knows, of which it has some: less rather than more, its least at least."""
-        place = _ORDER.index(asked)
-        fitting = [one for one in self.efforts if _ORDER.index(one) <= place]
+        fitting = [one for one in self.efforts if not is_less(asked, one)]
         return fitting[-1] if fitting else self.efforts[0]
 
 
