@@ -13,6 +13,7 @@ from oneflow_ai.core.prompt import (
     Format,
     Message,
     Prompt,
+    Reasoning,
     Text,
     ToolCall,
 )
@@ -23,6 +24,12 @@ from tests.wire.requests import target_of
 
 OLD = "claude-haiku-4-5"
 BUDGET, CUT = {"type": "enabled"}, ("thinking_tokens",)
+THINKS = BUDGET | {"budget_tokens": 2_000}
+
+
+def thought(wire: str) -> Message:
+    """The turn that called tools, with a thought that this wire sealed."""
+    return replace(CALLED, parts=(Reasoning("Hm", "seal", wire=wire), *CALLED.parts))
 
 
 def test_a_prompt_becomes_blocks() -> None:
@@ -161,6 +168,8 @@ def test_what_is_left_out_is_told(
         ({"thinking_tokens": 100, "max_tokens": 2_000}, OLD, BUDGET | {"budget_tokens": 1_024}, None, CUT),
         ({"effort": "low", "tools": (WEATHER,), "tool_choice": "required"}, OLD, None, None, ("effort",)),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, OLD, None, None, ("effort",)),
+        ({"effort": "low", "messages": (ASKED, thought("gemini"), RESULTS)}, OLD, None, None, ("effort",)),
+        ({"thinking_tokens": 2_000, "messages": (ASKED, thought("anthropic"), RESULTS)}, OLD, THINKS, None, ()),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, "claude-opus-4-6", {"type": "adaptive"}, "low", ()),
         ({"effort": "low"}, "claude-3-5-haiku", None, None, ("effort",)),
     ],

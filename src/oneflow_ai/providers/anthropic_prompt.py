@@ -116,7 +116,7 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
     if most is not None and tokens > most:
         tokens = most
         _tell(dropped, prompt, ("max_tokens",))
-    thinking = thinking_of(prompt, traits, tokens)
+    thinking = thinking_of(prompt, traits, tokens, asked.seals)
     body: dict[str, Any] = {"max_tokens": tokens, "messages": messages}
     if system:
         body["system"] = system

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
-from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult, is_less
-from oneflow_ai.providers.claude import Traits
+from oneflow_ai.core.prompt import Prompt, is_less
+from oneflow_ai.providers.claude import BUDGET_TOKENS_LEAST, SHARES, Traits, thoughts_missing
 
-BUDGET_TOKENS_LEAST = 1_024
 BUDGET_TOKENS_MOST = 128_000
-# The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only; as
-# OpenRouter shares them out (https://openrouter.ai/docs/use-cases/reasoning-tokens, 2026-11-26).
-_SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What is sent: `config` for `thinking` and `effort` for `output_config`; what of the request was `dropped`
-    or changed.
+    """What is sent: `config` for `thinking` and `effort` for `output_config`.
 
-    `on` says that the model then takes no sampling parameters.
+    `dropped` is what of the request was left out or changed. `on` says that the model then takes no sampling parameters.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -31,14 +25,17 @@ class Thinking:
     on: bool = False
 
 
-def thinking_of(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
-    """What tells a model to think as the prompt asks, in an answer of at most so many `tokens`."""
+def thinking_of(prompt: Prompt, traits: Traits, tokens: int, seals: frozenset[str]) -> Thinking:
+    """What tells a model to think as the prompt asks, in an answer of at most so many `tokens`.
+
+    `seals` are the wires whose sealed thoughts are given back to it.
+    """
     if traits.thinking == "none":
         return Thinking()
     if prompt.effort == "none" or prompt.thinking_tokens == 0:
         return _off(prompt, traits)
     if traits.thinking == "budget":
-        return _budgeted(prompt, traits, tokens)
+        return _budgeted(prompt, traits, tokens, seals)
     if prompt.effort is None and prompt.thinking_tokens is None and not prompt.show_reasoning:
         return Thinking()
     config = {"type": "adaptive"} | ({"display": "summarized"} if prompt.show_reasoning else {})
@@ -59,15 +56,15 @@ def _off(prompt: Prompt, traits: Traits) -> Thinking:
     return Thinking({"type": traits.off} if traits.off else {}, effort, _lowered(prompt, effort))
 
 
-def _budgeted(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
+def _budgeted(prompt: Prompt, traits: Traits, tokens: int, seals: frozenset[str]) -> Thinking:
     asked = prompt.thinking_tokens
     if asked is None:
         if prompt.effort is None:
             return Thinking()
-        asked = tokens * _SHARES[prompt.effort] // 100
+        asked = tokens * SHARES[prompt.effort] // 100
     effort = traits.effort(prompt.effort) if prompt.effort and traits.efforts else ""
     budget = min(max(asked, BUDGET_TOKENS_LEAST), BUDGET_TOKENS_MOST, tokens - 1)
-    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
+    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or thoughts_missing(prompt, seals):
         return Thinking(effort=effort, dropped=() if effort else _asked(prompt))
     changed = _lowered(prompt, effort)
     if prompt.thinking_tokens not in (None, budget):
@@ -82,19 +79,3 @@ def _asked(prompt: Prompt) -> tuple[str, ...]:
 def _lowered(prompt: Prompt, effort: str) -> tuple[str, ...]:
     """Our name of the effort, where the one that is sent is less than the client's."""
     return ("effort",) if effort and prompt.effort and is_less(effort, prompt.effort) else ()
-
-
-def _is_within_a_turn(prompt: Prompt) -> bool:
-    """Whether a tool's results are waited for by a turn whose thoughts were not given back.
-
-    A model with a budget for thoughts refuses to go on with such a turn (…/build-with-claude/extended-thinking,
-    2026-11-26).
-    """
-    last = prompt.messages[-1]
-    if last.role != "user" or not any(isinstance(part, ToolResult) for part in last.parts):
-        return False
-    for message in reversed(prompt.messages):
-        if message.role == "assistant":
-            called = any(isinstance(part, ToolCall) for part in message.parts)
-            return called and not any(isinstance(part, Reasoning) for part in message.parts)
-    return False
