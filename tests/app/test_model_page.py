@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from oneflow_ai.core.call import Account
+from oneflow_ai.dialects import anthropic, gemini, openai
+from oneflow_ai.dialects.table import Lister
+from oneflow_ai.edge.models import ModelPages
 from tests.app.gateway import KEY, running
+from tests.policy.compiled import compiled, row
 
 AUTH = {"authorization": f"Bearer {KEY}"}
 # The address and headers of each dialect that has such a page, where it tells the id, and what stands before that.
@@ -93,3 +99,12 @@ async def test_the_successor_of_a_retired_model_is_shown_where_calls_follow_it(t
     async with running(tmp_path, providers=PROVIDERS, configuration=following) as gateway:
         shown = await gateway.get("/v1/models/gpt-4", AUTH)
         assert (shown.status, shown.json["id"]) == (200, "openai/gpt-6.1-sol")
+
+
+@pytest.mark.parametrize(("dialect", "field"), [(openai, "id"), (anthropic, "id"), (gemini, "name")])
+async def test_what_the_simulator_answers_for_is_shown_though_no_list_has_it(dialect: Lister, field: str) -> None:
+    pages, snapshot, now = ModelPages(7), compiled(row("openai", simulated=True)), datetime(2026, 11, 27, tzinfo=UTC)
+    for name in ("gpt-4", "openai/gpt-4"):
+        page = orjson.loads(await pages.page(name, snapshot, Account("key"), dialect, now))
+        assert page[field].removeprefix("models/") == "openai/gpt-4"
+    assert "openai/gpt-4" not in await pages.written(snapshot, dialect, now)

@@ -27,7 +27,7 @@ from oneflow_ai.edge.door import Door
 from oneflow_ai.edge.form import FormReader
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.lookups import lookup_model, other_voices
-from oneflow_ai.edge.models import ModelPages, page_of
+from oneflow_ai.edge.models import ModelPages
 from oneflow_ai.edge.reply import Reply, Request
 from oneflow_ai.edge.turnstile import Turnstile
 from oneflow_ai.flow.engine import Desk, Engine
@@ -355,13 +355,13 @@ class Edge:
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
         dialect = lister_at(path, headers)
-        snapshot = self._desk.snapshot
-        written = await self._pages.written(snapshot, dialect, self._clock.utc())
+        snapshot, now = self._desk.snapshot, self._clock.utc()
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(models) + 1 :].decode("ascii", "replace"))
         if one:
-            body = page_of(one, written, snapshot, account)
+            body = await self._pages.page(one, snapshot, account, dialect, now)
         else:
+            written = await self._pages.written(snapshot, dialect, now)
             body = dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]

@@ -148,6 +148,12 @@ def check_allowed(account: Account, name: str) -> None:
         raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
 
 
+def unknown_model() -> Failure:
+    """What is told of a name that is none of a model."""
+    words = "no route, and no configured provider, has this model; write provider/model, or see GET /v1/models"
+    return Failure(MODEL_NOT_FOUND, words, param="model")
+
+
 def model_targets(
     snapshot: Snapshot, name: str, *, as_it_stands: bool = False, listed: bool = True
 ) -> Sequence[Target]:
@@ -239,8 +245,7 @@ def _unknown(snapshot: Snapshot, name: str) -> Failure:
         if not provider.configured and (name in provider.models or provider.ended(name) is not None):
             words = f"the model is at {provider.name}, which has no credential"
             return Failure(PROVIDER_NOT_CONFIGURED, words, param="model")
-    words = "no route, and no configured provider, has this model; write provider/model, or see GET /v1/models"
-    return Failure(MODEL_NOT_FOUND, words, param="model")
+    return unknown_model()
 
 
 def _cost(target: Target) -> int:

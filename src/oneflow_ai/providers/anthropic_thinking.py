@@ -16,7 +16,7 @@ BUDGET_TOKENS_MOST = 128_000
 class Thinking:
     """What is sent: `config` for `thinking` and `effort` for `output_config`.
 
-    `dropped` is what of the request was left out or changed. `on` says that the model then takes no sampling parameters.
+    `dropped` is what of the request was left out or changed; `on` says that the model takes no sampling parameters.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
