@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from oneflow_ai import Answer, AsyncOneFlow, OneFlow, OneFlowError
-from oneflow_ai.providers.table import TABLE
-from oneflow_ai.settings import Loaded, SettingsError, load
+from oneflow_ai.settings import Loaded, SettingsError
 from oneflow_ai.simulator import FAST, Limits, SimulatorOptions, ThreadedSimulator, run_in_thread
 from oneflow_ai.stores.history import Filters
-from tests.canaries import PROVIDER_KEY
+from tests.library import library_settings, loaded
 
 
 @pytest.fixture
@@ -26,14 +25,8 @@ def simulator() -> Iterator[ThreadedSimulator]:
 
 @pytest.fixture
 def settings(simulator: ThreadedSimulator, tmp_path: Path) -> Loaded:
-    file = tmp_path / "oneflow.toml"
-    file.write_text(
-        f'[providers.sim]\nkind = "openai"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
-        "concurrency = 2\n"
-        '[prices."sim/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
-        '[routes.text]\ntargets = ["sim/gpt-6-luna"]\n[retry]\nattempts = 1\n'
-    )
-    return load(file, {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
+    configuration = '[routes.text]\ntargets = ["sim/gpt-6-luna"]\n[retry]\nattempts = 1\n'
+    return library_settings(simulator, tmp_path, configuration, provider="concurrency = 2\n")
 
 
 def test_an_answer_says_who_gave_it_and_what_it_cost(settings: Loaded) -> None:
@@ -54,16 +47,15 @@ def test_a_stream_gives_the_same_text_in_pieces(settings: Loaded) -> None:
 
 
 def test_an_answer_tells_which_model_went_on_with_it(simulator: ThreadedSimulator, tmp_path: Path) -> None:
-    file = tmp_path / "oneflow.toml"
-    file.write_text(
+    settings = loaded(
+        tmp_path,
         "".join(
             f'[providers.{name}]\nkind = "{kind}"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
             f'[prices."{name}/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
             for name, kind in (("sim", "openai"), ("next", "anthropic"))
         )
-        + '[routes.text]\ntargets = ["sim/sim-F13@event:5", "next/claude-haiku-4-5"]\ncontinue_cut = true\n'
+        + '[routes.text]\ntargets = ["sim/sim-F13@event:5", "next/claude-haiku-4-5"]\ncontinue_cut = true\n',
     )
-    settings = load(file, {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
     pieces: list[str] = []
     with OneFlow(settings=settings) as flow:
         answer = flow.text("Count to five", on_piece=pieces.append)

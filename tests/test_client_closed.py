@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from oneflow_ai import AsyncOneFlow, OneFlow, OneFlowAI, OneFlowError
-from oneflow_ai.providers.table import TABLE
-from oneflow_ai.settings import Loaded, load
+from oneflow_ai.settings import Loaded
 from oneflow_ai.simulator import FAST, Rule, SimulatorOptions, ThreadedSimulator, run_in_thread
-from tests.canaries import PROVIDER_KEY
+from tests.library import library_settings
 from tests.manager.world import enter, variables
 
 SECONDS_MOST = 10.0
@@ -32,14 +31,9 @@ def simulator() -> Iterator[ThreadedSimulator]:
 
 @pytest.fixture
 def settings(simulator: ThreadedSimulator, tmp_path: Path) -> Loaded:
-    file = tmp_path / "oneflow.toml"
-    file.write_text(
-        f'[providers.sim]\nkind = "openai"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
-        '[prices."sim/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\nusd_per_image = 0.01\n'
-        '[routes.text]\ntargets = ["sim/gpt-6-luna"]\n[routes.image]\ntargets = ["sim/gpt-image-2"]\n'
-        "[budgets]\ndaily_usd = 10\n"
-    )
-    return load(file, {"SIM_KEY": PROVIDER_KEY, "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
+    routes = '[routes.text]\ntargets = ["sim/gpt-6-luna"]\n[routes.image]\ntargets = ["sim/gpt-image-2"]\n'
+    configuration = f"{routes}[budgets]\ndaily_usd = 10\n"
+    return library_settings(simulator, tmp_path, configuration, prices="usd_per_image = 0.01\n")
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {

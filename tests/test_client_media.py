@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from oneflow_ai import AsyncOneFlow, MediaAnswer, OneFlow, OneFlowError
-from oneflow_ai.providers.table import TABLE
-from oneflow_ai.settings import Loaded, load
+from oneflow_ai.settings import Loaded
 from oneflow_ai.simulator import FAST, SimulatorOptions, ThreadedSimulator, run_in_thread
+from tests.canaries import PROVIDER_KEY
+from tests.library import library_settings
 
-KEY = "sk-simulated-canary-0123456789"
 # So long that what is read from it has several words.
 LONG = "Hello to you all, and to those who are on their way to us in the rain. " * 3
 
@@ -31,15 +31,13 @@ def simulator() -> Iterator[ThreadedSimulator]:
 
 @pytest.fixture
 def settings(simulator: ThreadedSimulator, tmp_path: Path) -> Loaded:
-    file = tmp_path / "oneflow.toml"
-    file.write_text(
-        f'[providers.sim]\nkind = "openai"\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
-        '[prices."sim/*"]\ninput_usd_per_million_tokens = 1\noutput_usd_per_million_tokens = 2\n'
-        "usd_per_image = 0.01\nusd_per_million_characters = 15\n"
+    return library_settings(
+        simulator,
+        tmp_path,
         '[routes.image]\ntargets = ["sim/gpt-image-2"]\n[routes.speech]\ntargets = ["sim/tts-1"]\n'
-        '[routes.transcription]\ntargets = ["sim/gpt-transcribe"]\n[retry]\nattempts = 1\n'
+        '[routes.transcription]\ntargets = ["sim/gpt-transcribe"]\n[retry]\nattempts = 1\n',
+        prices="usd_per_image = 0.01\nusd_per_million_characters = 15\n",
     )
-    return load(file, {"SIM_KEY": KEY, "ONEFLOW_HOME": str(tmp_path)}, tmp_path, kinds=TABLE)
 
 
 @pytest.fixture
@@ -147,7 +145,7 @@ def test_a_failure_tells_its_code_and_no_secret(flow: OneFlow, call: Any, code: 
         call(flow)
     assert caught.value.code == code
     assert caught.value.request_id.startswith("req_")
-    assert KEY not in str(caught.value)
+    assert PROVIDER_KEY not in str(caught.value)
 
 
 def test_a_recording_that_cannot_be_read_or_is_too_large_is_told(settings: Loaded, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ async def test_a_key_sees_and_calls_only_the_models_that_it_may_use(tmp_path: Pa
         assert [model["id"] for model in listed] == ["sim/one"]
         assert (await gateway.get("/v1/models/sim/one", key)).status == 200
         hidden = await gateway.get("/v1/models/sim/two", key)
-        assert (hidden.status, hidden.code) == (404, "model_not_found")
+        assert (hidden.status, hidden.code) == (403, "model_not_allowed")
         assert (await gateway.chat("sim/one")).status == 200
         refused = await gateway.chat("sim/two")
         assert (refused.status, refused.code) == (403, "model_not_allowed")

@@ -142,3 +142,15 @@ def test_who_stops_an_answer_finds_it_in_the_history(place: Place, told: signal.
             assert out.endswith("\n")
     with closing(sqlite3.connect(place.home / "oneflow.db")) as database:
         assert database.execute("SELECT outcome FROM requests").fetchall() == [("client_closed",)]
+
+
+def test_a_model_that_has_ended_is_told_with_its_day_and_not_asked(place: Place) -> None:
+    with run_in_thread(SimulatorOptions()) as simulator:
+        place.simulated(
+            simulator.base_url, f'[providers.openai]\nbase_url = "{simulator.base_url}"\napi_key = "env:SIM_KEY"\n'
+        )
+        result = place.run("ask", "Hi", "-m", "openai/computer-use-preview")
+        assert (result.exit_code, result.stdout) == (2, "")
+        (line,) = lines(result.stderr)
+        assert "openai/computer-use-preview is retired since 2026-07-23; choose another model" in line
+        assert simulator.do(lambda inside: inside.record.counts.by_model["computer-use-preview"]) == 0

@@ -40,7 +40,7 @@ class OneModel:
     def does(self, model: str, task: Task) -> bool:
         return True
 
-    def successor(self, model: str) -> None:
+    def ended(self, model: str) -> None:
         del model
 
     def default_model(self, task: Task) -> str | None:

@@ -10,7 +10,7 @@ from oneflow_ai.core.call import Account, Task
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.listing import Listed
 from oneflow_ai.core.price import Price, flat_price, free
-from oneflow_ai.core.target import RetryPolicy, Timeouts
+from oneflow_ai.core.target import Ended, RetryPolicy, Timeouts
 from oneflow_ai.policy.compile import TARGETS_MOST, compile_snapshot
 from oneflow_ai.policy.route import model_targets
 from oneflow_ai.policy.rows import ProviderRow, RouteTarget, Rows
@@ -144,18 +144,20 @@ def test_models_are_those_served_today_and_successors_are_still_found() -> None:
     gone = before.providers["openai"].models - after.providers["openai"].models
     assert "gpt-5" in gone and "gpt-6-luna" in after.providers["openai"].models
     assert the(before, "gpt-5").place == the(before, "openai/gpt-5").place == "openai/gpt-5"
-    assert before.providers["openai"].successor("gpt-5") is None
+    assert before.providers["openai"].ended("gpt-5") is None
+    assert after.providers["openai"].ended("gpt-5") == Ended(DAY_OF_THE_END, "gpt-6.1-sol")
     for name in ("gpt-5", "openai/gpt-5"):
         with pytest.raises(Failure, match="use openai/gpt-6.1-sol"):
             model_targets(after, name)
         assert the(replace(after, follow_successors=True), name).place == "openai/gpt-6.1-sol"
 
 
-def test_no_listed_model_has_a_successor_and_every_one_gone_has_none_or_a_listed_one() -> None:
+def test_no_model_served_has_ended_and_a_successor_is_served() -> None:
     provider = compiled(row("openai"), on=date(2027, 3, 1)).providers["openai"]
     for model in catalog().models("openai"):
-        successor = provider.successor(model)
-        assert successor is None if model in provider.models else successor is None or successor in provider.models
+        ended = provider.ended(model)
+        assert (ended is None) is (model in provider.models)
+        assert ended is None or ended.successor is None or ended.successor in provider.models
 
 
 @pytest.mark.parametrize("simulated", [False, True])

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
 
@@ -13,7 +13,7 @@ from oneflow_ai.core.call import Account, Call, Operation, Task
 from oneflow_ai.core.chain import CHAIN_MODELS_MOST
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.price import flat_price
-from oneflow_ai.core.target import RetryPolicy, Route, Snapshot, Target
+from oneflow_ai.core.target import Ended, RetryPolicy, Route, Snapshot, Target
 from oneflow_ai.policy.route import STRATEGIES, Router, model_targets
 from oneflow_ai.policy.score import ScoreBook
 from tests.policy.places import target, targets
@@ -21,7 +21,7 @@ from tests.policy.places import target, targets
 
 @dataclass(slots=True)
 class Shop:
-    """A provider of these models; `replaced` maps those it no longer serves to what replaces them."""
+    """A provider of these models; `replaced` maps those it no longer serves to what replaces them, or to nothing."""
 
     name: str
     models: frozenset[str]
@@ -46,8 +46,8 @@ class Shop:
     def does(self, model: str, task: Task) -> bool:
         return True
 
-    def successor(self, model: str) -> str | None:
-        return self.replaced.get(model)
+    def ended(self, model: str) -> Ended | None:
+        return Ended(date(2026, 7, 23), self.replaced[model] or None) if model in self.replaced else None
 
     def default_model(self, task: Task) -> str | None:
         return None
@@ -58,8 +58,8 @@ def shop(name: str, models: str, *, configured: bool = True, **retired: str) -> 
 
 
 SHOPS = [
-    shop("acme", "m1 shared", old="m1", older="m1"),
-    shop("bolt", "m2 shared acme/m1", older="m2"),
+    shop("acme", "m1 shared", old="m1", older="m1", dead=""),
+    shop("bolt", "m2 shared acme/m1", older="m2", mute=""),
     shop("void", "m3 m1", configured=False, gone="m3"),
 ]
 
@@ -129,6 +129,8 @@ def led(snapshot: Snapshot, model: str, **body: Any) -> list[str]:
         ("acme/old", ["model_retired"]),
         ("old", ["model_retired"]),
         ("older", ["ambiguous_model"]),
+        ("acme/dead", ["model_retired"]),
+        ("mute", ["model_retired"]),
         ("gone", ["provider_not_configured"]),
     ],
 )
@@ -146,8 +148,9 @@ def test_a_routes_name_comes_before_every_model() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
-        ("acme/old", 404, "acme/m1"),
-        ("old", 404, "acme/m1"),
+        ("acme/old", 404, "^acme/old is retired since 2026-07-23; use acme/m1$"),
+        ("old", 404, "^acme/old is retired since 2026-07-23; use acme/m1$"),
+        ("acme/dead", 404, "^acme/dead is retired since 2026-07-23; choose another model$"),
         ("shared", 400, "acme/shared, bolt/shared"),
         ("older", 400, "acme/m1, bolt/m2"),
         ("void/m3", 503, "provider void has no credential"),
@@ -172,11 +175,7 @@ def test_successors_are_followed_where_that_is_asked_for() -> None:
     assert led(snapshot(follow=True), "acme/old") == ["acme/m1"]
     assert led(snapshot(follow=True), "old") == ["acme/m1"]
     assert led(snapshot(follow=True), "older") == ["ambiguous_model"]
-
-
-def test_a_retired_model_can_be_taken_as_it_stands() -> None:
-    assert [found.place for found in model_targets(snapshot(), "acme/old", as_it_stands=True)] == ["acme/old"]
-    assert [found.place for found in model_targets(snapshot(), "old", as_it_stands=True)] == ["acme/old"]
+    assert led(snapshot(follow=True), "mute") == led(snapshot(follow=True), "bolt/mute") == ["model_retired"]
 
 
 @pytest.mark.parametrize(

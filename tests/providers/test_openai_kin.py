@@ -7,6 +7,7 @@ import pytest
 from oneflow_ai.core.prompt import (
     Audio,
     Document,
+    Effort,
     Format,
     Image,
     Message,
@@ -148,3 +149,18 @@ def test_a_tier_that_a_server_does_not_have_is_left_out() -> None:
 def test_an_idiom_without_more_is_openais() -> None:
     assert Idiom().at("any") == Idiom()
     assert Idiom().takes_effort("any")
+
+
+@pytest.mark.parametrize(
+    ("kind", "effort", "sent", "dropped"),
+    [
+        ("openai", "max", "max", ()),
+        ("mistral", "high", "high", ()),
+        ("mistral", "low", "high", ()),
+        ("mistral", "xhigh", "high", ("effort",)),
+        ("mistral", "minimal", "none", ("effort",)),
+    ],
+)
+def test_less_effort_than_was_asked_for_is_told(kind: str, effort: Effort, sent: str, dropped: tuple[str, ...]) -> None:
+    request = request_for(Prompt((HI,), effort=effort), kind)
+    assert (json.loads(request.body)["reasoning_effort"], request.dropped) == (sent, dropped)

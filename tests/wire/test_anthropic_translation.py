@@ -13,6 +13,7 @@ from oneflow_ai.core.prompt import (
     Format,
     Message,
     Prompt,
+    Reasoning,
     Text,
     ToolCall,
 )
@@ -23,6 +24,13 @@ from tests.wire.requests import target_of
 
 OLD = "claude-haiku-4-5"
 FORCED: dict[str, Any] = {"tools": (WEATHER,), "tool_choice": "required"}
+BUDGET, CUT = {"type": "enabled"}, ("thinking_tokens",)
+THINKS = BUDGET | {"budget_tokens": 2_000}
+
+
+def thought(wire: str) -> Message:
+    """The turn that called tools, with a thought that this wire sealed."""
+    return replace(CALLED, parts=(Reasoning("Hm", "seal", wire=wire), *CALLED.parts))
 
 
 def test_a_prompt_becomes_blocks() -> None:
@@ -135,14 +143,14 @@ def test_what_is_left_out_is_told(
         ({"effort": "high"}, MODEL, {"type": "adaptive"}, "high", ()),
         ({"effort": "minimal"}, MODEL, {"type": "adaptive"}, "low", ()),
         ({"effort": "xhigh"}, MODEL, {"type": "adaptive"}, "xhigh", ()),
-        ({"effort": "xhigh"}, "claude-opus-4-6", {"type": "adaptive"}, "high", ()),
+        ({"effort": "xhigh"}, "claude-opus-4-6", {"type": "adaptive"}, "high", ("effort",)),
         ({"effort": "max"}, "claude-opus-4-6", {"type": "adaptive"}, "max", ()),
         (
             {"effort": "max", "max_tokens": 10_000},
             "claude-opus-4-5",
             {"type": "enabled", "budget_tokens": 9_500},
             "high",
-            (),
+            ("effort",),
         ),
         ({"show_reasoning": True}, MODEL, {"type": "adaptive", "display": "summarized"}, None, ()),
         ({"thinking_tokens": 5_000}, MODEL, {"type": "adaptive"}, None, ("thinking_tokens",)),
@@ -156,15 +164,18 @@ def test_what_is_left_out_is_told(
         ({"effort": "none"}, "claude-opus-4-8", None, None, ()),
         ({"effort": "none"}, "claude-opus-5-5", None, "low", ("effort",)),
         ({"effort": "none"}, OLD, None, None, ()),
-        ({"thinking_tokens": 0, "effort": "max"}, "claude-opus-5", {"type": "disabled"}, "high", ()),
+        ({"thinking_tokens": 0, "effort": "max"}, "claude-opus-5", {"type": "disabled"}, "high", ("effort",)),
         ({"thinking_tokens": 0}, "claude-opus-5-5", None, "low", ("thinking_tokens",)),
         ({"effort": "low", "max_tokens": 10_000}, OLD, {"type": "enabled", "budget_tokens": 2_000}, None, ()),
         ({"effort": "minimal", "max_tokens": 2_000}, OLD, {"type": "enabled", "budget_tokens": 1_024}, None, ()),
         ({"effort": "high", "max_tokens": 1_000}, OLD, None, None, ("effort",)),
-        ({"thinking_tokens": 3_000, "max_tokens": 2_000}, OLD, {"type": "enabled", "budget_tokens": 1_999}, None, ()),
-        ({"thinking_tokens": 100, "max_tokens": 2_000}, OLD, {"type": "enabled", "budget_tokens": 1_024}, None, ()),
+        ({"thinking_tokens": 1_500, "max_tokens": 2_000}, OLD, {"type": "enabled", "budget_tokens": 1_500}, None, ()),
+        ({"thinking_tokens": 3_000, "max_tokens": 2_000}, OLD, BUDGET | {"budget_tokens": 1_999}, None, CUT),
+        ({"thinking_tokens": 100, "max_tokens": 2_000}, OLD, BUDGET | {"budget_tokens": 1_024}, None, CUT),
         ({"effort": "low", **FORCED}, OLD, None, None, ("effort",)),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, OLD, None, None, ("effort",)),
+        ({"effort": "low", "messages": (ASKED, thought("gemini"), RESULTS)}, OLD, None, None, ("effort",)),
+        ({"thinking_tokens": 2_000, "messages": (ASKED, thought("anthropic"), RESULTS)}, OLD, THINKS, None, ()),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, "claude-opus-4-6", {"type": "adaptive"}, "low", ()),
         ({"effort": "low"}, "claude-3-5-haiku", None, None, ("effort",)),
     ],
@@ -179,16 +190,27 @@ def test_thinking_is_asked_for_as_each_model_has_it(
 
 
 @pytest.mark.parametrize(
-    ("asked", "most", "tokens"),
+    ("asked", "most", "tokens", "dropped"),
     [
-        (None, None, 8192),
-        (None, 64_000, 64_000),
-        (100, 64_000, 100),
-        (100_000, 64_000, 64_000),
-        (100_000, None, 100_000),
+        (None, None, 8192, ()),
+        (None, 64_000, 64_000, ()),
+        (100, 64_000, 100, ()),
+        (64_000, 64_000, 64_000, ()),
+        (100_000, 64_000, 64_000, ("max_completion_tokens",)),
+        (100_000, None, 100_000, ()),
     ],
 )
-def test_an_answer_has_a_bound_that_the_model_keeps(asked: int | None, most: int | None, tokens: int) -> None:
+def test_an_answer_has_a_bound_that_the_model_keeps_and_what_is_cut_is_told(
+    asked: int | None, most: int | None, tokens: int, dropped: tuple[str, ...]
+) -> None:
     target = replace(target_of(KIND, model=MODEL), output_most_tokens=most)
-    request = target.adapter.request(foreign(Prompt((ASKED,), max_tokens=asked)), target)
-    assert orjson.loads(request.body)["max_tokens"] == tokens
+    prompt = Prompt((ASKED,), max_tokens=asked, params={"max_tokens": "max_completion_tokens"})
+    request = target.adapter.request(foreign(prompt), target)
+    assert (orjson.loads(request.body)["max_tokens"], request.dropped) == (tokens, dropped)
+
+
+@pytest.mark.parametrize(("characters", "dropped"), [(512, ()), (513, ("safety_identifier",))])
+def test_a_users_name_that_is_cut_is_told(characters: int, dropped: tuple[str, ...]) -> None:
+    prompt = Prompt((ASKED,), user="u" * characters, params={"user": "safety_identifier"})
+    request = requested(foreign(prompt), MODEL)
+    assert (orjson.loads(request.body)["metadata"], request.dropped) == ({"user_id": "u" * 512}, dropped)

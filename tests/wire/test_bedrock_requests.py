@@ -195,7 +195,7 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
             CLAUDE, prompt(effort="minimal", show_reasoning=True),
             {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "low"}}, (),
         ),
-        (CLAUDE, prompt(thinking_tokens=2_000), {"thinking": {"type": "adaptive"}}, ()),
+        (CLAUDE, prompt(thinking_tokens=2_000), {"thinking": {"type": "adaptive"}}, ("thinking_tokens",)),
         (CLAUDE, prompt(adaptive=True), {"thinking": {"type": "adaptive"}}, ()),
         (BUDGETED, prompt(adaptive=True), None, ("adaptive",)),
         (NOVA, prompt(adaptive=True), None, ("adaptive",)),
@@ -224,7 +224,7 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
         ),
         (
             model("us.anthropic.claude-opus-4-6-v1"), prompt(effort="xhigh"),
-            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, (),
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, ("effort",),
         ),
         (model("us.anthropic.claude-opus-4-6-v1"), prompt(effort="none"), None, ()),
         (CLAUDE, prompt(temperature=1.0, top_k=5), None, ("temperature", "top_k")),
@@ -235,7 +235,7 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
         ),
         (
             BUDGETED, prompt(thinking_tokens=50_000, max_tokens=10_000),
-            {"thinking": {"type": "enabled", "budget_tokens": 9_999}}, (),
+            {"thinking": {"type": "enabled", "budget_tokens": 9_999}}, ("thinking_tokens",),
         ),
         (BUDGETED, prompt(thinking_tokens=2_000, max_tokens=1_000), None, ("thinking_tokens",)),
         (BUDGETED, prompt(effort="low", tools=(WEATHER,), tool_choice="required"), None, ("effort",)),
@@ -250,13 +250,14 @@ def test_cache_marks_become_points_where_the_model_knows_them() -> None:
         (NOVA, prompt(effort="low"), None, ("effort",)),
         (
             model("global.amazon.nova-2-lite-v1:0"), prompt(effort="xhigh"),
-            {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}, (),
+            {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}, ("effort",),
         ),
         (
             model("global.amazon.nova-2-lite-v1:0"), prompt(effort="none"),
             {"reasoningConfig": {"type": "disabled"}}, (),
         ),
         (GPT, prompt(effort="minimal"), {"reasoning_effort": "low"}, ()),
+        (GPT, prompt(effort="high", thinking_tokens=9), {"reasoning_effort": "high"}, ("thinking_tokens",)),
         (GPT, prompt(effort="none"), {"reasoning_effort": "low"}, ("effort",)),
         (GPT, prompt(thinking_tokens=2_000, top_k=3), None, ("thinking_tokens", "top_k")),
         (LLAMA, prompt(effort="high", top_k=3, temperature=0.1), None, ("effort", "top_k")),

@@ -284,7 +284,8 @@ def test_a_transcript_of_its_clients_reaches_models_of_openais_wire() -> None:
     fields, files = parts_of(request.large)
     assert dict(fields) == {"model": "tts-1", "response_format": "json", "language": "de", "temperature": "1"}
     assert list(files) == ["file"]
-    assert request.dropped == ("seed",)
+    assert request.dropped == ("temperature", "seed")
+    assert sent(written(("temperature", "1")), OTHERS).dropped == ()
 
 
 def test_the_table_of_voices_reads_both_ways() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import signal
@@ -24,6 +23,7 @@ from oneflow_ai.cli.configured import load_settings
 from oneflow_ai.cli.failures import INTERRUPTED, Refused
 from oneflow_ai.cli.output import note, say, say_json
 from oneflow_ai.cli.remote import remote_of
+from oneflow_ai.cli.stopping import acting_on
 from oneflow_ai.settings import Loaded
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ async def _run(run: Run, waiting: list[int], loaded: Loaded, options: BatchOptio
     with progress(len(run.prompts), kept, spent) as shown:
         async with _asking(loaded, options) as ask:
             tasks = [asyncio.ensure_future(run.work(places, ask, shown)) for _ in range(workers)]
-            with _on_interrupt(lambda: _interrupt(run, tasks)):
+            with acting_on((signal.SIGINT, signal.SIGTERM), lambda: _interrupt(run, tasks)):
                 await asyncio.wait(tasks)
     run.seconds = monotonic() - began
     for task in tasks:
@@ -144,27 +144,10 @@ async def _run(run: Run, waiting: list[int], loaded: Loaded, options: BatchOptio
 
 
 def _interrupt(run: Run, tasks: Sequence[asyncio.Future[None]]) -> None:
+    # Nothing dies in the midst of a line.
     run.interrupt()
     for task in tasks:
         task.cancel()
-
-
-@contextlib.contextmanager
-def _on_interrupt(act: Callable[[], None]) -> Iterator[None]:
-    """Act on Ctrl-C and SIGTERM instead of dying in the midst of a line."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    taken = []
-    for one in signals:
-        # Not on Windows, nor on another thread than the first: there the interpreter's own way is left.
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            loop.add_signal_handler(one, act)
-            taken.append(one)
-    try:
-        yield
-    finally:
-        for one in taken:
-            loop.remove_signal_handler(one)
 
 
 @asynccontextmanager

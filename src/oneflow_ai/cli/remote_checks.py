@@ -28,7 +28,7 @@ async def remote_checks(remote: Remote, name: str | None) -> list[dict[str, Any]
     rows: list[dict[str, Any]] = []
     for one, answer in zip(names, answers, strict=True):
         if isinstance(answer, OneFlowError):
-            rows.append(_unchecked(one, answer))
+            rows.append(unchecked(one, answer.code, answer.message, failed=answer.code not in _NOT_CHECKED))
         elif isinstance(answer, BaseException):
             raise answer
         else:
@@ -49,15 +49,16 @@ async def _checked(remote: Remote, name: str) -> list[dict[str, Any]]:
     return [{"provider": name, "simulated": found["simulated"], **each} for each in found["credentials"]]
 
 
-def _unchecked(name: str, error: OneFlowError) -> dict[str, Any]:
+def unchecked(name: str, code: str, message: str, *, failed: bool) -> dict[str, Any]:
+    """The row of a provider that was not asked; `failed` says whether that is a fault."""
     return {
         "provider": name,
         "simulated": False,
         "credential": name,
-        "ok": None if error.code in _NOT_CHECKED else False,
+        "ok": False if failed else None,
         "status": None,
-        "code": error.code,
-        "message": error.message,
+        "code": code,
+        "message": message,
         "models": None,
         "account": None,
         "seconds": 0.0,

@@ -14,6 +14,7 @@ import typer
 
 from oneflow_ai.cli.failures import Refused, misuse
 from oneflow_ai.cli.output import say
+from oneflow_ai.cli.stopping import acting_on
 
 if TYPE_CHECKING:
     from oneflow_ai.simulator import SimulatorOptions
@@ -79,8 +80,8 @@ async def _run(options: SimulatorOptions, choices: SimulatorChoices, announce: C
     from oneflow_ai.simulator import run
 
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run(options, choices.host, choices.port, choices.control_port, announce, stop)
+    with acting_on((signal.SIGTERM,), stop.set):
+        await run(options, choices.host, choices.port, choices.control_port, announce, stop)
 
 
 def _options(choices: SimulatorChoices) -> SimulatorOptions:

@@ -11,6 +11,7 @@ from typing import Any
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.cli.configured import Compiled, compiled
 from oneflow_ai.cli.failures import Refused, misuse
+from oneflow_ai.cli.remote_checks import unchecked
 from oneflow_ai.control.checking import ProviderChecks
 from oneflow_ai.core.call import Task
 from oneflow_ai.core.failure import CLIENT_CLOSED, INVALID_VALUE, Failure
@@ -104,29 +105,15 @@ async def checks(loaded: Loaded, name: str | None) -> list[dict[str, Any]]:
         rows = []
         for one, answer in zip(names, answers, strict=True):
             if isinstance(answer, Failure):
-                rows.append(_unchecked(one, answer))
+                # It is no fault of a provider that its kind has no free call.
+                failed = answer.kind is not INVALID_VALUE
+                rows.append(unchecked(one, answer.code, answer.message, failed=failed))
             elif isinstance(answer, BaseException):
                 raise answer
             else:
                 simulated = any(target.simulated for target in any_targets(snapshot.providers[one]))
                 rows += [{"provider": one, "simulated": simulated, **each.model_dump()} for each in answer]
         return rows
-
-
-def _unchecked(name: str, failure: Failure) -> dict[str, Any]:
-    """The row of a provider that was not asked: no fault of it where its kind has no free call."""
-    return {
-        "provider": name,
-        "simulated": False,
-        "credential": name,
-        "ok": None if failure.kind is INVALID_VALUE else False,
-        "status": None,
-        "code": failure.code,
-        "message": failure.message,
-        "models": None,
-        "account": None,
-        "seconds": 0.0,
-    }
 
 
 def _observed(found: Compiled, now_seconds: float) -> Observed:

@@ -10,6 +10,12 @@ from oneflow_ai.core.value import value
 
 Role = Literal["system", "user", "assistant"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+_FROM_LITTLE_TO_MUCH = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+def is_less(effort: str, asked: str) -> bool:
+    """Whether an effort is less than the one that was asked for."""
+    return _FROM_LITTLE_TO_MUCH.index(effort) < _FROM_LITTLE_TO_MUCH.index(asked)
 
 
 @value

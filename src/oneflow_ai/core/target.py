@@ -139,6 +139,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """That a provider refuses a model: since a UTC day, None where it is not known; and what to use instead, if any."""
+
+    since: date | None = None
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A model name that clients may use, and where it leads."""
 
@@ -188,8 +196,8 @@ class Provider(Protocol):
     def does(self, model: str, task: Task) -> bool:
         """Whether a model does a task; what is not known to be for another one may."""
 
-    def successor(self, model: str) -> str | None:
-        """The model that replaces a retired one, or None while it is served."""
+    def ended(self, model: str) -> Ended | None:
+        """That a model is retired, or None while it is served."""
 
     def default_model(self, task: Task) -> str | None:
         """The model used when a caller names only the task."""

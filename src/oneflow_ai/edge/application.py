@@ -355,17 +355,16 @@ class Edge:
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
         dialect = lister_at(path, headers)
-        written = await self._pages.written(self._desk.snapshot, dialect, self._clock.utc())
+        snapshot, now = self._desk.snapshot, self._clock.utc()
         # The official clients write the slash of `provider/model` as %2F.
-        one = unquote(path[len(models) + 1 :].decode("ascii", "replace")) or None
-        if one is not None and (one not in written or not account.may_use(one)):
-            raise Failure(kinds.MODEL_NOT_FOUND, "no route and no configured provider has this model", param="model")
+        one = unquote(path[len(models) + 1 :].decode("ascii", "replace"))
+        if one:
+            body = await self._pages.page(one, snapshot, account, dialect, now)
+        else:
+            written = await self._pages.written(snapshot, dialect, now)
+            body = dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
         request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
         told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
-        if one is not None:
-            body = written[one]
-        else:
-            body = dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
         await reply.respond(200, told, body)
 
     def _id(self, at: datetime) -> str:

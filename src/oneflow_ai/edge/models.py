@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 
+from oneflow_ai.core.call import Account
+from oneflow_ai.core.failure import PROVIDER_NOT_CONFIGURED, Failure
 from oneflow_ai.core.listing import Shown
-from oneflow_ai.core.target import Provider, Route, Snapshot
+from oneflow_ai.core.target import Provider, Route, Snapshot, Target
 from oneflow_ai.dialects.table import PATHS, Lister
+from oneflow_ai.policy.route import check_allowed, model_targets, unknown_model
 
 OWNER = "oneflow"
 _SERVED = frozenset(operation.task for _, operation in PATHS.values())
@@ -33,6 +36,25 @@ class ModelPages:
             self._written[dialect.DIALECT] = found
         return found
 
+    async def page(self, name: str, snapshot: Snapshot, account: Account, dialect: Lister, now: datetime) -> bytes:
+        """The page of the model that a call with this name reaches.
+
+        Raises `Failure`: what such a call is told of its name, but a 404 for every model that nobody can be asked for.
+        """
+        check_allowed(account, name)
+        written = await self.written(snapshot, dialect, now)
+        page = written.get(name)
+        if page is None and name not in snapshot.routes:
+            target = _reached(snapshot, name)
+            page = written.get(target.place)
+            provider = snapshot.providers[target.provider]
+            if page is None and target.model in provider.models & provider.retired:
+                # The simulator answers for what has ended too, though it is on no list.
+                page = dialect.model_body(_model(provider, target.model, now), self._created)
+        if not page:
+            raise unknown_model()
+        return page
+
     async def _look(self, snapshot: Snapshot, now: datetime) -> None:
         # Keys come and go with snapshots of the same routes and providers.
         of, known = (snapshot.routes, snapshot.providers, now.date()), self._of
@@ -40,6 +62,15 @@ class ModelPages:
             return
         shown = await asyncio.to_thread(lambda: tuple(_shown(snapshot, now)))
         self._of, self._shown, self._written = of, shown, {}
+
+
+def _reached(snapshot: Snapshot, name: str) -> Target:
+    try:
+        return model_targets(snapshot, name)[0]
+    except Failure as failure:
+        if failure.kind is PROVIDER_NOT_CONFIGURED:
+            raise unknown_model() from None
+        raise
 
 
 def _shown(snapshot: Snapshot, now: datetime) -> Iterator[Shown]:

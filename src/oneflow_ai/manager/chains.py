@@ -227,11 +227,12 @@ class ProviderManager:
 
     def _warn(self, provider: Provider, model: str) -> None:
         """Tell once that a model has ended, and what is called in its place."""
-        successor = provider.successor(model)
+        ended = provider.ended(model)
         place = f"{provider.name}/{model}"
-        if successor is not None and place not in self._warned:
+        if ended is not None and ended.successor is not None and place not in self._warned:
             self._warned.add(place)
-            warnings.warn(f"{place} has ended; {provider.name}/{successor} is called in its place", stacklevel=6)
+            words = f"{place} has ended; {provider.name}/{ended.successor} is called in its place"
+            warnings.warn(words, stacklevel=6)
 
     async def _answered(self, task: Task, prompt: Any, places: list[str], options: dict[str, Any]) -> Result:
         runtime = self.room.runtime
@@ -316,5 +317,5 @@ def _all(names: Sequence[str], one: str, several: str) -> str:
 
 
 def _has(provider: Provider, model: str) -> bool:
-    """Whether a provider serves a model, or a successor of it."""
-    return model in provider.models or provider.successor(model) is not None or model in provider.listed
+    """Whether a provider serves a model, or once did."""
+    return model in provider.models or provider.ended(model) is not None or model in provider.listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from oneflow_ai.core.listing import ABILITIES, Listed
 from oneflow_ai.core.price import Price, at_rate, free
 from oneflow_ai.core.target import (
     Credential,
+    Ended,
     Provider,
     Route,
     Snapshot,
@@ -61,7 +62,9 @@ class CompiledProvider:
         named = {**sort.voices, **row.voices}
         self._voices = MappingProxyType({name.casefold(): own for name, own in named.items()})
         self._made = lru_cache(TARGETS_MOST)(self._make)
-        self._replaced = lru_cache(TARGETS_MOST)(self._successor)
+        self._refused = lru_cache(TARGETS_MOST)(self._end)
+        # A server of the operator's own: what another one serves under the same name says nothing of it.
+        self._elsewhere = row.name != row.kind and row.base_url != (sort.base_url or "").rstrip("/")
         self.models = self._named() if row.models is None else row.models
 
     @cached_property
@@ -74,7 +77,7 @@ class CompiledProvider:
         """The models that have ended; none of those that the operator lists."""
         if self._row.models is not None:
             return frozenset()
-        return frozenset(model for model in self._does if self._ended(model))
+        return frozenset(model for model in self._does if self._is_over(model))
 
     @cached_property
     def _does(self) -> frozenset[str]:
@@ -82,7 +85,7 @@ class CompiledProvider:
         own, offered, tasks = self._row.models, self._row.offered, self._sort.tasks
         if own is None and offered is not None:
             known = self._catalog.models(self.kind)
-            others = (model for model in known if self._ended(model) or is_among(model, self._sort.unlisted))
+            others = (model for model in known if self._is_over(model) or is_among(model, self._sort.unlisted))
             return frozenset(one for one in {*offered, *others} if not tasks.isdisjoint(self._catalog.tasks(one)))
         models = self._catalog.models(self.kind) if own is None else own
         unknown = {model for model in own or () if self._catalog.model(self.kind, model) is None}
@@ -111,36 +114,44 @@ class CompiledProvider:
         sure = not self._sort.tasks.isdisjoint(tasks) and self._catalog.model(self.kind, model) is not None
         return task in tasks or not sure
 
-    def successor(self, model: str) -> str | None:
-        """The model that replaces a retired one; None while it is served, and where nothing replaces it."""
-        return self._replaced(model)
+    def ended(self, model: str) -> Ended | None:
+        """That a model is retired; None while it is served, or where nobody can tell."""
+        return self._refused(model)
 
     def default_model(self, task: Task) -> str | None:
         """The model used when a caller names only the task: its successor once it is retired, None if not listed."""
         model = self._catalog.default_model(self.kind, task)
         if model is None or task not in self._sort.tasks:
             return None
-        model = self.successor(model) or model
+        ended = self.ended(model)
+        model = model if ended is None else ended.successor or model
         return model if self._row.models is None or model in self._row.models else None
 
     def _named(self) -> frozenset[str]:
         models = self._catalog.models(self.kind)
-        return frozenset(model for model in models if self._row.simulated or not self._ended(model))
+        return frozenset(model for model in models if self._row.simulated or not self._is_over(model))
 
-    def _ended(self, model: str) -> bool:
-        """Whether the provider refuses it by now; the day that its own list tells comes before the catalogue's."""
+    def _is_over(self, model: str) -> bool:
+        """Whether the provider refuses it by now; the day that its own list tells comes before the catalogue's.
+
+        What is on the list of a server of the operator's own is served there, whatever the catalogue says.
+        """
         listed = None if self._row.offered is None else self._row.offered.get(model)
-        if listed is not None and (listed.gone or listed.ends is not None):
+        if listed is not None and (self._elsewhere or listed.gone or listed.ends is not None):
             return listed.ended(self._on)
         return self._catalog.ended(self.kind, model, self._on)
 
-    def _successor(self, model: str) -> str | None:
-        if self._row.simulated or self._row.models is not None:
+    def _end(self, model: str) -> Ended | None:
+        if self._row.simulated or self._row.models is not None or not self._is_over(model):
             return None
-        if not self._ended(model):
+        facts, listed = self._catalog.model(self.kind, model), (self._row.offered or {}).get(model)
+        if self._elsewhere and listed is None:
             return None
-        facts = self._catalog.model(self.kind, model)
-        return facts.successor if facts is not None else None
+        return Ended(self._end_day(facts, listed), _known(facts, "successor"))
+
+    def _end_day(self, facts: Facts | None, listed: Listed | None) -> date | None:
+        """The UTC day from which the provider refuses a model, where it is known."""
+        return _known(listed, "ends") or (None if self._elsewhere else _known(facts, "shutdown"))
 
     def _make(self, model: str) -> tuple[Target, ...]:
         row, place = self._row, f"{self.name}/{model}"
@@ -174,7 +185,7 @@ class CompiledProvider:
                 simulated=row.simulated,
                 vectors=self._vectors(model, known=facts is not None),
                 options=options,
-                ends=_known(listed, "ends") or _known(facts, "shutdown"),
+                ends=self._end_day(facts, listed),
                 successor=_known(facts, "successor"),
                 on_cancel=self._sort.on_cancel,
                 prefill=self._sort.prefill(model),
@@ -259,7 +270,7 @@ def _targets(row: RouteRow, named: Sequence[RouteTarget], snapshot: Snapshot) ->
         try:
             # What only a list of the provider's tells does not decide whether a configuration holds.
             # A model that has ended stays in its route until the provider refuses it: no server fails to start one day.
-            targets = model_targets(snapshot, wanted.name, as_it_stands=not snapshot.follow_successors, listed=False)
+            targets = model_targets(snapshot, wanted.name, as_it_stands=True, listed=False)
         except Failure as failure:
             if failure.kind is PROVIDER_NOT_CONFIGURED:
                 continue

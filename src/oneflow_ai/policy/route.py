@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
-from oneflow_ai.core.call import Call, Operation, Task
+from oneflow_ai.core.call import Account, Call, Operation, Task
 from oneflow_ai.core.chain import CHAIN_FIELDS, chain_names
 from oneflow_ai.core.failure import (
     AMBIGUOUS_MODEL,
@@ -18,12 +19,13 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.ports import Chance
 from oneflow_ai.core.record import Exchange
-from oneflow_ai.core.target import Provider, Route, Snapshot, Target
+from oneflow_ai.core.target import Ended, Provider, Route, Snapshot, Target
 from oneflow_ai.policy.score import ScoreBook
 from oneflow_ai.policy.window import roomy
 
 MIXED = "vectors of different models do not compare: name one model, at as many providers as have it"
 NAMES_REMEMBERED = 1_024
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What is asked of a provider whatever its models do.
 _OF_ANY_MODEL = frozenset({Operation.VOICES, Operation.SUBSCRIPTION})
 
@@ -47,8 +49,7 @@ class Router:
         return roomy(self._named(snapshot, call.model, call), call)
 
     def _named(self, snapshot: Snapshot, name: str, call: Call) -> Sequence[Target]:
-        if not call.account.may_use(name):
-            raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
+        check_allowed(call.account, name)
         route = snapshot.routes.get(name)
         if route is None:
             return self._of_model(snapshot, name, call.operation)
@@ -141,12 +142,24 @@ _STRATEGIES: Mapping[str, _Strategy] = {
 STRATEGIES = ("order", *_STRATEGIES)
 
 
+def check_allowed(account: Account, name: str) -> None:
+    """Raise `Failure` for a name that an account may not ask for, whether there is such a model or not."""
+    if not account.may_use(name):
+        raise Failure(MODEL_NOT_ALLOWED, "this key may not use this model; see GET /v1/models", param="model")
+
+
+def unknown_model() -> Failure:
+    """What is told of a name that is none of a model."""
+    words = "no route, and no configured provider, has this model; write provider/model, or see GET /v1/models"
+    return Failure(MODEL_NOT_FOUND, words, param="model")
+
+
 def model_targets(
     snapshot: Snapshot, name: str, *, as_it_stands: bool = False, listed: bool = True
 ) -> Sequence[Target]:
     """The targets of `provider/model`, or of a bare model id that exactly one configured provider has.
 
-    Raises `Failure`, among others for a model that has ended, unless the snapshot follows successors;
+    Raises `Failure`, among others for a model that has ended, unless the snapshot follows successors and it has one;
     `as_it_stands` takes it all the same. A bare id that only a provider's own list tells counts where `listed` says so
     and nobody else has it. No message repeats a name that is not known.
     """
@@ -156,13 +169,13 @@ def model_targets(
         return _provided(snapshot, provider, rest, as_it_stands)
     having = [one for one in snapshot.providers.values() if one.configured and name in one.models]
     if not having:
-        having = [one for one in snapshot.providers.values() if one.configured and one.successor(name) is not None]
+        having = [one for one in snapshot.providers.values() if one.configured and one.ended(name) is not None]
     if not having and listed:
         having = [one for one in snapshot.providers.values() if one.configured and name in one.listed]
     if len(having) == 1:
         return _provided(snapshot, having[0], name, as_it_stands)
     if having:
-        choices = ", ".join(f"{one.name}/{one.successor(name) or name}" for one in having)
+        choices = ", ".join(f"{one.name}/{_in_place_of(one, name)}" for one in having)
         raise Failure(AMBIGUOUS_MODEL, f"several providers have this model; say which: {choices}", param="model")
     raise _unknown(snapshot, name)
 
@@ -202,22 +215,37 @@ def mixes(targets: Sequence[Target]) -> bool:
 def _provided(snapshot: Snapshot, provider: Provider, model: str, as_it_stands: bool) -> Sequence[Target]:
     if not provider.configured:
         raise Failure(PROVIDER_NOT_CONFIGURED, f"provider {provider.name} has no credential", param="model")
-    successor = None if as_it_stands else provider.successor(model)
-    if successor is None:
+    ended = provider.ended(model)
+    if ended is None:
         return provider.targets(model)
-    if not snapshot.follow_successors:
-        words = f"the model is retired at {provider.name}; use {provider.name}/{successor}"
-        raise Failure(MODEL_RETIRED, words, param="model")
-    return provider.targets(successor)
+    if snapshot.follow_successors and ended.successor is not None:
+        return provider.targets(ended.successor)
+    if as_it_stands:
+        return provider.targets(model)
+    raise _retired(provider, model, ended)
+
+
+def _retired(provider: Provider, model: str, ended: Ended) -> Failure:
+    # The table of endings has patterns: what fits one may be anything that a client wrote.
+    plain = _PLAIN_NAME.fullmatch(model) is not None
+    named = f"{provider.name}/{model} is retired" if plain else f"the model is retired at {provider.name}"
+    since = f" since {ended.since.isoformat()}" if ended.since is not None else ""
+    instead = f"use {provider.name}/{ended.successor}" if ended.successor is not None else "choose another model"
+    return Failure(MODEL_RETIRED, f"{named}{since}; {instead}", param="model")
+
+
+def _in_place_of(provider: Provider, model: str) -> str:
+    """What to call at a provider for a model that has ended there, else the model itself."""
+    ended = provider.ended(model)
+    return model if ended is None else ended.successor or model
 
 
 def _unknown(snapshot: Snapshot, name: str) -> Failure:
     for provider in snapshot.providers.values():
-        if not provider.configured and (name in provider.models or provider.successor(name) is not None):
+        if not provider.configured and (name in provider.models or provider.ended(name) is not None):
             words = f"the model is at {provider.name}, which has no credential"
             return Failure(PROVIDER_NOT_CONFIGURED, words, param="model")
-    words = "no route, and no configured provider, has this model; write provider/model, or see GET /v1/models"
-    return Failure(MODEL_NOT_FOUND, words, param="model")
+    return unknown_model()
 
 
 def _cost(target: Target) -> int:

@@ -25,6 +25,10 @@ class Sort(Protocol):
         """Its wire."""
 
     @property
+    def base_url(self) -> str | None:
+        """Its own address, where it has one."""
+
+    @property
     def key_header(self) -> str:
         """The header that carries its key."""
 

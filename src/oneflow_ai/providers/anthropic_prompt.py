@@ -98,7 +98,7 @@ def abilities_of(traits: Traits) -> Abilities:
 
 
 def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The body, but for the model's name, and the client's own names of what was left out of it.
+    """The body, but for the model's name, and the client's own names of what was left out of it or changed.
 
     Raises `Failure` (400) that names what the model cannot be asked for.
     """
@@ -116,8 +116,10 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
     most = asked.output_most_tokens
     tokens = prompt.max_tokens or most or OUTPUT_TOKENS_UNKNOWN
-    tokens = tokens if most is None else min(tokens, most)
-    thinking = thinking_of(prompt, traits, tokens)
+    if most is not None and tokens > most:
+        tokens = most
+        _tell(dropped, prompt, ("max_tokens",))
+    thinking = thinking_of(prompt, traits, tokens, asked.seals)
     body: dict[str, Any] = {"max_tokens": tokens, "messages": messages}
     if system:
         body["system"] = system
@@ -201,6 +203,8 @@ def _labels(prompt: Prompt, dropped: list[str]) -> dict[str, Any]:
         _tell(dropped, prompt, ("service_tier",))
     if prompt.user:
         found["metadata"] = {"user_id": prompt.user[:USER_CHARACTERS_MOST]}
+        if len(prompt.user) > USER_CHARACTERS_MOST:
+            _tell(dropped, prompt, ("user",))
     return found
 
 

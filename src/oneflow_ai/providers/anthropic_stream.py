@@ -21,8 +21,7 @@ from oneflow_ai.providers.anthropic_failure import stream_failure
 from oneflow_ai.providers.anthropic_usage import COUNT_MOST, merged, read_usage
 from oneflow_ai.providers.base import WholeDecoder, mapping, word
 from oneflow_ai.providers.openai_failure import error_in, error_of
-from oneflow_ai.providers.sse import mended
-from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch, named_event
 
 # One is what a message has; each costs what all before it hold.
 DELTAS_HELD_MOST = 64
@@ -62,15 +61,10 @@ class StreamDecoder(EventStreamDecoder[NamedBatch]):
         return NamedBatch()
 
     def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            data, event = mended(data)
-        if type(event) is not dict:
-            # Servers of other makers end their streams as OpenAI does, or send nothing where there is nothing to say.
-            if data.strip() in (b"", b"[DONE]"):
-                return None
-            return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
+        read = named_event(data)
+        if read is None or isinstance(read, Failure):
+            return read
+        data, event = read
         kind = word(event.get("type"))
         if kind == "error" or (event.get("error") and kind not in _KINDS):
             return stream_failure(error_in(event) or {})

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
-from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
-from oneflow_ai.providers.claude import Traits
+from oneflow_ai.core.prompt import Prompt, is_less
+from oneflow_ai.providers.claude import BUDGET_TOKENS_LEAST, SHARES, Traits, thoughts_missing
 
-BUDGET_TOKENS_LEAST = 1_024
 BUDGET_TOKENS_MOST = 128_000
-# The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only; as
-# OpenRouter shares them out (https://openrouter.ai/docs/use-cases/reasoning-tokens, 2026-11-26).
-_SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
 
 # What a model that thinks by itself is asked for in the field that tells it to think.
 _WITHOUT = ("adaptive", "thinking_tokens", "show_reasoning")
@@ -22,9 +17,9 @@ _WITHOUT = ("adaptive", "thinking_tokens", "show_reasoning")
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What is sent: `config` for `thinking` and `effort` for `output_config`; what of the request was `dropped`.
+    """What is sent: `config` for `thinking` and `effort` for `output_config`.
 
-    `on` says that the model then takes no sampling parameters.
+    `dropped` is what of the request was left out or changed; `on` says that the model takes no sampling parameters.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -33,22 +28,26 @@ class Thinking:
     on: bool = False
 
 
-def thinking_of(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
-    """What tells a model to think as the prompt asks, in an answer of at most so many `tokens`."""
+def thinking_of(prompt: Prompt, traits: Traits, tokens: int, seals: frozenset[str]) -> Thinking:
+    """What tells a model to think as the prompt asks, in an answer of at most so many `tokens`.
+
+    `seals` are the wires whose sealed thoughts are given back to it.
+    """
     if traits.thinking == "none":
         return Thinking(dropped=("adaptive",) if prompt.adaptive else ())
     if prompt.effort == "none" or prompt.thinking_tokens == 0:
         return _off(prompt, traits)
     if traits.thinking == "budget":
-        return _budgeted(prompt, traits, tokens)
+        return _budgeted(prompt, traits, tokens, seals)
     if prompt.effort is None and prompt.thinking_tokens is None and not (prompt.show_reasoning or prompt.adaptive):
         return Thinking()
     effort = traits.effort(prompt.effort) if prompt.effort else ""
     if prompt.tool_choice in ("required", "tool"):
         # A forced call is not thought over: a 400 up to 4.7 (github.com/diegosouzapw/OmniRoute/pull/4389, 2026-11-27).
-        return Thinking(effort=effort, dropped=tuple(name for name in _WITHOUT if getattr(prompt, name)))
+        without = (name for name in _WITHOUT if getattr(prompt, name))
+        return Thinking(effort=effort, dropped=(*_lowered(prompt, effort), *without))
     config = {"type": "adaptive"} | ({"display": "summarized"} if prompt.show_reasoning else {})
-    return Thinking(config, effort, on=True)
+    return Thinking(config, effort, _lowered(prompt, effort), on=True)
 
 
 def _off(prompt: Prompt, traits: Traits) -> Thinking:
@@ -61,37 +60,29 @@ def _off(prompt: Prompt, traits: Traits) -> Thinking:
     effort = traits.effort(asked) if asked and traits.efforts else ""
     if traits.off and effort in ("xhigh", "max"):
         effort = "high"
-    return Thinking({"type": traits.off} if traits.off else {}, effort)
+    return Thinking({"type": traits.off} if traits.off else {}, effort, _lowered(prompt, effort))
 
 
-def _budgeted(prompt: Prompt, traits: Traits, tokens: int) -> Thinking:
+def _budgeted(prompt: Prompt, traits: Traits, tokens: int, seals: frozenset[str]) -> Thinking:
     asked = prompt.thinking_tokens
     if asked is None:
         if prompt.effort is None:
             return Thinking(dropped=("adaptive",) if prompt.adaptive else ())
-        asked = tokens * _SHARES[prompt.effort] // 100
+        asked = tokens * SHARES[prompt.effort] // 100
     effort = traits.effort(prompt.effort) if prompt.effort and traits.efforts else ""
     budget = min(max(asked, BUDGET_TOKENS_LEAST), BUDGET_TOKENS_MOST, tokens - 1)
-    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
+    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or thoughts_missing(prompt, seals):
         return Thinking(effort=effort, dropped=() if effort else _asked(prompt))
-    return Thinking({"type": "enabled", "budget_tokens": budget}, effort, on=True)
+    changed = _lowered(prompt, effort)
+    if prompt.thinking_tokens not in (None, budget):
+        changed = (*changed, "thinking_tokens")
+    return Thinking({"type": "enabled", "budget_tokens": budget}, effort, changed, on=True)
 
 
 def _asked(prompt: Prompt) -> tuple[str, ...]:
     return tuple(name for name in ("effort", "thinking_tokens") if getattr(prompt, name) is not None)
 
 
-def _is_within_a_turn(prompt: Prompt) -> bool:
-    """Whether a tool's results are waited for by a turn whose thoughts were not given back.
-
-    A model with a budget for thoughts refuses to go on with such a turn (…/build-with-claude/extended-thinking,
-    2026-11-26).
-    """
-    last = prompt.messages[-1]
-    if last.role != "user" or not any(isinstance(part, ToolResult) for part in last.parts):
-        return False
-    for message in reversed(prompt.messages):
-        if message.role == "assistant":
-            called = any(isinstance(part, ToolCall) for part in message.parts)
-            return called and not any(isinstance(part, Reasoning) for part in message.parts)
-    return False
+def _lowered(prompt: Prompt, effort: str) -> tuple[str, ...]:
+    """Our name of the effort, where the one that is sent is less than the client's."""
+    return ("effort",) if effort and prompt.effort and is_less(effort, prompt.effort) else ()

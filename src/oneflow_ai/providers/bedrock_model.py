@@ -13,17 +13,15 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
-from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult
-from oneflow_ai.providers.claude import Traits, traits_of
+from oneflow_ai.core.prompt import Prompt, is_less
+from oneflow_ai.providers.claude import BUDGET_TOKENS_LEAST, SHARES, Traits, thoughts_missing, traits_of
 
 WIRE = "bedrock"
+_SEALS = frozenset({WIRE})
 Thinking = Literal["", "adaptive", "budget", "effort", "levels"]
 
-BUDGET_TOKENS_LEAST = 1_024
 # What an answer may be where nobody says how long.
 _OUTPUT_TOKENS = 32_768
-# The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only.
-_SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
 _LEVELS = MappingProxyType({"minimal": "low", "low": "low", "medium": "medium", "xhigh": "high", "max": "high"})
 _BY_ITSELF = ("adaptive",)
 _SAMPLING = ("temperature", "top_p", "top_k")
@@ -65,7 +63,7 @@ _CLAUDE = re.compile(r"claude-.*")
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """What goes into the model's own fields, which of our names were left out, and whether it thinks."""
+    """What goes into the model's own fields, which of our names were left out or changed, and whether it thinks."""
 
     fields: Mapping[str, Any]
     dropped: tuple[str, ...] = ()
@@ -105,12 +103,20 @@ def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Fur
         fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
         if prompt.show_reasoning:
             fields["thinking"]["display"] = "summarized"
-        if prompt.effort is not None:
-            fields["output_config"] = {"effort": _claude_effort(prompt.effort, row)}
-        return Further(fields, thinks=True)
+        effort = "" if prompt.effort is None else _claude_effort(prompt.effort, row)
+        if effort:
+            fields["output_config"] = {"effort": effort}
+        return Further(fields, _unmet(prompt, effort), thinks=True)
     if row.thinking in ("effort", "levels") and prompt.effort is not None:
-        return Further(_effort_fields(row, _LEVELS.get(prompt.effort, prompt.effort)))
+        level = _LEVELS.get(prompt.effort, prompt.effort)
+        return Further(_effort_fields(row, level), _unmet(prompt, level))
     return Further({}, (*asked, *_BY_ITSELF) if prompt.adaptive else asked)
+
+
+def _unmet(prompt: Prompt, effort: str) -> tuple[str, ...]:
+    """Our names of what a model that knows no budget is not told: that, and an effort above the one that is sent."""
+    less = prompt.effort is not None and is_less(effort, prompt.effort)
+    return (*(("effort",) if less else ()), *(("thinking_tokens",) if prompt.thinking_tokens is not None else ()))
 
 
 def sampled(prompt: Prompt, row: Family, thinks: bool) -> tuple[str, ...]:
@@ -143,11 +149,12 @@ def _budget(prompt: Prompt, asked: tuple[str, ...], output_most_tokens: int | No
     tokens = prompt.max_tokens or output_most_tokens or _OUTPUT_TOKENS
     wanted = prompt.thinking_tokens
     if wanted is None:
-        wanted = tokens * _SHARES[prompt.effort or "medium"] // 100
+        wanted = tokens * SHARES[prompt.effort or "medium"] // 100
     budget = min(max(wanted, BUDGET_TOKENS_LEAST), tokens - 1)
-    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or _is_within_a_turn(prompt):
+    if budget < BUDGET_TOKENS_LEAST or prompt.tool_choice in ("required", "tool") or thoughts_missing(prompt, _SEALS):
         return Further({}, asked)
-    return Further({"thinking": {"type": "enabled", "budget_tokens": budget}}, thinks=True)
+    changed = ("thinking_tokens",) if prompt.thinking_tokens not in (None, budget) else ()
+    return Further({"thinking": {"type": "enabled", "budget_tokens": budget}}, changed, thinks=True)
 
 
 def _effort_fields(row: Family, level: str) -> dict[str, Any]:
@@ -160,16 +167,3 @@ def _claude_effort(effort: str, row: Family) -> str:
     if effort == "minimal":
         return "low"
     return "high" if effort == "xhigh" and not row.xhigh else effort
-
-
-def _is_within_a_turn(prompt: Prompt) -> bool:
-    """Whether tools' results continue a turn whose thoughts were not given back: models with a budget refuse that."""
-    last = prompt.messages[-1]
-    if last.role != "user" or not any(isinstance(part, ToolResult) for part in last.parts):
-        return False
-    for message in reversed(prompt.messages):
-        if message.role == "assistant":
-            called = any(isinstance(part, ToolCall) for part in message.parts)
-            given_back = any(isinstance(part, Reasoning) and part.wire == WIRE for part in message.parts)
-            return called and not given_back
-    return False

@@ -10,17 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Literal
 
+from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult, is_less
 from oneflow_ai.providers.schema import DEFINED, FORMATS, WORDS, Rules
 
 Thinking = Literal["adaptive", "budget", "none"]
 
+BUDGET_TOKENS_LEAST = 1_024
+SHARES = MappingProxyType({"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95})
+"""The share of an answer's tokens, in hundredths, that stands for an effort where a model knows budgets only.
+
+As OpenRouter shares them out (https://openrouter.ai/docs/use-cases/reasoning-tokens, 2026-11-26).
+"""
+
 _LOW_TO_HIGH = ("low", "medium", "high")
 _TO_MAX = (*_LOW_TO_HIGH, "max")
 _ALL = (*_LOW_TO_HIGH, "xhigh", "max")
-# What a client may ask for, from little to much.
-_ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,7 @@ class Traits:
 
     def effort(self, asked: str) -> str:
         """The nearest effort of those it knows, of which it has some: less rather than more, its least at least."""
-        place = _ORDER.index(asked)
-        fitting = [one for one in self.efforts if _ORDER.index(one) <= place]
+        fitting = [one for one in self.efforts if not is_less(asked, one)]
         return fitting[-1] if fitting else self.efforts[0]
 
 
@@ -95,6 +101,22 @@ SCHEMAS = Rules(
     literals=False,
     always=True,
 )
+
+
+def thoughts_missing(prompt: Prompt, seals: frozenset[str]) -> bool:
+    """Whether a tool's results are waited for by a turn without its thoughts: those that these wires have sealed.
+
+    A model with a budget for thoughts refuses to go on with such a turn
+    (https://platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-26).
+    """
+    last = prompt.messages[-1]
+    if last.role != "user" or not any(isinstance(part, ToolResult) for part in last.parts):
+        return False
+    for message in reversed(prompt.messages):
+        if message.role == "assistant":
+            called = any(isinstance(part, ToolCall) for part in message.parts)
+            return called and not any(isinstance(part, Reasoning) and part.wire in seals for part in message.parts)
+    return False
 
 
 def takes_prefill(model: str) -> bool:

@@ -13,6 +13,8 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_images
 from oneflow_ai.providers.form import FormBody
 
+# Other wires go higher.
+TEMPERATURE_MOST = 1.0
 # Languages by two letters, which alone are taken here (ISO 639-1), by the three that others use (ISO 639-3): those that
 # the models are said to know (platform.openai.com/docs/guides/speech-to-text, supported languages, 2026-11-23).
 _LANGUAGES: Mapping[str, str] = {
@@ -48,11 +50,12 @@ def written(call: Call, order: TranscriptOrder, target: Target, url: str) -> Htt
         raise Failure(UNSUPPORTED_PARAMETER, "the target's wire has no place for this field", param=order.further[0])
     fields = [("model", target.model), ("response_format", order.format)]
     fields += [("language", _LANGUAGES.get(order.language, order.language))] if order.language else []
+    changed: tuple[str, ...] = ()
     if order.temperature is not None:
-        # Other wires go higher.
-        fields.append(("temperature", f"{min(order.temperature, 1.0):g}"))
+        fields.append(("temperature", f"{min(order.temperature, TEMPERATURE_MOST):g}"))
+        changed = ("temperature",) if order.temperature > TEMPERATURE_MOST else ()
     files: list[tuple[str, Upload]] = [("file", order.audio)]
-    return _sent(FormBody(f"oneflow-{call.id}", fields, files), target, url, order.minor)
+    return _sent(FormBody(f"oneflow-{call.id}", fields, files), target, url, (*changed, *order.minor))
 
 
 def _sent(body: FormBody, target: Target, url: str, dropped: tuple[str, ...]) -> HttpRequest:

@@ -6,7 +6,7 @@ from typing import Any
 
 from oneflow_ai.core.abilities import SENT, fit
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall
+from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall, is_less
 from oneflow_ai.providers.openai_idiom import SCHEMAS, Idiom
 from oneflow_ai.providers.openai_turns import Turns, cache_mark
 from oneflow_ai.providers.schema import with_fit_schemas
@@ -56,7 +56,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         body[idiom.tokens_field] = prompt.max_tokens
     body |= _plain(prompt, idiom) | _choices(prompt)
     if idiom.takes_effort(model):
-        body |= _effort(prompt, idiom)
+        body |= _effort(prompt, idiom, dropped)
     else:
         dropped.update(dict.fromkeys(asked_reasoning(prompt)))
     if prompt.service_tier in idiom.tiers:
@@ -129,7 +129,7 @@ def _choices(prompt: Prompt) -> dict[str, Any]:
     return found
 
 
-def _effort(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
+def _effort(prompt: Prompt, idiom: Idiom, dropped: dict[str, None]) -> dict[str, Any]:
     effort, tokens = prompt.effort, prompt.thinking_tokens
     if effort is None and tokens is not None:
         if tokens and idiom.effort_object:
@@ -138,6 +138,8 @@ def _effort(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
     if effort is None or idiom.abilities["reasoning effort"] is not SENT:
         return {}
     word = idiom.efforts.get(effort, effort)
+    if prompt.effort is not None and is_less(word, effort):
+        dropped[prompt.param("effort")] = None
     if idiom.effort_object:
         return {"reasoning": {"effort": word}}
     if not idiom.thinking_switch:

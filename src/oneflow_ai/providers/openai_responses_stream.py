@@ -18,8 +18,8 @@ from oneflow_ai.providers.openai_responses_items import Items, has_content
 from oneflow_ai.providers.openai_responses_usage import read_usage
 from oneflow_ai.providers.openai_stream import whole_failure
 from oneflow_ai.providers.openai_usage import COUNT_MOST
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, mended
-from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST
+from oneflow_ai.providers.sse_decoder import EventStreamDecoder, NamedBatch, named_event
 
 # How a response ends well, in its stream and by its status.
 _ENDED = {"response.completed": "completed", "response.incomplete": "incomplete"}
@@ -58,15 +58,10 @@ class StreamDecoder(EventStreamDecoder[NamedBatch]):
         return NamedBatch()
 
     def _take(self, data: bytes, out: NamedBatch) -> Failure | bool | None:
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            data, event = mended(data)
-        if type(event) is not dict:
-            # Servers of other makers end their streams as the chat wire does, or send nothing to say nothing.
-            if data.strip() in (b"", b"[DONE]"):
-                return None
-            return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
+        read = named_event(data)
+        if read is None or isinstance(read, Failure):
+            return read
+        data, event = read
         kind = word(event.get("type"))
         known = kind.startswith("response.")
         if kind == "error" or (event.get("error") and not known):

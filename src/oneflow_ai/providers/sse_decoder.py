@@ -6,9 +6,11 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
+
 from oneflow_ai.core.events import Delta, Event, Raw
-from oneflow_ai.core.failure import UPSTREAM_TOO_LARGE, Failure
-from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json
+from oneflow_ai.core.failure import UPSTREAM_BAD_RESPONSE, UPSTREAM_TOO_LARGE, Failure
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST, EventSplitter, is_json, mended
 
 _PREFACE_BYTES_MOST = 1 << 16
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -44,6 +46,22 @@ class NamedBatch:
         if self._parts:
             return [Raw(b"".join(self._parts), self._content_events)]
         return [*self.found]
+
+
+def named_event(data: bytes) -> tuple[bytes, dict[str, Any]] | Failure | None:
+    """The data of one event, mended where it is no JSON, and its object; None where it says nothing.
+
+    Servers of other makers end their streams as OpenAI's chat wire does, or send nothing where there is nothing to say.
+    """
+    try:
+        event = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        data, event = mended(data)
+    if type(event) is dict:
+        return data, event
+    if data.strip() in (b"", b"[DONE]"):
+        return None
+    return Failure(UPSTREAM_BAD_RESPONSE, "the provider sent an event that is not a JSON object")
 
 
 B = TypeVar("B", bound=Batch)

@@ -52,7 +52,9 @@ class Worker:
     def _run(self) -> None:
         try:
             connection = self._open()
-        except BaseException as problem:  # noqa: BLE001 - the thread's outermost edge: whoever opens is told
+        except BaseException as problem:  # noqa: BLE001 - the thread's outermost edge: see below
+            # Nothing is above this thread to raise it to, and Ctrl-C goes to the first: whoever opens gets whatever it
+            # is, and waits for ever where it is not told.
             self.ready.set_exception(problem)
             self.ended.set_result(None)
             return
