@@ -385,3 +385,12 @@ def _wanted(part: Any) -> Any:
         case Document():
             return ("document", part.text or part.data)
     return ("text", part.text)
+
+
+@pytest.mark.parametrize(("asked", "sent", "dropped"), [(0.5, 0.5, ()), (1.0, 1.0, ()), (1.7, 1.0, ("temperature",))])
+def test_a_temperature_is_one_at_most_and_the_client_is_told(
+    asked: float, sent: float, dropped: tuple[str, ...]
+) -> None:
+    made = request(prompt(temperature=asked), LLAMA)
+    assert orjson.loads(made.body)["inferenceConfig"] == {"temperature": sent}
+    assert made.dropped == dropped

@@ -46,6 +46,8 @@ _TIERS = {
 }
 _STANDARD = "default"
 _STOP_PATH = "/stop_sequence"
+# `temperature` and `topP` (API_runtime_InferenceConfiguration.html, 2026-11-27).
+_SAMPLED_MOST = 1.0
 
 ABILITIES: Abilities = {
     "system prompt": SENT,
@@ -182,11 +184,12 @@ def _further(prompt: Prompt, row: Family, target: Target) -> tuple[dict[str, Any
     inference: dict[str, Any] = {"maxTokens": prompt.max_tokens} if prompt.max_tokens is not None else {}
     for ours, theirs in (("temperature", "temperature"), ("top_p", "topP")):
         if ours in taken:
-            inference[theirs] = getattr(prompt, ours)
+            inference[theirs] = min(getattr(prompt, ours), _SAMPLED_MOST)
     if prompt.stop:
         inference["stopSequences"] = list(prompt.stop)
     if "top_k" in taken:
         fields |= _nested(row.top_k, prompt.top_k)
+    hot = ("temperature",) if "temperature" in taken and (prompt.temperature or 0) > _SAMPLED_MOST else ()
     body: dict[str, Any] = {"inferenceConfig": inference} if inference else {}
     if fields:
         body["additionalModelRequestFields"] = fields
@@ -194,7 +197,7 @@ def _further(prompt: Prompt, row: Family, target: Target) -> tuple[dict[str, Any
         body["additionalModelResponseFieldPaths"] = [_STOP_PATH]
     if prompt.format is not None and prompt.format.schema is not None:
         body["outputConfig"] = {"textFormat": _format(prompt.format)}
-    return body | _tier(prompt, target), (*thought.dropped, *unsampled(prompt, taken))
+    return body | _tier(prompt, target), (*thought.dropped, *unsampled(prompt, taken), *hot)
 
 
 def _nested(path: tuple[str, ...], found: Any) -> dict[str, Any]:
