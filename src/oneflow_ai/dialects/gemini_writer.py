@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,9 +156,14 @@ def content(parts: list[Piece]) -> Piece:
     return {"parts": parts or [{"text": ""}], "role": "model"}
 
 
-def reason_of(end: End) -> str:
-    """Why an answer ended, in this wire's word."""
-    return REASONS.get(end.reason or "", "STOP")
+def reason_of(end: End, index: int) -> str:
+    """Why a candidate ended, in this wire's word."""
+    return REASONS.get(end.reason_of(index) or "", "STOP")
+
+
+def ended(end: End, said: Iterable[int]) -> list[int]:
+    """The candidates of an answer in their order: those that said anything, and those that ended without a word."""
+    return sorted({*said, *(end.reasons or ())}) or [0]
 
 
 def usage_object(usage: Usage) -> Piece:
