@@ -54,7 +54,7 @@ class StreamEncoder:
             return _event({**_refused(), **used})
         told = [
             {
-                "content": content(writers[index].calls() if index in writers else []),
+                "content": content(writers[index].end() if index in writers else []),
                 "finishReason": reason_of(end, index),
                 "index": index,
             }
