@@ -38,11 +38,16 @@ class BlockWriter:
         if delta.index:
             # This wire knows one choice.
             return []
-        if self._turns is None:
-            if delta.kind != "tool_call":
+        turns, kind = self._turns, delta.kind
+        if turns is None:
+            if kind == "text":
+                return self._said(kind, delta.text)
+            if kind != "tool_call":
                 return self._events(delta)
-            self._turns = InTurn()
-        return [event for each in self._turns.put(delta) for event in self._events(each)]
+            turns = self._turns = InTurn()
+        elif kind == "tool_arguments" and turns.flows(delta):
+            return self._arguments(delta)
+        return [event for each in turns.put(delta) for event in self._events(each)]
 
     def end(self) -> list[Event]:
         """Give the events of what has waited, and those that end what is open."""

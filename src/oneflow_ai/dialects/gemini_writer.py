@@ -64,11 +64,15 @@ class CandidateWriter:
             return [], {"logprobsResult": _logprobs(delta.text)}
         if kind == "citation":
             return [], {"citationMetadata": {"citationSources": [self._citation(delta.text)]}}
-        if self._turns is None:
+        turns = self._turns
+        if turns is None:
             if kind != "tool_call":
-                return self._part(delta), {}
-            self._turns = InTurn()
-        return [part for each in self._turns.put(delta) for part in self._part(each)], {}
+                return self._said(delta), {}
+            turns = self._turns = InTurn()
+        elif kind == "tool_arguments" and turns.flows(delta):
+            self._call(delta)
+            return [], {}
+        return [part for each in turns.put(delta) for part in self._part(each)], {}
 
     def end(self) -> list[Piece]:
         """The parts that waited."""

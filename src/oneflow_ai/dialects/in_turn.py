@@ -26,6 +26,14 @@ class InTurn:
         self._open: _Call | None = None
         self._waiting: deque[_Call | Delta] = deque()
 
+    def flows(self, delta: Delta) -> bool:
+        """Whether these arguments may be told at once, as most may: nothing waits, and their call is the one told."""
+        call = self._open
+        if call is None or self._waiting or delta.tool_index != call.begin.tool_index:
+            return False
+        call.unread.append(delta.text)
+        return True
+
     def put(self, delta: Delta) -> list[Delta]:
         """Give what may be told with this delta; arguments of a call that is over, or never began, are none."""
         if delta.kind == "tool_call":
@@ -37,7 +45,8 @@ class InTurn:
                 return []
             if known.over:
                 return [delta] if delta.kind == "tool_signature" else []
-            known.read(delta)
+            if delta.kind == "tool_arguments":
+                known.unread.append(delta.text)
             if known is self._open:
                 return [delta, *self._told()]
             known.waiting.append(delta)
@@ -72,27 +81,25 @@ class InTurn:
 
 
 class _Call:
-    """A call so far: how it begins, which pieces of it wait, and whether it is over."""
+    """A call so far: how it begins, which pieces of it wait, and whether it is over.
 
-    __slots__ = ("_begun", "_depth", "_escapes", "_quoted", "_unread", "begin", "over", "waiting")
+    Its arguments are looked at only once it matters whether they are whole.
+    """
+
+    __slots__ = ("_begun", "_depth", "_escapes", "_quoted", "begin", "over", "unread", "waiting")
 
     def __init__(self, begin: Delta) -> None:
         self.begin = begin
         self.waiting: list[Delta] = []
         self.over = False
-        self._unread: list[str] = []
+        self.unread: list[str] = []
         self._depth = 0
         self._begun = self._quoted = self._escapes = False
 
-    def read(self, delta: Delta) -> None:
-        """One more piece; arguments are looked at only once it matters whether they are whole."""
-        if delta.kind == "tool_arguments" and delta.text:
-            self._unread.append(delta.text)
-
     def is_whole(self) -> bool:
         """Whether its arguments are a whole object, or list."""
-        unread, self._unread = self._unread, []
-        for text in unread:
+        unread, self.unread = self.unread, []
+        for text in filter(None, unread):
             self._look(text)
         return self._begun and not self._depth and not self._quoted
 
