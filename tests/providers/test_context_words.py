@@ -53,6 +53,16 @@ def test_the_table_has_every_provider_of_text() -> None:
     assert told_of == {kind for kind, row in PROVIDERS.items() if Task.TEXT in row.tasks}
 
 
+def test_it_is_known_in_the_shape_of_xais_errors_and_within_a_stream() -> None:
+    words = next(row["words"] for row in TABLE["too_long"] if row["provider"] == "xai")
+    body = json.dumps({"code": "Client specified an invalid argument", "error": words}).encode()
+    assert OPENAI(400, {}, body).kind is kinds.CONTEXT_LENGTH_EXCEEDED
+    for told_of in ({"type": "invalid_request_error"}, {"code": 400}, {"code": "400"}):
+        failure = openai_failure.stream_failure({"message": words, **told_of})
+        assert (failure.kind, failure.status) == (kinds.CONTEXT_LENGTH_EXCEEDED, 400)
+    assert openai_failure.stream_failure({"message": words}).kind is kinds.UPSTREAM_ERROR
+
+
 def test_a_rate_is_no_length_whatever_its_words() -> None:
     assert told(OPENAI, 429, "Please reduce the length of the messages").kind is not (kinds.CONTEXT_LENGTH_EXCEEDED)
     # Groq's tokens a minute, as in the golden file of its 413.

@@ -114,6 +114,8 @@ def stream_failure(error: Mapping[str, Any]) -> Failure:
     if type(number) is int and 400 <= number <= 599:
         return _failure(_kind(number, error), number, error, {})
     kind = _by_word(error) or kinds.UPSTREAM_ERROR
+    if kind is kinds.UPSTREAM_REJECTED and _tells_of_context(error, _message(error)):
+        kind = kinds.CONTEXT_LENGTH_EXCEEDED
     return _failure(kind, kind.status, error, {})
 
 
