@@ -85,6 +85,16 @@ def test_messages_tools_and_options_are_those_of_a_chat(settings: Loaded) -> Non
         assert flow.text("Hello", max_tokens=3).finish_reason == "length"
 
 
+def test_of_several_answers_the_first_is_told(settings: Loaded) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    with OneFlow(settings=settings) as flow:
+        options: Any = {"tools": [tool], "tool_choice": "required"}
+        once = flow.text("Look", **options)
+        for twice in (flow.text("Look", **options, n=2), flow.text("Look", on_piece=str, **options, n=2)):
+            (call,), (found,) = once.tool_calls, twice.tool_calls
+            assert (found.name, found.arguments) == (call.name, call.arguments)
+
+
 @pytest.mark.parametrize(
     ("prompt", "options", "code", "attempts"),
     [

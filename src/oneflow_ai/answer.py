@@ -288,6 +288,8 @@ class Collector:
     def _tool_calls(self) -> tuple[ToolCall, ...]:
         calls: dict[int, list[str]] = {}
         for delta in self.deltas:
+            if delta.index:
+                continue
             if delta.kind == "tool_call":
                 calls[delta.tool_index] = [delta.tool_id, delta.text, ""]
             elif delta.kind == "tool_arguments" and delta.tool_index in calls:

@@ -64,6 +64,7 @@ def gathered(decoder: Decoder, chunks: Iterable[bytes], *further: str) -> dict[s
             "reason": end.reason,
             "model": end.model,
             "failure": None if end.failure is None else shown_failure(end.failure),
+            **({} if end.reasons is None else {"reasons": {str(index): why for index, why in end.reasons.items()}}),
             **{name: getattr(end, name) for name in further},
         },
     }

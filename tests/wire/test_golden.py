@@ -16,7 +16,11 @@ KINDS = ("stream", "whole", "failure")
 def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
     """The events that the file expects, of the raw or of the middle form."""
     expected = file["expected"]
-    reason = expected["end"]["reason"] if raw else expected.get("middle_reason", expected["end"]["reason"])
+    end = dict(expected["end"])
+    if raw:
+        end.pop("reasons", None)
+    else:
+        end["reason"] = expected.get("middle_reason", end["reason"])
     return {
         "raw": "".join(expected["raw"]).encode() if raw else b"",
         "content_events": expected["content_events"] if raw else 0,
@@ -24,7 +28,7 @@ def wanted(file: dict[str, Any], *, raw: bool) -> dict[str, Any]:
         "vectors": [],
         "usage": None if expected["usage"] is None else Usage(**expected["usage"]),
         # The closing chunk is for clients of this wire alone.
-        "end": expected["end"] | {"reason": reason, "chunk": expected["end"].get("chunk") if raw else None},
+        "end": end | {"chunk": end.get("chunk") if raw else None},
     }
 
 

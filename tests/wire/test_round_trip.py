@@ -250,20 +250,26 @@ def decoded(content: bytes, *, stream: bool) -> list[Event]:
     return [*decoder.feed(content), *decoder.close()]
 
 
-@given(answers_of(), st.sampled_from(["stop", "length", "tool_calls", "content_filter"]), USAGES, st.booleans())
+REASONS = st.sampled_from(["stop", "length", "tool_calls", "content_filter"])
+
+
+@given(answers_of(), st.lists(REASONS, min_size=2, max_size=2), USAGES, st.booleans())
 def test_an_answer_that_was_written_is_read_as_it_was(
-    deltas: list[Delta], reason: str, usage: Usage, stream: bool
+    deltas: list[Delta], reasons: list[str], usage: Usage, stream: bool
 ) -> None:
     asked = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
     writer = encoder(call_of({"model": "text", "messages": [USER], **asked}), target_of("openai"))
-    content = b"".join(map(writer.feed, deltas)) + writer.end(End(reason), usage, 7)
+    wanted: dict[int, str | None] = {delta.index: reasons[delta.index] for delta in deltas} or {0: reasons[0]}
+    told = End(wanted[min(wanted)], reasons=wanted if len(wanted) > 1 else None)
+    content = b"".join(map(writer.feed, deltas)) + writer.end(told, usage, 7)
     *events, counted, end = decoded(content, stream=stream)
     assert folded(events) == (folded(deltas) or {})
     assert isinstance(counted, Usage) and isinstance(end, End)
     assert replace(counted, cost_nanos=None) == usage
     assert (end.failure, end.answer_id, end.model) == (None, "chatcmpl-req_1", MODEL)
-    refused = reason == "stop" and any(delta.kind == "refusal" for delta in deltas)
-    assert end.reason == ("refusal" if refused else reason)
+    refused = {delta.index for delta in deltas if delta.kind == "refusal"}
+    for index, reason in wanted.items():
+        assert end.reason_of(index) == ("refusal" if reason == "stop" and index in refused else reason)
 
 
 def test_recorded_answers_written_anew_are_valid_to_the_official_client() -> None:

@@ -97,7 +97,8 @@ class End:
     """The end of an answer: its finish reason, or the failure that cut it.
 
     In the middle form `reason` is `stop`, `length`, `tool_calls`, `content_filter`, `refusal`, `pause` or
-    `context_length`, and `stop_sequence` the one that ended it; `Raw` answers have their own wire's word.
+    `context_length`, and `stop_sequence` the one that ended it; `Raw` answers have their own wire's word. Of several
+    choices these are the first one's, and `reasons` tells why each ended; it is None where there is one.
     `chunk` holds the fields that a closing event of the same wire repeats (id, model, created, raw usage), so that the
     client's encoder can write one. `answer_id` is the provider's id of the answer.
     """
@@ -108,6 +109,11 @@ class End:
     chunk: dict[str, Any] | None = None
     stop_sequence: str = ""
     answer_id: str = ""
+    reasons: dict[int, str | None] | None = None
+
+    def reason_of(self, index: int) -> str | None:
+        """Why a choice ended."""
+        return self.reason if self.reasons is None else self.reasons.get(index)
 
 
 Event: TypeAlias = Delta | Blob | Vector | Raw | Usage | End

@@ -8,6 +8,7 @@ import orjson
 
 from oneflow_ai.core.events import Delta
 from oneflow_ai.dialects.anthropic_read import TOOL_MARK
+from oneflow_ai.dialects.in_turn import InTurn
 from oneflow_ai.dialects.seal import wrapped
 from oneflow_ai.dialects.seam import seam
 
@@ -16,18 +17,19 @@ Event = dict[str, Any]
 
 
 class BlockWriter:
-    """Turns deltas into block events; one block is open at a time.
+    """Turns deltas into block events; one block is open at a time, so that what is mixed is put in turn first.
 
     A seal of another wire is wrapped, so that it comes back as that wire's own. What this wire has no place for, the
     seal of a tool's call, stands in data of its own after the call.
     """
 
-    __slots__ = ("_index", "_open", "_seals", "_tools", "calls")
+    __slots__ = ("_index", "_open", "_seals", "_turns", "calls")
 
     def __init__(self) -> None:
         self._index = -1
         self._open = ""
-        self._tools: dict[int, int] = {}
+        # None before the first call of a tool: until then nothing can be mixed.
+        self._turns: InTurn | None = None
         self._seals: list[str] = []
         self.calls = 0
 
@@ -36,6 +38,23 @@ class BlockWriter:
         if delta.index:
             # This wire knows one choice.
             return []
+        turns, kind = self._turns, delta.kind
+        if turns is None:
+            if kind == "text":
+                return self._said(kind, delta.text)
+            if kind != "tool_call":
+                return self._events(delta)
+            turns = self._turns = InTurn()
+        elif kind == "tool_arguments" and turns.flows(delta):
+            return self._arguments(delta)
+        return [event for each in turns.put(delta) for event in self._events(each)]
+
+    def end(self) -> list[Event]:
+        """Give the events of what has waited, and those that end what is open."""
+        rest = self._turns.rest() if self._turns is not None else []
+        return [*(event for each in rest for event in self._events(each)), *self._close()]
+
+    def _events(self, delta: Delta) -> list[Event]:
         match delta.kind:
             case "text" | "refusal" | "reasoning":
                 return self._said("thinking" if delta.kind == "reasoning" else "text", delta.text)
@@ -49,7 +68,7 @@ class BlockWriter:
                 return self._arguments(delta)
             case "tool_signature":
                 self._seals.append(TOOL_MARK + wrapped(delta.wire, delta.text))
-                return [] if self._open == "tool_use" else self.close()
+                return [] if self._open == "tool_use" else self._close()
             case "citation":
                 found = {"type": "citations_delta", "citation": _citation(delta.text)}
                 return self._piece("text", found, "citation")
@@ -58,8 +77,7 @@ class BlockWriter:
             case _:
                 return []
 
-    def close(self) -> list[Event]:
-        """Give the events that end what is open."""
+    def _close(self) -> list[Event]:
         found: list[Event] = []
         if self._open:
             found.append({"type": "content_block_stop", "index": self._index})
@@ -88,7 +106,7 @@ class BlockWriter:
         return self._start(empty if kind == "thinking" else {"type": "text", "text": ""})
 
     def _start(self, block: Event) -> list[Event]:
-        found = self.close()
+        found = self._close()
         self._index += 1
         self._open = block["type"]
         return [*found, {"type": "content_block_start", "index": self._index, "content_block": block}]
@@ -100,21 +118,18 @@ class BlockWriter:
 
     def _signed(self, delta: Delta) -> list[Event]:
         seal = {"type": "signature_delta", "signature": _wrapped(delta)}
-        return self._piece("thinking", seal, delta.text) + self.close()
+        return self._piece("thinking", seal, delta.text) + self._close()
 
     def _call(self, delta: Delta) -> list[Event]:
         self.calls += 1
         tool_id = delta.tool_id or f"call_{delta.tool_index}"
-        found = self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
-        self._tools[delta.tool_index] = self._index
-        return found
+        return self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
 
     def _arguments(self, delta: Delta) -> list[Event]:
-        index = self._tools.get(delta.tool_index)
-        if index is None or not delta.text:
+        if self._open != "tool_use" or not delta.text:
             return []
         piece = {"type": "input_json_delta", "partial_json": delta.text}
-        return [{"type": "content_block_delta", "index": index, "delta": piece}]
+        return [{"type": "content_block_delta", "index": self._index, "delta": piece}]
 
 
 class Content:

@@ -53,8 +53,9 @@ class StreamEncoder:
             told = held.get("usage")
             used = told if isinstance(told, dict) and told and usage.source == "provider" else _usage(usage)
             return _written([{**held, "usage": {**used, **cost}}, {"type": "message_stop"}])
+        events = self._blocks.end()
         closing = {"type": "message_delta", "delta": _stop(_reason(end, self._blocks.calls), end)}
-        events = [*self._blocks.close(), {**closing, "usage": {**_usage(usage), **cost}}, {"type": "message_stop"}]
+        events += [{**closing, "usage": {**_usage(usage), **cost}}, {"type": "message_stop"}]
         return self._start() + _written(events)
 
     def failure(self, failure: Failure) -> bytes:
@@ -95,7 +96,7 @@ class WholeEncoder:
         del cost_nanos
         if self._raw:
             return b""
-        self._content.add(self._blocks.close())
+        self._content.add(self._blocks.end())
         message = _message(self._call, self._model, self._content.blocks(), usage)
         return orjson.dumps(message | _stop(_reason(end, self._blocks.calls), end))
 

@@ -12,7 +12,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
 from oneflow_ai.dialects.gemini_error import failure_body
-from oneflow_ai.dialects.gemini_writer import CandidateWriter, Gathered, content, reason_of, usage_object
+from oneflow_ai.dialects.gemini_writer import CandidateWriter, Gathered, content, ended, reason_of, usage_object
 from oneflow_ai.dialects.seam import seam
 
 # An answer that ends for one of these, and says nothing, was refused as the prompt was read.
@@ -49,12 +49,16 @@ class StreamEncoder:
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
         """The last event: the calls that waited, why each candidate ended, and what the answer used and cost."""
         used = {"usageMetadata": {**usage_object(usage), "cost": usd_float(cost_nanos)}, **self._frame}
-        if not self._writers and end.reason in _BLOCKED:
+        writers = self._writers
+        if not writers and _is_blocked(end):
             return _event({**_refused(), **used})
-        writers = self._writers or {0: CandidateWriter("")}
         told = [
-            {"content": content(writer.calls()), "finishReason": reason_of(end), "index": index}
-            for index, writer in sorted(writers.items())
+            {
+                "content": content(writers[index].end() if index in writers else []),
+                "finishReason": reason_of(end, index),
+                "index": index,
+            }
+            for index in ended(end, writers)
         ]
         return _event({"candidates": told, **used})
 
@@ -83,10 +87,12 @@ class WholeEncoder:
         """The whole answer; what it cost is told in a header."""
         del cost_nanos
         told = {"usageMetadata": usage_object(usage), **_frame(self._call, end.model or self._target.model)}
-        if not self._found and end.reason in _BLOCKED:
+        found = self._found
+        if not found and _is_blocked(end):
             return orjson.dumps({**_refused(), **told})
-        found = self._found or {0: Gathered("")}
-        candidates = [each.candidate(index, reason_of(end)) for index, each in sorted(found.items())]
+        candidates = [
+            (found.get(index) or Gathered("")).candidate(index, reason_of(end, index)) for index in ended(end, found)
+        ]
         return orjson.dumps({"candidates": candidates, **told})
 
     def failure(self, failure: Failure) -> bytes:
@@ -152,6 +158,11 @@ def _name(call: Call, index: int) -> str:
 
 def _frame(call: Call, model: str) -> dict[str, Any]:
     return {"modelVersion": model, "responseId": call.id.removeprefix("req_")}
+
+
+def _is_blocked(end: End) -> bool:
+    """Whether an answer that says nothing was refused, in all that was asked for."""
+    return all(reason in _BLOCKED for reason in (end.reasons or {0: end.reason}).values())
 
 
 def _refused() -> dict[str, Any]:

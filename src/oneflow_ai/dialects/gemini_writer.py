@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from oneflow_ai.core.events import Delta, End, Usage
 from oneflow_ai.dialects import gemini_seal
 from oneflow_ai.dialects.anthropic_blocks import input_of
 from oneflow_ai.dialects.gemini_places import Places
+from oneflow_ai.dialects.in_turn import InTurn
 
 # Why an answer ended, from the middle form. A pause is for the client to go on, as after a stop; calls of functions end
 # an answer like any other here.
@@ -41,36 +43,53 @@ class _Called:
 class CandidateWriter:
     """Gives what each delta brings to one candidate: parts of its content, or fields beside it.
 
-    Calls of functions wait until they are complete: for another part, or for the end. `id` is nobody else's: those
-    which their provider gave no id get one of it.
+    Calls of functions wait until they are complete: for another part that comes in its turn, or for the end. `id` is
+    nobody else's: those which their provider gave no id get one of it.
     """
 
-    __slots__ = ("_calls", "_id", "_places", "_thinks")
+    __slots__ = ("_calls", "_id", "_places", "_thinks", "_turns")
 
     def __init__(self, id: str) -> None:
         self._id = id
         self._calls: dict[int, _Called] = {}
         self._places = Places()
         self._thinks = False
+        # None before the first call: until then nothing can be mixed.
+        self._turns: InTurn | None = None
 
     def write(self, delta: Delta) -> tuple[list[Piece], Piece]:
         """The parts that a delta completes, and the fields that it brings beside them."""
         kind = delta.kind
-        if kind.startswith("tool_"):
-            self._call(delta)
-            return [], {}
         if kind == "logprobs":
             return [], {"logprobsResult": _logprobs(delta.text)}
         if kind == "citation":
             return [], {"citationMetadata": {"citationSources": [self._citation(delta.text)]}}
-        return [*self.calls(), *self._part(delta)], {}
+        turns = self._turns
+        if turns is None:
+            if kind != "tool_call":
+                return self._said(delta), {}
+            turns = self._turns = InTurn()
+        elif kind == "tool_arguments" and turns.flows(delta):
+            self._call(delta)
+            return [], {}
+        return [part for each in turns.put(delta) for part in self._part(each)], {}
 
-    def calls(self) -> list[Piece]:
-        """The calls that waited."""
+    def end(self) -> list[Piece]:
+        """The parts that waited."""
+        rest = self._turns.rest() if self._turns is not None else []
+        return [*(part for each in rest for part in self._part(each)), *self._called()]
+
+    def _called(self) -> list[Piece]:
         found, self._calls = [call.part() for call in self._calls.values()], {}
         return found
 
     def _part(self, delta: Delta) -> list[Piece]:
+        if delta.kind.startswith("tool_"):
+            self._call(delta)
+            return []
+        return [*self._called(), *self._said(delta)]
+
+    def _said(self, delta: Delta) -> list[Piece]:
         kind, text = delta.kind, delta.text
         if kind in ("text", "refusal"):
             self._thinks = False
@@ -132,7 +151,7 @@ class Gathered:
 
     def candidate(self, index: int, reason: str) -> Piece:
         """The candidate, complete."""
-        self._take(self.writer.calls())
+        self._take(self.writer.end())
         for part, texts in zip(self._parts, self._texts, strict=True):
             if "text" in part:
                 part["text"] = "".join(texts)
@@ -155,9 +174,14 @@ def content(parts: list[Piece]) -> Piece:
     return {"parts": parts or [{"text": ""}], "role": "model"}
 
 
-def reason_of(end: End) -> str:
-    """Why an answer ended, in this wire's word."""
-    return REASONS.get(end.reason or "", "STOP")
+def reason_of(end: End, index: int) -> str:
+    """Why a candidate ended, in this wire's word."""
+    return REASONS.get(end.reason_of(index) or "", "STOP")
+
+
+def ended(end: End, said: Iterable[int]) -> list[int]:
+    """The candidates of an answer in their order: those that said anything, and those that ended without a word."""
+    return sorted({*said, *(end.reasons or ())}) or [0]
 
 
 def usage_object(usage: Usage) -> Piece:

@@ -114,12 +114,13 @@ class ChunkWriter:
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
         """The finish reason of each choice, usage with its cost where it was asked for, and the mark of the end."""
-        pieces = []
+        # A choice that said nothing has ended as well.
+        pieces = [self._begin(index)[0] for index in end.reasons or () if index not in self._choices]
         if not self._choices:
             pieces.append(self._begin(0)[0])
         for index, place in sorted(self._choices.items()):
             pieces += [self._chunk(index, _arguments(number, _NO_ARGUMENTS)) for number in place.bare]
-            reason = orjson.dumps(_reason(end.reason, refused=place.refused))
+            reason = orjson.dumps(_reason(end.reason_of(index), refused=place.refused))
             choice = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":%b}' % (index, reason)
             pieces.append(self._head + choice + self._tail)
         if self._include_usage:
@@ -205,7 +206,10 @@ class WholeWriter:
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
         """The whole answer; what it cost is told in a header."""
         del cost_nanos
-        frame, choices = self._frame, self._fold.whole() or {0: Choice()}
+        frame, choices = self._frame, self._fold.whole()
+        # A choice that said nothing has ended as well.
+        for index in end.reasons or (() if choices else (0,)):
+            choices.setdefault(index, Choice())
         body: dict[str, Any] = {
             "id": frame.id,
             "object": "chat.completion",
@@ -241,7 +245,7 @@ class WholeWriter:
             "index": index,
             "message": message,
             "logprobs": _logprobs(choice.logprobs) if choice.logprobs else None,
-            "finish_reason": _reason(end.reason, refused=bool(choice.refusal)),
+            "finish_reason": _reason(end.reason_of(index), refused=bool(choice.refusal)),
         }
 
 

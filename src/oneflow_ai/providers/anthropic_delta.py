@@ -29,10 +29,12 @@ class Blocks:
     Blocks of tools that the provider ran itself, and their results, have no place in the middle form.
     """
 
-    __slots__ = ("_citations", "_from", "_length", "_tools")
+    __slots__ = ("_bare", "_citations", "_from", "_length", "_tools")
 
     def __init__(self) -> None:
         self._tools: dict[int, int] = {}
+        # The block of a call that has no arguments yet.
+        self._bare: int | None = None
         self._citations: list[dict[str, Any]] = []
         self._from = 0
         self._length = 0
@@ -72,14 +74,25 @@ class Blocks:
         name, field = _DELTAS[kind]
         if name == "tool_arguments":
             place, text = self._tools.get(index), word(delta.get(field))
-            return [Delta(name, text, tool_index=place)] if place is not None and text else []
+            if place is None or not text:
+                return []
+            if self._bare == index:
+                self._bare = None
+            return [Delta(name, text, tool_index=place)]
         return self._piece(name, delta.get(field))
 
-    def stop(self) -> list[Delta]:
-        """Give what a block's end brings: what its text is said to rest on, and where that text is in the answer."""
+    def stop(self, index: Any) -> list[Delta]:
+        """Give what a block's end brings: what its text is said to rest on, and where that text is in the answer.
+
+        A call of a tool that takes nothing is whole then.
+        """
         found = [{**citation, "start": self._from, "end": self._length} for citation in self._citations]
         self._citations = []
-        return [Delta("citation", encoded(citation)) for citation in found]
+        deltas = [Delta("citation", encoded(citation)) for citation in found]
+        if self._bare is not None and self._bare == index:
+            self._bare = None
+            deltas.append(Delta("tool_arguments", "{}", tool_index=self._tools[index]))
+        return deltas
 
     def _tool(self, index: int, block: dict[str, Any]) -> list[Delta]:
         name = word(block.get("name"))
@@ -90,6 +103,8 @@ class Blocks:
         given = block.get("input")
         if given and isinstance(given, dict):
             found.append(Delta("tool_arguments", encoded(given), 0, place))
+        else:
+            self._bare = index
         return found
 
     def _piece(self, kind: str, value: Any) -> list[Delta]:

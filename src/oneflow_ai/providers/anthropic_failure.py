@@ -18,6 +18,7 @@ from oneflow_ai.providers.base import (
     told_to_retry,
     word,
 )
+from oneflow_ai.providers.context_words import tells_of_context
 from oneflow_ai.providers.headers import retry_after_seconds
 from oneflow_ai.providers.openai_failure import error_of
 
@@ -45,11 +46,6 @@ _CODES: Mapping[str, Kind] = {
 # What tells of a mistake where the type does not: statuses, words of the message, and the kind they stand for.
 _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
     (
-        frozenset({400, 413}),
-        re.compile(r"prompt is too long|exceed context limit|context window|maximum context length", re.IGNORECASE),
-        kinds.CONTEXT_LENGTH_EXCEEDED,
-    ),
-    (
         # The limit that the operator set in the console, and a prepaid balance that is spent, are told as a 400.
         frozenset({400, 403, 429}),
         re.compile(
@@ -70,6 +66,7 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
         kinds.UPSTREAM_MODEL_NOT_FOUND,
     ),
 )
+_CONTEXT_STATUSES = frozenset({400, 413})
 _FORBIDDEN, _FORBIDDEN_STATUS = "permission_error", 403
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -96,6 +93,8 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
     if code is not None:
         return code
     message = word(error.get("message"))[:MESSAGE_CHARACTERS_MOST]
+    if status in _CONTEXT_STATUSES and tells_of_context(message):
+        return kinds.CONTEXT_LENGTH_EXCEEDED
     for statuses, words, kind in _WORDS:
         if status in statuses and words.search(message):
             return kind

@@ -104,7 +104,7 @@ class StreamDecoder(EventStreamDecoder[NamedBatch]):
             case "content_block_start":
                 return self._blocks.start(event.get("index"), mapping(event.get("content_block")))
             case "content_block_stop":
-                return self._blocks.stop()
+                return self._blocks.stop(event.get("index"))
             case "ping" if self._quiet:
                 return [Delta("reasoning", "")]
             case _:
@@ -192,7 +192,7 @@ def _deltas(content: list[Any]) -> list[Delta]:
     for index, block in enumerate(content):
         if type(block) is dict:
             found += blocks.start(index, block)
-            found += blocks.stop()
+            found += blocks.stop(index)
     return found
 
 

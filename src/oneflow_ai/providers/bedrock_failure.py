@@ -19,6 +19,7 @@ from oneflow_ai.providers.base import (
     scrubbed,
     word,
 )
+from oneflow_ai.providers.context_words import tells_of_context
 from oneflow_ai.providers.headers import retry_after_seconds
 
 # By the exception's name without its last word, in small letters: docs.aws.amazon.com/bedrock/latest/APIReference
@@ -53,11 +54,6 @@ _STATUSES: Mapping[int, Kind] = {
 }
 # What the words say where the name says too little.
 _WORDS: tuple[tuple[Kind, re.Pattern[str], Kind], ...] = (
-    (
-        kinds.UPSTREAM_REJECTED,
-        re.compile(r"input is too long|prompt is too long|too many input tokens|maximum context", re.IGNORECASE),
-        kinds.CONTEXT_LENGTH_EXCEEDED,
-    ),
     (
         kinds.UPSTREAM_REJECTED,
         re.compile(
@@ -125,6 +121,8 @@ def _kind(status: int, name: str, message: str) -> Kind:
     if kind is None or kind is kinds.UPSTREAM_REJECTED:
         # A status that is none of a mistake in the request says more than such a name.
         kind = kind_of_status(status, _STATUSES, usual=kind or (None if status else kinds.UPSTREAM_ERROR))
+    if kind is kinds.UPSTREAM_REJECTED and tells_of_context(message):
+        return kinds.CONTEXT_LENGTH_EXCEEDED
     for vague, pattern, precise in _WORDS:
         if kind is vague and pattern.search(message):
             return precise

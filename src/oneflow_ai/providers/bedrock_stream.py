@@ -39,12 +39,16 @@ _WHOLE_INPUT = "openai."
 class StreamDecoder:
     """Decodes one stream: its last event tells the usage, after the one that tells why the model stopped."""
 
-    __slots__ = ("_ended", "_messages", "_places", "_reason", "_seen", "_stop_sequence", "_usage", "_whole_input")
+    __slots__ = (
+        "_bare", "_ended", "_messages", "_places", "_reason", "_seen", "_stop_sequence", "_usage", "_whole_input",
+    )  # fmt: skip
 
     def __init__(self, model: str) -> None:
         self._whole_input = _WHOLE_INPUT in model
         self._messages = MessageSplitter()
         self._places: dict[Any, int] = {}
+        # The call that has no arguments yet.
+        self._bare: int | None = None
         self._reason = ""
         self._stop_sequence = ""
         self._usage: Usage | None = None
@@ -86,6 +90,8 @@ class StreamDecoder:
                 out += self._start(found)
             case "contentBlockDelta":
                 out += self._delta(found)
+            case "contentBlockStop":
+                out += self._stop(found)
             case "messageStop":
                 self._reason = word(found.get("stopReason"))
                 self._stop_sequence = _stop_sequence(found)
@@ -99,7 +105,7 @@ class StreamDecoder:
         name = word(called.get("name"))
         if not name:
             return []
-        place = self._places[_place(found)] = len(self._places)
+        place = self._places[_place(found)] = self._bare = len(self._places)
         return [Delta("tool_call", name, tool_index=place, tool_id=word(called.get("toolUseId")))]
 
     def _delta(self, found: dict[str, Any]) -> list[Delta]:
@@ -111,10 +117,19 @@ class StreamDecoder:
         place = self._places.get(_place(found))
         arguments = word(mapping(called).get("input"))
         if arguments and place is not None:
+            self._bare = None
             deltas.append(Delta("tool_arguments", arguments, tool_index=place))
         deltas += _thought(mapping(thought))
         citation = _citation(delta.get("citation"))
         return [*deltas, Delta("citation", citation)] if citation else deltas
+
+    def _stop(self, found: dict[str, Any]) -> list[Delta]:
+        """A call of a tool that takes nothing is whole as its block ends."""
+        place = self._places.get(_place(found))
+        if place is None or place != self._bare:
+            return []
+        self._bare = None
+        return [Delta("tool_arguments", "{}", tool_index=place)]
 
     def _end(self, failure: Failure | None) -> list[Event]:
         self._ended = True

@@ -40,6 +40,11 @@ class _Choice:
     said: Said = field(default_factory=Said)
     cited: set[str] = field(default_factory=set)
 
+    def why(self) -> str:
+        """Why it ended, in the middle form's words."""
+        reason = _REASONS.get(self.reason, "content_filter")
+        return "tool_calls" if reason == "stop" and self.calls else reason
+
 
 class Answer:
     """Gathers what the end needs, and gives what each response brings. Ids of calls are made of the answer's own."""
@@ -77,8 +82,8 @@ class Answer:
         usage = read_usage(self._usage)
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
-        reason = self._reason() if failure is None else None
-        end = End(reason, failure, self._model, answer_id=self._answer_id)
+        reason, reasons = self._reasons() if failure is None else (None, None)
+        end = End(reason, failure, self._model, answer_id=self._answer_id, reasons=reasons)
         return [end] if usage is None else [usage, end]
 
     def _problem(self) -> Failure | None:
@@ -96,12 +101,12 @@ class Answer:
             return Failure(UPSTREAM_STREAM_INTERRUPTED, words)
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider's answer has no candidates")
 
-    def _reason(self) -> str | None:
-        if not self._choices:
-            return "content_filter" if self._blocked else None
-        last = list(self._choices.values())[-1]
-        reason = _REASONS.get(last.reason, "content_filter")
-        return "tool_calls" if reason == "stop" and last.calls else reason
+    def _reasons(self) -> tuple[str | None, dict[int, str | None] | None]:
+        """Why the first candidate ended, and each where there are several; without any the prompt was blocked."""
+        choices = self._choices
+        if len(choices) > 1:
+            return choices[min(choices)].why(), {index: choice.why() for index, choice in choices.items()}
+        return next((choice.why() for choice in choices.values()), "content_filter"), None
 
     def _candidate(self, candidate: dict[str, Any], order: int) -> list[Delta]:
         index = candidate.get("index")

@@ -18,6 +18,7 @@ from oneflow_ai.providers.base import (
     mapping,
     word,
 )
+from oneflow_ai.providers.context_words import tells_of_context
 from oneflow_ai.providers.headers import duration_seconds, retry_after_seconds
 
 # By status, where it differs: ai.google.dev/gemini-api/docs/troubleshooting and google.rpc.Code, checked 2026-11-26.
@@ -28,7 +29,6 @@ _STATUSES: Mapping[int, Kind] = {
 # A bad key is a 400 here; so is an account without billing where the free tier is not offered.
 _CREDENTIAL = re.compile(r"api key (?:not valid|expired|not found)", re.IGNORECASE)
 _CREDENTIAL_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "BILLING_DISABLED"})
-_CONTEXT = re.compile(r"input token count.{0,80}exceeds the maximum|maximum number of tokens allowed", re.IGNORECASE)
 # What the client named: a file that is another's, gone or not ready yet, or a tuned model.
 _FILE = re.compile(r"\b(?:the )?files?[ /]|\bcached ?contents?\b|\bfile ?uri\b", re.IGNORECASE)
 _MODEL = re.compile(r"\b(?:access|permission).{0,80}?(?:model\b|\bmodels/|\btunedModels/)", re.IGNORECASE | re.DOTALL)
@@ -80,7 +80,7 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
         return kinds.UPSTREAM_MODEL_NOT_FOUND
     if status == 400 and (_CREDENTIAL.search(message) or error.get("status") == "FAILED_PRECONDITION"):
         return kinds.PROVIDER_AUTH_FAILED
-    if status == 400 and _CONTEXT.search(message):
+    if status == 400 and tells_of_context(message):
         return kinds.CONTEXT_LENGTH_EXCEEDED
     for detail in _details(error):
         if status == 400 and word(detail.get("reason")) in _CREDENTIAL_REASONS:

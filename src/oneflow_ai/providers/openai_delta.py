@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oneflow_ai.core.events import Delta, End
@@ -43,6 +43,7 @@ _CITED = (
     ("end", "end_index", int),
 )
 WIRE = "openai"
+_CHOICES_MOST = 128
 
 
 def delta_of(choice: dict[str, Any]) -> dict[str, Any]:
@@ -69,79 +70,46 @@ def has_content(delta: dict[str, Any]) -> bool:
 
 
 class Deltas:
-    """Turns the choices of one answer into the middle form; remembers which tool calls have begun, and a refusal."""
+    """Turns the choices of one answer into the middle form; remembers of each how far it has come, and how it ended."""
 
-    __slots__ = ("_choices", "_refused", "_stop_sequence")
+    __slots__ = ("_choices",)
 
     def __init__(self) -> None:
-        self._choices: dict[int, _Tools] = {}
-        self._refused = False
-        self._stop_sequence = ""
+        self._choices: dict[int, _Choice] = {}
 
     def of(self, choice: dict[str, Any], *, whole: bool = False) -> list[Delta]:
         """Give what one choice brings, in a chunk or as a whole; in a `whole` message each tool call is its own."""
         delta, index = delta_of(choice), choice.get("index")
-        index = index if type(index) is int else 0
+        index = index if type(index) is int and 0 <= index < _CHOICES_MOST else 0
+        known = self._choices.get(index)
+        if known is None:
+            known = self._choices[index] = _Choice()
         found = _thoughts(delta, index) if "reasoning_details" in delta else []
-        for field, kind in _TEXT_FIELDS:
-            value = delta.get(field)
-            if value and not (kind == "reasoning" and _is_told_already(field, delta, found)):
-                found += [Delta(name, text, index) for name, text in _texts(value, kind)]
+        for name, kind in _TEXT_FIELDS:
+            value = delta.get(name)
+            if value and not (kind == "reasoning" and _is_told_already(name, delta, found)):
+                found += [Delta(said, text, index) for said, text in _texts(value, kind)]
         if delta.get("tool_calls") or delta.get("function_call"):
-            found += self._calls(delta, index, whole=whole)
+            found += _calls(delta, index, known.tools, whole=whole)
         if delta.get("annotations"):
             found += _citations(delta["annotations"], index)
         if choice.get("logprobs"):
             found += _logprobs(choice["logprobs"], index)
-        self._note(delta, choice)
+        known.note(delta, choice)
         return found
 
     def ended(self, end: End) -> End:
         """The end in the middle form's words, the wire's own finish reason given."""
-        told = end.reason
-        if told in _BROKEN and end.failure is None:
-            words = f"the provider stopped before the answer was finished ({told})"
+        known = self._choices
+        if end.failure is None and (words := _unfinished([choice.finished for choice in known.values()])):
             return replace(end, reason=None, failure=Failure(UPSTREAM_STREAM_INTERRUPTED, words))
-        reason = None if told is None else REASONS.get(told, "stop")
-        if reason == "stop" and self._refused:
-            reason = "refusal"
-        return replace(end, reason=reason, stop_sequence=self._stop_sequence if reason == "stop" else "")
-
-    def _note(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
-        if delta.get("refusal"):
-            self._refused = True
-        # What ended the text, as vLLM tells it (docs.vllm.ai, OpenAI-compatible server, 2026-11-26).
-        stop = choice.get("stop_reason")
-        if isinstance(stop, str) and choice.get("finish_reason") == "stop":
-            self._stop_sequence = stop
-
-    def _calls(self, delta: dict[str, Any], index: int, *, whole: bool) -> list[Delta]:
-        found: list[Delta] = []
-        calls = delta.get("tool_calls")
-        if isinstance(calls, list):
-            for order, call in enumerate(calls):
-                if isinstance(call, dict):
-                    found += self._tool(call, index, order if whole else call.get("index"))
-        legacy = delta.get("function_call")
-        if isinstance(legacy, dict):
-            found += self._tool({"function": legacy}, index, 0)
-        return found
-
-    def _tool(self, call: dict[str, Any], index: int, order: Any) -> list[Delta]:
-        function = call.get("function") or call.get("custom")
-        if not isinstance(function, dict):
-            function = {}
-        name, tool_id = word(function.get("name")), word(call.get("id"))
-        place, begins = self._choices.setdefault(index, _Tools()).place(order, name, tool_id)
-        arguments = function.get("arguments", function.get("input"))
-        if isinstance(arguments, dict):
-            arguments = encoded(arguments)
-        found = []
-        if begins:
-            found.append(Delta("tool_call", name, index, place, tool_id))
-        if isinstance(arguments, str) and arguments:
-            found.append(Delta("tool_arguments", arguments, index, place))
-        return found
+        first = known[min(known)] if known else _Choice()
+        reason = first.reason(end.reason)
+        stop = first.stop_sequence if reason == "stop" else ""
+        reasons = None
+        if len(known) > 1 and end.failure is None:
+            reasons = {index: choice.reason(None) for index, choice in known.items()}
+        return replace(end, reason=reason, stop_sequence=stop, reasons=reasons)
 
 
 class _Tools:
@@ -181,6 +149,76 @@ class _Tools:
         if without_index:
             return not tool_id or tool_id != known
         return bool(known and tool_id) and tool_id != known
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One choice so far; `finished` is the wire's word for why it ended, empty until then."""
+
+    tools: _Tools = field(default_factory=_Tools)
+    finished: str = ""
+    stop_sequence: str = ""
+    refused: bool = False
+
+    def note(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
+        """Remember what tells how it ended."""
+        if delta.get("refusal"):
+            self.refused = True
+        finished = choice.get("finish_reason")
+        if not finished or type(finished) is not str:
+            return
+        self.finished = finished
+        # What ended the text, as vLLM tells it (docs.vllm.ai, OpenAI-compatible server, 2026-11-26).
+        stop = choice.get("stop_reason")
+        if isinstance(stop, str) and finished == "stop":
+            self.stop_sequence = stop
+
+    def reason(self, usual: str | None) -> str | None:
+        """Why it ended, in the middle form's words; without a word of its own, for the wire's `usual` reason."""
+        told = self.finished or usual
+        reason = None if told is None else REASONS.get(told, "stop")
+        return "refusal" if reason == "stop" and self.refused else reason
+
+
+def _unfinished(reasons: list[str]) -> str:
+    """What is wrong with an answer whose choices ended so; empty where nothing is.
+
+    Servers that never tell a reason have finished when they say so; one that does has left the choice that has none.
+    """
+    broken = next((reason for reason in reasons if reason in _BROKEN), None)
+    if broken is not None:
+        return f"the provider stopped before the answer was finished ({broken})"
+    return "the provider ended the answer before each choice was finished" if any(reasons) and not all(reasons) else ""
+
+
+def _calls(delta: dict[str, Any], index: int, tools: _Tools, *, whole: bool) -> list[Delta]:
+    found: list[Delta] = []
+    calls = delta.get("tool_calls")
+    if isinstance(calls, list):
+        for order, call in enumerate(calls):
+            if isinstance(call, dict):
+                found += _call(call, index, tools, order if whole else call.get("index"))
+    legacy = delta.get("function_call")
+    if isinstance(legacy, dict):
+        found += _call({"function": legacy}, index, tools, 0)
+    return found
+
+
+def _call(call: dict[str, Any], index: int, tools: _Tools, order: Any) -> list[Delta]:
+    function = call.get("function") or call.get("custom")
+    if not isinstance(function, dict):
+        function = {}
+    name, tool_id = word(function.get("name")), word(call.get("id"))
+    place, begins = tools.place(order, name, tool_id)
+    arguments = function.get("arguments", function.get("input"))
+    if isinstance(arguments, dict):
+        arguments = encoded(arguments)
+    found = []
+    if begins:
+        found.append(Delta("tool_call", name, index, place, tool_id))
+    if isinstance(arguments, str) and arguments:
+        found.append(Delta("tool_arguments", arguments, index, place))
+    return found
 
 
 def _is_told_already(field: str, delta: dict[str, Any], found: list[Delta]) -> bool:

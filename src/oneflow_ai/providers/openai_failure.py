@@ -22,6 +22,7 @@ from oneflow_ai.providers.base import (
     scrubbed,
     told_to_retry,
 )
+from oneflow_ai.providers.context_words import tells_of_context
 from oneflow_ai.providers.headers import retry_after_seconds
 
 _CODES: Mapping[str, Kind] = {
@@ -54,6 +55,7 @@ _STATUSES: Mapping[int, Kind] = {
 _MODEL_CODES = frozenset(
     {"model_not_found", "model_permission_blocked_org", "model_permission_blocked_project", "model_terms_required"}
 )
+_CONTEXT_STATUSES = frozenset({400, 413, 422})
 _CODED_STATUSES = frozenset({400, 404, 413, 422, 429})
 _KEY_STATUSES = frozenset({401, 403})
 _LIMITS = frozenset({kinds.PROVIDER_QUOTA_EXHAUSTED, kinds.UPSTREAM_RATE_LIMITED, kinds.UPSTREAM_OVERLOADED})
@@ -71,11 +73,6 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], Kind], ...] = (
             r"(?:incorrect|invalid|expired) api[ _-]key|api[ _-]key (?:is )?(?:not valid|invalid)", re.IGNORECASE
         ),
         kinds.PROVIDER_AUTH_FAILED,
-    ),
-    (
-        frozenset({400, 413, 422}),
-        re.compile(r"maximum context length|max context length|context window|prompt (?:is )?too long", re.IGNORECASE),
-        kinds.CONTEXT_LENGTH_EXCEEDED,
     ),
     (
         frozenset({404}),
@@ -117,6 +114,8 @@ def stream_failure(error: Mapping[str, Any]) -> Failure:
     if type(number) is int and 400 <= number <= 599:
         return _failure(_kind(number, error), number, error, {})
     kind = _by_word(error) or kinds.UPSTREAM_ERROR
+    if kind is kinds.UPSTREAM_REJECTED and _tells_of_context(error, _message(error)):
+        kind = kinds.CONTEXT_LENGTH_EXCEEDED
     return _failure(kind, kind.status, error, {})
 
 
@@ -164,6 +163,8 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
     for statuses, words, kind in _WORDS:
         if status in statuses and words.search(message):
             return kind
+    if status in _CONTEXT_STATUSES and _tells_of_context(error, message):
+        return kinds.CONTEXT_LENGTH_EXCEEDED
     if status in _KEY_STATUSES and error.get("code") in _MODEL_CODES:
         return kinds.UPSTREAM_MODEL_NOT_FOUND
     if status == 403 and _is_moderation(error):
@@ -173,6 +174,15 @@ def _kind(status: int, error: Mapping[str, Any]) -> Kind:
         if named is not None and (status != 429 or named in _LIMITS):
             return named
     return kind_of_status(status, _STATUSES)
+
+
+def _tells_of_context(error: Mapping[str, Any], message: str) -> bool:
+    """Whether its words say so, or those of the server behind a gateway.
+
+    OpenRouter quotes them (github.com/cline/cline/issues/13194, 2026-11-27).
+    """
+    raw = mapping(error.get("metadata")).get("raw")
+    return tells_of_context(message) or (isinstance(raw, str) and tells_of_context(raw[:MESSAGE_CHARACTERS_MOST]))
 
 
 def _is_moderation(error: Mapping[str, Any]) -> bool:

@@ -90,7 +90,9 @@ class Items:
         if kind == "reasoning":
             return self._thought(place, item)
         if kind in CALLS:
-            return [*self._begin(place, item), *self._given(place, item.get(CALLS[kind]))]
+            # A call of a function that takes nothing is whole as its item ends.
+            given = item.get(CALLS[kind]) or ("{}" if kind == "function_call" else None)
+            return [*self._begin(place, item), *self._given(place, given)]
         return []
 
     def _arguments(self, place: int, event: Fields) -> list[Delta]:

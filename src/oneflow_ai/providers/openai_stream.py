@@ -148,7 +148,8 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
             elif index > self._highest:
                 self._highest = index
             if reason and type(reason) is str:
-                self._reason = reason
+                if not index or self._reason is None:
+                    self._reason = reason
                 self._finished.add(index)
             if not content_events:
                 delta = choice.get("delta")
@@ -229,7 +230,7 @@ def _ending(found: dict[str, Any]) -> list[Event]:
     """The usage, where it is told, and the end."""
     reason = None
     for choice in found["choices"]:
-        if type(choice) is dict and type(given := choice.get("finish_reason")) is str:
+        if reason is None and type(choice) is dict and type(given := choice.get("finish_reason")) is str:
             reason = given
     model, answer_id = found.get("model"), found.get("id")
     end = End(
