@@ -94,10 +94,14 @@ def service_tier(prompt: Prompt, price: Price | None) -> dict[str, str]:
     if prompt.service_tier in ("", "auto"):
         return {}
     tier = _TIERS.get(prompt.service_tier)
-    priced = (_STANDARD, *(name for name, _ in price.tiers)) if price is not None else (_STANDARD,)
-    if tier not in priced:
+    if tier is None or not has_priced_tier(price, tier):
         raise _unsupported(prompt, "service_tier", f"the target has no priced service tier {prompt.service_tier[:32]}")
     return {"serviceTier": tier}
+
+
+def has_priced_tier(price: Price | None, tier: str) -> bool:
+    """Whether it is known what a service tier, by this wire's own word, costs."""
+    return tier == _STANDARD or (price is not None and any(name == tier for name, _ in price.tiers))
 
 
 def _check(prompt: Prompt, model: str) -> None:
