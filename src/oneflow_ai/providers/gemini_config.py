@@ -37,6 +37,9 @@ _LEVELS: Mapping[str, str] = {
 }
 # The others begin at LOW and refuse MINIMAL with 400 (Google's developer guides to 3.6 and 3.8 Flash, 2026-11-26).
 _MINIMAL = ("gemini-3-flash", "gemini-3.1-flash-lite", "gemini-3.5-", "gemini-3.6-")
+# What is sent in place of an effort that a model, or any, has no level of: another one.
+_NEAREST: Mapping[str, tuple[str, ...]] = {"minimal": ("LOW",), "xhigh": ("HIGH",), "max": ("HIGH",)}
+_LITE, _DYNAMIC = "-lite", -1
 # Least and most tokens of thought; nought where thinking can be switched off (ai.google.dev/gemini-api/docs/thinking).
 _PRO_BUDGET, _FLASH_BUDGET, _LITE_LEAST = (128, 32_768), (0, 24_576), 512
 
@@ -137,10 +140,14 @@ def _thinking(prompt: Prompt, model: str) -> tuple[dict[str, Any], tuple[str, ..
     config: dict[str, Any] = {}
     if wanted:
         config = _budget(prompt, model) if age < (3, 0) else {"thinkingLevel": _level(prompt, model)}
+    elif prompt.show_reasoning and age < (3, 0) and _LITE in model:
+        # It thinks only when told, and who wants to see thoughts wants some: as much as it likes.
+        config["thinkingBudget"] = _DYNAMIC
     if prompt.show_reasoning:
         config["includeThoughts"] = True
     undone = off and config.get("thinkingBudget") != 0
-    return config, (prompt.param(asked),) if undone else ()
+    changed = config.get("thinkingLevel") in _NEAREST.get(prompt.effort or "", ())
+    return config, (prompt.param(asked),) if undone or changed else ()
 
 
 def _budget(prompt: Prompt, model: str) -> dict[str, int]:
@@ -149,7 +156,7 @@ def _budget(prompt: Prompt, model: str) -> dict[str, int]:
         tokens = _BUDGETS[prompt.effort or "medium"]
     least, most = _PRO_BUDGET if "-pro" in model else _FLASH_BUDGET
     tokens = min(max(tokens, least), most)
-    return {"thinkingBudget": max(tokens, _LITE_LEAST) if tokens and "-lite" in model else tokens}
+    return {"thinkingBudget": max(tokens, _LITE_LEAST) if tokens and _LITE in model else tokens}
 
 
 def _level(prompt: Prompt, model: str) -> str:
