@@ -198,7 +198,7 @@ def test_what_came_of_geminis_own_wire_passes_and_its_last_event_tells_the_cost(
     last = encoder.end(End("STOP", chunk=chunk), Usage(10, 2, source=source), 1_500)
     assert last.startswith(b"data: ") and last.endswith(b"\r\n\r\n")
     counted = {"promptTokenCount": 10, "candidatesTokenCount": 2, "totalTokenCount": 12}
-    used = {"trafficType": "X"} if source == "provider" else counted
+    used: dict[str, Any] = {"trafficType": "X"} if source == "provider" else counted
     assert json.loads(last[6:]) == {**chunk, "usageMetadata": {**used, "cost": 0.0000015}}
 
 

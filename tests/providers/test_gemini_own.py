@@ -158,7 +158,7 @@ def test_answers_besides_text_need_a_price(target: Target, kinds: list[str], tak
     # How much a picture takes, no limit of tokens tells.
     assert call.output_most_tokens == (5 if kinds == ["TEXT"] else None)
     if taken:
-        assert target.adapter.request(call, target)
+        assert b'"responseModalities"' in target.adapter.request(call, target).body
         return
     with pytest.raises(Failure) as caught:
         target.adapter.request(call, target)

@@ -65,7 +65,11 @@ def test_any_stream_of_geminis_ends(found: list[Any]) -> None:
 @given(st.dictionaries(st.sampled_from(GEMINI_FIELDS), anything(GEMINI_FIELDS), max_size=4))
 def test_any_whole_answer_of_geminis_ends(found: dict[str, Any]) -> None:
     body = orjson.dumps(found)
-    for decoder in (gemini_stream.text_decoder(Answer("r")), gemini_stream.vector_decoder(1), gemini_stream.count_decoder()):
+    for decoder in (
+        gemini_stream.text_decoder(Answer("r")),
+        gemini_stream.vector_decoder(1),
+        gemini_stream.count_decoder(),
+    ):
         ended(decoder, body)
 
 

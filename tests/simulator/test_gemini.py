@@ -214,7 +214,7 @@ async def test_a_long_prompt_is_read_from_the_cache_the_second_time(simulator: S
 
 
 async def test_a_search_tells_what_it_found_whole_and_streamed(simulator: Simulator) -> None:
-    asked = {"tools": [{"googleSearch": {}}]}
+    asked: dict[str, Any] = {"tools": [{"googleSearch": {}}]}
     whole, streamed = await _raw(simulator, **asked), await _streamed(simulator, **asked)
     last = documents(streamed)[-1]
     grounded = whole.json["candidates"][0]["groundingMetadata"]

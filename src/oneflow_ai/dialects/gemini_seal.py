@@ -38,7 +38,7 @@ def is_foreign(text: str) -> bool:
 
 
 def without_foreign(contents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The contents for this wire's own models: without seals of others, and the thoughts of the turns that have such."""
+    """The contents for this wire's own models: without others' seals, and the thoughts of the turns that have such."""
     return [content for _, turn in groupby(contents, lambda content: content["role"]) for content in _own(list(turn))]
 
 

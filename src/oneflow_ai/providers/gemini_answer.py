@@ -74,7 +74,7 @@ class Answer:
 
     def look(self, found: dict[str, Any]) -> bool:
         """Note what one response tells, which is passed on as it is; gives whether it has content."""
-        return any([_says(candidate) for candidate, _, _ in self._noted(found)])
+        return any(_says(candidate) for candidate, _, _ in self._noted(found))
 
     def _noted(self, found: dict[str, Any]) -> list[tuple[dict[str, Any], int, _Choice]]:
         """The candidates of a response, each with its place and what is known of it; all else of it is remembered."""

@@ -33,7 +33,7 @@ class Candidate(NamedTuple):
 
 
 class Used(NamedTuple):
-    """The tokens of an answer: of the prompt, of that from the cache, of the candidates, the thoughts, what was found."""
+    """The tokens of an answer: of the prompt, of that from the cache, of candidates, of thoughts, of what was found."""
 
     prompt: int
     cached: int
