@@ -111,7 +111,7 @@ class Answer:
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
         reason = self._reason() if failure is None else None
-        end = End(reason, failure, self._model, chunk=last, answer_id=self._answer_id)
+        end = End(reason, failure, self._model, chunk=last if failure is None else None, answer_id=self._answer_id)
         return [end] if usage is None else [usage, end]
 
     def _problem(self) -> Failure | None:
