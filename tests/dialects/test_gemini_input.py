@@ -104,7 +104,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "generationConfig.responseJsonSchema",
     ),
     "a schema of no form": (config(responseSchema=SCHEMA), "invalid_value", "generationConfig.responseSchema"),
-    "tools": ({"tools": {}}, "invalid_type", "tools"),
+    "tools": ({"tools": CANARY}, "invalid_type", "tools"),
     "many tools": ({"tools": [{}] * (TOOLS_MOST + 1)}, "too_many_items", "tools"),
     "a tool's name": (declared(name=5), "invalid_type", "tools[0].functionDeclarations[0].name"),
     "a tool's schema": (declared(parameters=5), "invalid_type", "tools[0].functionDeclarations[0].parameters"),

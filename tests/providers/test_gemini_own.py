@@ -111,6 +111,17 @@ def test_underscores_and_what_is_null_are_made_as_google_writes_them() -> None:
     assert sent(**fields) == {"contents": [HELLO], **config, "cachedContent": "cachedContents/a"}
 
 
+def test_an_object_in_the_place_of_a_list_is_a_list_of_it() -> None:
+    """As Google's own examples for curl have it."""
+    said = {"role": "user", "parts": {"text": "Hello"}}
+    asked = {"contents": said, "system_instruction": {"parts": {"text": "Be kind."}}, "tools": {"google_search": {}}}
+    assert sent(**asked) == {
+        "contents": [HELLO],
+        "systemInstruction": {"parts": [{"text": "Be kind."}]},
+        "tools": [{"googleSearch": {}}],
+    }
+
+
 def called(seal: str = "", name: str = "f") -> dict[str, Any]:
     return {"functionCall": {"name": name}, **({"thoughtSignature": seal} if seal else {})}
 

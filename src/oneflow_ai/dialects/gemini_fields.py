@@ -81,9 +81,11 @@ def integer(least: int, most: int) -> Rule:
 
 
 def listed(rule: Rule, most: int) -> Rule:
-    """A rule for a list of values that have one."""
+    """A rule for a list of values that have one; an object in its place, as this wire takes it too, is a list of it."""
 
     def each(value: Any, at: str, found: Found) -> Any:
+        if type(value) is dict:
+            value = [value]
         if type(value) is not list:
             raise Failure(INVALID_TYPE, f"{at} is a list", param=at)
         if len(value) > most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 WIRE = "gemini"
@@ -15,12 +16,12 @@ Content = dict[str, Any]
 def turns(contents: Iterable[Content]) -> list[Content]:
     """The contents, those of the model that follow each other as one: a call of a function stands behind a user's."""
     found: list[Content] = []
-    for content in contents:
-        last = found[-1] if found else {}
-        if content["role"] == "model" == last.get("role"):
-            found[-1] = {**last, **content, "parts": [*last["parts"], *content["parts"]]}
-        else:
-            found.append(content)
+    for role, run in groupby(contents, lambda content: content["role"]):
+        turn = list(run)
+        if role == "model" and len(turn) > 1:
+            said = {name: value for content in turn for name, value in content.items()}
+            turn = [{**said, "parts": [part for content in turn for part in content["parts"]]}]
+        found += turn
     return found
 
 
