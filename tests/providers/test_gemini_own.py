@@ -147,6 +147,13 @@ def test_a_call_that_another_model_made_has_a_seal_where_one_is_asked_for(
         assert orjson.dumps(call.body) == before
 
 
+def test_empty_pieces_of_what_the_model_said_are_left_out() -> None:
+    """A stream ends in one, and some servers refuse a text that is empty."""
+    turn = [{"role": "model", "parts": [{"text": text}]} for text in ("He", "llo", "")]
+    assert sent(contents=[HELLO, *turn])["contents"][1]["parts"] == [{"text": "He"}, {"text": "llo"}]
+    assert sent(contents=[HELLO, turn[-1]])["contents"][1] == turn[-1]
+
+
 def priced(model: str, **kinds: int) -> Target:
     return replace(target_of("gemini", model=model), price=flat_price({"input": 1, "output": 2, **kinds}))
 

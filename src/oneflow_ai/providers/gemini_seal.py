@@ -18,11 +18,15 @@ def turns(contents: Iterable[Content]) -> list[Content]:
     found: list[Content] = []
     for role, run in groupby(contents, lambda content: content["role"]):
         turn = list(run)
-        if role == "model" and len(turn) > 1:
-            said = {name: value for content in turn for name, value in content.items()}
-            turn = [{**said, "parts": [part for content in turn for part in content["parts"]]}]
-        found += turn
+        found += [_joined(turn)] if role == "model" else turn
     return found
+
+
+def _joined(turn: list[Content]) -> Content:
+    """Contents as one, without the empty texts in which pieces of a stream may end."""
+    said = {name: value for content in turn for name, value in content.items()}
+    parts = [part for content in turn for part in content["parts"]]
+    return {**said, "parts": [part for part in parts if part != {"text": ""}] or parts[:1]}
 
 
 def with_stand_ins(contents: Iterable[Content]) -> list[Content]:
