@@ -41,7 +41,7 @@ base_url = "{url}"
 api_key = "env:BENCHMARK_KEY"
 requests_per_minute = 0
 """
-# Each dialect: its address, and what a call of it says beside the model.
+# Each dialect: its address, and what a call of it says beside the model and whether it streams.
 _CALLS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "chat": (
         "/v1/chat/completions",
@@ -49,6 +49,10 @@ _CALLS: Mapping[str, tuple[str, dict[str, Any]]] = {
     ),
     "messages": ("/v1/messages", {"messages": _MESSAGES, "max_tokens": 500}),
     "responses": ("/v1/responses", {"input": _PROMPT, "max_output_tokens": 500}),
+    "generateContent": (
+        "/v1beta/models/{model}:{method}",
+        {"contents": [{"role": "user", "parts": [{"text": _PROMPT}]}], "generationConfig": {"maxOutputTokens": 500}},
+    ),
 }
 # Each load: which simulator answers, and whether the answer is a stream.
 LOADS: Mapping[str, tuple[str, bool]] = {
@@ -86,6 +90,9 @@ PAIRS = (
     Pair("responses", "groq", "openai/gpt-oss-20b", "groq's chat"),
     Pair("responses", "anthropic", "claude-haiku-5-5", "anthropic"),
     Pair("responses", "gemini", "gemini-3.8-flash", "gemini"),
+    Pair("generateContent", "gemini", "gemini-3.8-flash", _SAME),
+    Pair("generateContent", "openai", "gpt-6-luna", "openai's chat"),
+    Pair("generateContent", "anthropic", "claude-haiku-5-5", "anthropic"),
 )
 
 
@@ -141,11 +148,7 @@ def _gateway(home: Path, port: int, urls: Mapping[str, str]) -> Child:
 
 async def _cost(session: aiohttp.ClientSession, pid: int, load: str, pair: Pair, calls: int) -> float:
     pace, stream = LOADS[load]
-    path, fields = _CALLS[pair.dialect]
-    asked = {"model": f"{pace}-{pair.kind}/{pair.model}", "stream": stream, **fields}
-    if not stream:
-        asked.pop("stream_options", None)
-    body = orjson.dumps(asked)
+    path, body = _asked(pair.dialect, f"{pace}-{pair.kind}/{pair.model}", stream)
     waiting = iter(range(calls))
 
     async def client() -> None:
@@ -163,6 +166,18 @@ async def _cost(session: aiohttp.ClientSession, pid: int, load: str, pair: Pair,
     began = cpu_seconds(tree(pid))
     await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
     return (cpu_seconds(tree(pid)) - began) / calls * 1e6
+
+
+def _asked(dialect: str, model: str, stream: bool) -> tuple[str, bytes]:
+    """The address and the body of a call; the model and whether it streams stand in either."""
+    path, fields = _CALLS[dialect]
+    if "{model}" in path:
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return path.format(model=model, method=method), orjson.dumps(fields)
+    asked = {"model": model, "stream": stream, **fields}
+    if not stream:
+        asked.pop("stream_options", None)
+    return path, orjson.dumps(asked)
 
 
 def _failed(load: str, pair: Pair, status: int, pieces: Sequence[bytes]) -> RuntimeError:

@@ -27,7 +27,7 @@ DIALECTS: dict[str, tuple[str, Any, str, str]] = {
         "error",
     ),
 }
-KINDS = ("openai", "anthropic")
+KINDS = ("openai", "anthropic", "gemini")
 CASES = tuple(
     case
     for case in itertools.product(DIALECTS, KINDS, FAULTS, range(1, TOKENS + 1))

@@ -254,6 +254,59 @@ def test_models_are_listed(client: genai.Client) -> None:
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
 
 
+OWN: dict[str, Any] = {
+    "googleSearch": {"tools": [types.Tool(google_search=types.GoogleSearch())]},
+    "codeExecution": {"tools": [types.Tool(code_execution=types.ToolCodeExecution())]},
+    "urlContext": {"tools": [types.Tool(url_context=types.UrlContext())]},
+    "cachedContent": {"cached_content": "cachedContents/simulated-1"},
+    "safetySettings": {
+        "safety_settings": [
+            types.SafetySetting(
+                category=types.HarmCategory.HARM_CATEGORY_HATE_SPEECH,
+                threshold=types.HarmBlockThreshold.BLOCK_ONLY_HIGH,
+            )
+        ]
+    },
+    "generationConfig.mediaResolution": {"media_resolution": types.MediaResolution.MEDIA_RESOLUTION_LOW},
+    "generationConfig.responseMimeType": {
+        "response_mime_type": "text/x.enum",
+        "response_schema": {"type": "STRING", "enum": ["yes", "no"]},
+    },
+}
+
+
+@pytest.mark.parametrize("field", OWN)
+@WHOLE_OR_STREAM
+def test_what_googles_models_alone_can_do_reaches_them(client: genai.Client, field: str, streamed: bool) -> None:
+    config = types.GenerateContentConfig(max_output_tokens=400, **OWN[field])
+    answer = ask(client, streamed, MODELS["gemini"], config=config)
+    assert text_of(answer) and reason_of(answer) == types.FinishReason.STOP
+    assert field != "cachedContent" or answer.usage_metadata.cached_content_token_count == 5_000
+    assert field != "generationConfig.responseMimeType" or text_of(answer) == "yes"
+    with pytest.raises(errors.ClientError, match=field) as caught:
+        ask(client, streamed, MODELS["openai"], config=config)
+    assert (caught.value.code, caught.value.status) == (400, "INVALID_ARGUMENT")
+
+
+@WHOLE_OR_STREAM
+def test_what_an_answer_rests_on_arrives(client: genai.Client, streamed: bool) -> None:
+    config = types.GenerateContentConfig(max_output_tokens=400, **OWN["googleSearch"])
+    answer = ask(client, streamed, MODELS["gemini"], config=config)
+    grounded = answer.candidates[0].grounding_metadata
+    assert grounded.web_search_queries == [HELLO]
+    assert [chunk.web.uri for chunk in grounded.grounding_chunks] == ["https://example.com/simulated"]
+    assert grounded.grounding_supports[0].segment.text == text_of(answer)
+    assert answer.usage_metadata.tool_use_prompt_token_count == 100
+
+
+def test_labels_and_a_model_of_its_own_fields(client: genai.Client) -> None:
+    """The client sends labels to Vertex alone; they are a field of the wire all the same."""
+    options = types.HttpOptions(extra_body={"labels": {"team": "a"}, "store": False})
+    config = types.GenerateContentConfig(max_output_tokens=400, http_options=options)
+    for kind in ("gemini", "openai"):
+        assert ask(client, False, MODELS[kind], config=config).text
+
+
 @KINDS
 def test_what_is_not_known_is_refused_by_name(client: genai.Client, kind: str) -> None:
     options = types.HttpOptions(extra_body={"ownField": 1})

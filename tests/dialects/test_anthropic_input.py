@@ -332,7 +332,7 @@ def test_another_wires_seals_are_unwrapped() -> None:
     assert told.parts == (
         Reasoning("t", signature="s:1", wire="gemini"),
         Reasoning(sealed="gAAA", wire="responses"),
-        ToolCall("toolu_1", "f", '{"a":1}', signature="x:y"),
+        ToolCall("toolu_1", "f", '{"a":1}', signature="x:y", wire="gemini"),
     )
 
 

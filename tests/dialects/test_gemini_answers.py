@@ -9,7 +9,7 @@ import pytest
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
-from oneflow_ai.core.events import Delta, End, Event, Usage, Vector
+from oneflow_ai.core.events import Delta, End, Event, Raw, Usage, Vector
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.listing import Shown
 from oneflow_ai.dialects import gemini
@@ -188,6 +188,29 @@ def test_log_probabilities() -> None:
     assert streamed(*deltas)[0]["candidates"][0]["logprobsResult"] == told
     both = {name: values * 2 for name, values in told.items()}
     assert whole(*deltas)["candidates"][0]["logprobsResult"] == both
+
+
+@pytest.mark.parametrize("source", ["provider", "estimated"])
+def test_what_came_of_geminis_own_wire_passes_and_its_last_event_tells_the_cost(source: str) -> None:
+    encoder = gemini.encoder(generation_call("streamGenerateContent"), TARGET)
+    assert encoder.feed(Raw(b'data: {"a": 1}\r\n\r\n', 1)) == b'data: {"a": 1}\r\n\r\n'
+    chunk: dict[str, Any] = {
+        "candidates": [{"finishReason": "STOP", "avgLogprobs": -0.5}],
+        "usageMetadata": {"trafficType": "X"},
+    }
+    last = encoder.end(End("STOP", chunk=chunk), Usage(10, 2, source=source), 1_500)
+    assert last.startswith(b"data: ") and last.endswith(b"\r\n\r\n")
+    counted = {"promptTokenCount": 10, "candidatesTokenCount": 2, "totalTokenCount": 12}
+    used: dict[str, Any] = {"trafficType": "X"} if source == "provider" else counted
+    told = json.loads(last[6:])
+    assert told.pop("usageMetadata") == {**used, "cost": 0.0000015}
+    assert told == {"candidates": chunk["candidates"]}
+
+
+def test_a_whole_answer_and_a_count_of_geminis_own_wire_pass_as_they_are() -> None:
+    for call in (generation_call(), generation_call("countTokens")):
+        encoder = gemini.encoder(call, TARGET)
+        assert encoder.feed(Raw(b'{"a": 1}', 1)) + encoder.end(End("STOP"), USAGE, 1_500) == b'{"a": 1}'
 
 
 def test_another_model_that_goes_on_is_told() -> None:

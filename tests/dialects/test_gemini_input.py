@@ -78,7 +78,6 @@ BAD: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "invalid_type",
         f"{AT}.functionCall.args",
     ),
-    "an answer to nothing": (said(ANSWER), "invalid_messages", f"{AT}.functionResponse"),
     "the system is a picture": (
         {"systemInstruction": {"parts": [{"inlineData": {}}]}},
         "missing_required_parameter",
@@ -105,7 +104,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "generationConfig.responseJsonSchema",
     ),
     "a schema of no form": (config(responseSchema=SCHEMA), "invalid_value", "generationConfig.responseSchema"),
-    "tools": ({"tools": {}}, "invalid_type", "tools"),
+    "tools": ({"tools": CANARY}, "invalid_type", "tools"),
     "many tools": ({"tools": [{}] * (TOOLS_MOST + 1)}, "too_many_items", "tools"),
     "a tool's name": (declared(name=5), "invalid_type", "tools[0].functionDeclarations[0].name"),
     "a tool's schema": (declared(parameters=5), "invalid_type", "tools[0].functionDeclarations[0].parameters"),
@@ -179,7 +178,7 @@ def test_a_stream_is_asked_for_with_events() -> None:
 
 def test_a_call_tells_what_its_answers_may_be() -> None:
     call = generation_call(**config(maxOutputTokens=64.0, candidateCount=2))
-    assert (call.dialect, call.wire, call.output_most_tokens, call.answers) == ("gemini", "", 64, 2)
+    assert (call.dialect, call.wire, call.output_most_tokens, call.answers) == ("gemini", "gemini", 64, 2)
 
 
 def test_a_count_is_of_contents_or_of_a_request() -> None:
@@ -336,7 +335,7 @@ def test_settings_are_read_and_the_rest_is_named() -> None:
         own_field=1,
     ).prompt()
     assert (prompt.tool_choice, prompt.tool_name, prompt.top_k, prompt.service_tier) == ("tool", "f", 5, "default")
-    assert (prompt.show_reasoning, prompt.thinking_tokens) == (True, None)
+    assert (prompt.show_reasoning, prompt.thinking_tokens, prompt.adaptive) == (True, None, True)
     assert prompt.further == ("generationConfig.speechConfig", "cachedContent", "ownField")
     assert prompt.minor == ("safetySettings", "tools")
     assert prompt.param("max_tokens") == "generationConfig.maxOutputTokens"

@@ -175,7 +175,7 @@ def test_a_sealed_tool_call() -> None:
     )
     call = call_of({"model": "text", "messages": [{"role": "assistant", "tool_calls": [sealed]}, RESULT]})
     assert call.wire == ""
-    assert call.prompt().messages[0].parts == (ToolCall("call_a", "f", '{"a":1}', "s:t"),)
+    assert call.prompt().messages[0].parts == (ToolCall("call_a", "f", '{"a":1}', "s:t", wire="gemini"),)
     own = {**CALL, "extra_content": {"google": {"thought_signature": "s"}}}
     assert call_of({"model": "text", "messages": [{"role": "assistant", "tool_calls": [own]}, RESULT]}).wire == "openai"
 

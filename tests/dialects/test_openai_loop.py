@@ -67,7 +67,7 @@ def test_what_the_client_collected_comes_back_complete(answer: Any) -> None:
                 Reasoning(sealed="dark", wire="anthropic"),
                 Text("Let me see."),
                 ToolCall("toolu_1", "weather", '{"city":"Rome"}'),
-                ToolCall("toolu_2", "weather", "{}", "sg"),
+                ToolCall("toolu_2", "weather", "{}", "sg", wire="gemini"),
             ),
         ),
         Message("user", (ToolResult("toolu_1", (Text("12"),)), ToolResult("toolu_2", (Text("12"),)))),

@@ -288,7 +288,7 @@ def test_seals_of_another_wire_are_that_wires_own_again() -> None:
     assert call.prompt().messages[1].parts == (
         Reasoning("hm", "EqQB", wire="anthropic"),
         Reasoning(sealed="dark", wire="anthropic"),
-        ToolCall("call_a", "f", "{}", signature="sig"),
+        ToolCall("call_a", "f", "{}", signature="sig", wire="gemini"),
         ToolCall("call_b", "f", "{}"),
     )
 

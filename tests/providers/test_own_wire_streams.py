@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from oneflow_ai.core.events import Decoder, End, Event
 from oneflow_ai.providers import bedrock_stream, gemini_stream
 from oneflow_ai.providers.bedrock_frames import MESSAGE_BYTES_MOST
+from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 from tests.wire.frames import event, frame
 
@@ -58,13 +59,17 @@ def ended(decoder: Decoder, *chunks: bytes) -> End:
 
 @given(st.lists(anything(GEMINI_FIELDS), max_size=4))
 def test_any_stream_of_geminis_ends(found: list[Any]) -> None:
-    ended(gemini_stream.StreamDecoder("req_1"), *(b"data: " + orjson.dumps(each) + b"\n\n" for each in found))
+    ended(gemini_stream.StreamDecoder(Answer("req_1")), *(b"data: " + orjson.dumps(each) + b"\n\n" for each in found))
 
 
 @given(st.dictionaries(st.sampled_from(GEMINI_FIELDS), anything(GEMINI_FIELDS), max_size=4))
 def test_any_whole_answer_of_geminis_ends(found: dict[str, Any]) -> None:
     body = orjson.dumps(found)
-    for decoder in (gemini_stream.text_decoder("r"), gemini_stream.vector_decoder(1), gemini_stream.count_decoder()):
+    for decoder in (
+        gemini_stream.text_decoder(Answer("r")),
+        gemini_stream.vector_decoder(1),
+        gemini_stream.count_decoder(),
+    ):
         ended(decoder, body)
 
 
@@ -83,8 +88,8 @@ def test_any_whole_answer_of_converse_ends(found: dict[str, Any]) -> None:
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_any_bytes_end(body: bytes, cut: int) -> None:
     for decoder in (
-        gemini_stream.StreamDecoder("r"),
-        gemini_stream.text_decoder("r"),
+        gemini_stream.StreamDecoder(Answer("r")),
+        gemini_stream.text_decoder(Answer("r")),
         bedrock_stream.StreamDecoder("m"),
         bedrock_stream.text_decoder(),
     ):
@@ -114,8 +119,8 @@ DEEP = "[" * 500 + "]" * 500
     ids=["deep", "deep arguments", "huge index", "NaN", "huge error", "half a character"],
 )
 def test_odd_json_of_geminis_ends(body: str) -> None:
-    assert ended(gemini_stream.StreamDecoder("r"), f"data: {body}\n\n".encode()).failure is not None
-    assert ended(gemini_stream.text_decoder("r"), body.encode()).failure is not None
+    assert ended(gemini_stream.StreamDecoder(Answer("r")), f"data: {body}\n\n".encode()).failure is not None
+    assert ended(gemini_stream.text_decoder(Answer("r")), body.encode()).failure is not None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_odd_json_of_converse_ends(body: str) -> None:
 
 
 def test_a_giant_event_is_refused_before_it_is_whole() -> None:
-    gemini = ended(gemini_stream.StreamDecoder("r"), b"data: " + b"x" * (EVENT_BYTES_MOST + 1))
+    gemini = ended(gemini_stream.StreamDecoder(Answer("r")), b"data: " + b"x" * (EVENT_BYTES_MOST + 1))
     giant = event("contentBlockDelta", b"x" * MESSAGE_BYTES_MOST)
     bedrock = ended(bedrock_stream.StreamDecoder("m"), giant[:12])
     for end in (gemini, bedrock):
@@ -142,7 +147,7 @@ def test_a_giant_event_is_refused_before_it_is_whole() -> None:
 
 
 def test_nothing_comes_after_the_end() -> None:
-    stream = gemini_stream.StreamDecoder("r")
+    stream = gemini_stream.StreamDecoder(Answer("r"))
     stream.feed(b'data: {"error":{"code":500}}\n\n')
     assert stream.feed(b"data: {}\n\n") == stream.close() == []
     messages = bedrock_stream.StreamDecoder("m")

@@ -213,6 +213,32 @@ async def test_a_long_prompt_is_read_from_the_cache_the_second_time(simulator: S
     assert second["cachedContentTokenCount"] >= 2_432
 
 
+async def test_a_search_tells_what_it_found_whole_and_streamed(simulator: Simulator) -> None:
+    asked: dict[str, Any] = {"tools": [{"googleSearch": {}}]}
+    whole, streamed = await _raw(simulator, **asked), await _streamed(simulator, **asked)
+    last = documents(streamed)[-1]
+    grounded = whole.json["candidates"][0]["groundingMetadata"]
+    assert last["candidates"][0]["groundingMetadata"] == grounded
+    assert (grounded["webSearchQueries"], len(grounded["groundingChunks"])) == ([PROMPT], 1)
+    assert grounded["groundingSupports"][0]["segment"]["text"] == _parts(whole)[0]["text"]
+    used = whole.json["usageMetadata"]
+    assert (last["usageMetadata"], used["toolUsePromptTokenCount"]) == (used, 100)
+    counts = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
+    assert used["totalTokenCount"] == sum(used[name] for name in counts)
+
+
+async def test_a_content_that_was_cached_is_counted(simulator: Simulator) -> None:
+    plain = (await _raw(simulator)).json["usageMetadata"]["promptTokenCount"]
+    used = (await _raw(simulator, cachedContent="cachedContents/simulated-a")).json["usageMetadata"]
+    assert (used["promptTokenCount"] - plain, used["cachedContentTokenCount"]) == (5_000, 5_000)
+    assert (await _raw(simulator, cachedContent="cachedContents/other")).status == 403
+
+
+async def test_one_word_of_several_has_no_quotes(simulator: Simulator) -> None:
+    form = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["yes", "no"]}}
+    assert _parts(await _raw(simulator, generationConfig=form))[0]["text"] == "yes"
+
+
 async def test_embeddings_one_and_many(simulator: Simulator) -> None:
     content = {"parts": [{"text": "bees"}]}
     one = await once(

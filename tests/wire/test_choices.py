@@ -11,6 +11,7 @@ from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import End, Event, Usage
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED
 from oneflow_ai.dialects import gemini, openai
+from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_stream import StreamDecoder as GeminiStreamDecoder
 from oneflow_ai.providers.gemini_stream import text_decoder as gemini_decoder
 from oneflow_ai.providers.openai_stream import text_decoder as openai_decoder
@@ -64,9 +65,9 @@ def of_gemini(candidates: Sequence[tuple[list[Any], str]], *, stream: bool) -> l
         for at, (parts, why) in enumerate(candidates)
     ]
     if not stream:
-        whole = gemini_decoder("req_1")
+        whole = gemini_decoder(Answer("req_1"))
         return [*whole.feed(json.dumps({"candidates": told}).encode()), *whole.close()]
-    decoder = GeminiStreamDecoder("req_1")
+    decoder = GeminiStreamDecoder(Answer("req_1"))
     content = b"".join(b"data: %b\r\n\r\n" % json.dumps({"candidates": [each]}).encode() for each in told)
     return [*decoder.feed(content), *decoder.close()]
 

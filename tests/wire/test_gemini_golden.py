@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from oneflow_ai.core.events import Decoder, Delta, Usage, Vector
+from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_failure import failure_of
 from oneflow_ai.providers.gemini_stream import StreamDecoder, count_decoder, text_decoder, vector_decoder
 from tests.wire.golden import assert_failure, body_of, files, golden
@@ -14,8 +15,8 @@ from tests.wire.middle import every_cut
 WIRE = "gemini"
 CALL_ID = "req_00c0ffee"
 DECODERS: dict[str, Callable[[dict[str, Any]], Decoder]] = {
-    "stream": lambda file: StreamDecoder(CALL_ID),
-    "whole": lambda file: text_decoder(CALL_ID),
+    "stream": lambda file: StreamDecoder(Answer(CALL_ID)),
+    "whole": lambda file: text_decoder(Answer(CALL_ID)),
     "embed": lambda file: vector_decoder(file["inputs"]),
     "count": lambda file: count_decoder(),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.wire.generations import HELLO, generation_call, raw_call
 from tests.wire.requests import target_of
 from tests.wire.test_hostile import LONGER_MOST, ODD_VALUES, SMALL, TIMES, is_read_or_refused
 
-TARGET = target_of("openai")
+TARGET, OWN = target_of("openai"), target_of("gemini", model="gemini-3.8-flash")
 MORE: list[Any] = [
     {"parts": [1]},
     {"parts": [{}]},
@@ -60,6 +61,9 @@ SETTINGS = (
     "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities", "topK",
     "candidateCount", "seed", "responseLogprobs", "logprobs", "thinkingConfig", "speechConfig",
 )  # fmt: skip
+
+
+FOREIGN = b64encode(b"of:anthropic:s1").decode()
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +148,10 @@ SHAPES: dict[str, Callable[[int], list[Any]]] = {
     "parts": lambda number: [{"role": "user", "parts": [{"text": "a"}] * number}],
     "pieces": lambda number: [HELLO, *[{"role": "model", "parts": [{"text": "a"}]}] * number],
     "thoughts": lambda number: [HELLO, *[{"role": "model", "parts": [{"text": "a", "thought": True}]}] * number],
+    "seals of others": lambda number: [
+        HELLO,
+        *[{"role": "model", "parts": [{"text": "a", "thoughtSignature": FOREIGN}]}] * number,
+    ],
     "calls": _calls,
     "calls without ids": _nameless,
 }
@@ -160,7 +168,9 @@ def test_a_long_request_is_read_in_a_time_that_grows_as_it_does(name: str) -> No
     def seconds(number: int) -> float:
         contents = SHAPES[name](number)
         began = time.thread_time()
-        generation_call(contents=contents).prompt()
+        call = generation_call(contents=contents)
+        call.prompt()
+        OWN.adapter.request(call, OWN)
         return time.thread_time() - began
 
     assert grows(seconds) < LONGER_MOST

@@ -55,7 +55,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
     for turn in range(draw(st.integers(0, 2))):
         arguments = draw(st.lists(st.tuples(NAMES, JSON_OBJECTS, SEALS | st.just("")), max_size=2))
         calls = [
-            ToolCall(f"c{turn}{place}", name, orjson.dumps(given).decode(), seal)
+            ToolCall(f"c{turn}{place}", name, orjson.dumps(given).decode(), seal, wire="gemini" if seal else "")
             for place, (name, given, seal) in enumerate(arguments)
         ]
         thought = [Reasoning(draw(TEXTS), wire="gemini")] if draw(st.booleans()) else []

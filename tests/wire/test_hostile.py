@@ -18,6 +18,7 @@ from oneflow_ai.core.prompt import Document, Image, Message, Prompt, Text, ToolC
 from oneflow_ai.dialects import anthropic, openai, responses
 from oneflow_ai.providers.anthropic_stream import DELTAS_HELD_MOST, StreamDecoder
 from oneflow_ai.providers.base import numbers_of
+from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_stream import text_decoder as gemini_text_decoder
 from oneflow_ai.providers.openai_responses_stream import StreamDecoder as ResponsesDecoder
 from oneflow_ai.providers.openai_stream import text_decoder
@@ -308,7 +309,7 @@ def test_of_a_broken_whole_answer_nothing_is_given_but_what_it_cost() -> None:
     decoder = text_decoder(stream=False, raw=False, include_usage=False)
     decoder.feed(orjson.dumps(broken))
     assert [type(event) for event in decoder.close()] == [Usage, End]
-    gemini = gemini_text_decoder("req_1")
+    gemini = gemini_text_decoder(Answer("req_1"))
     candidate = {"content": {"parts": [{"text": "Hel"}]}, "finishReason": "MALFORMED_FUNCTION_CALL"}
     gemini.feed(orjson.dumps({"candidates": [candidate], "usageMetadata": {"promptTokenCount": 5}}))
     (*_, end) = found = gemini.close()

@@ -18,6 +18,7 @@ from oneflow_ai.core.events import Decoder, Delta, End, Event, Raw, Usage
 from oneflow_ai.providers.anthropic_stream import decoder_of
 from oneflow_ai.providers.bedrock_stream import StreamDecoder as BedrockStream
 from oneflow_ai.providers.bedrock_stream import text_decoder as bedrock_text
+from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_stream import StreamDecoder as GeminiStream
 from oneflow_ai.providers.gemini_stream import text_decoder as gemini_text
 from oneflow_ai.providers.openai_stream import text_decoder as openai_text
@@ -136,8 +137,10 @@ WIRES: dict[str, tuple[Callable[[], Decoder], Any, Callable[[Any], bytes]]] = {
     "anthropic raw": (lambda: decoder_of(Operation.CHAT, stream=False, raw=True), ANTHROPIC, _json),
     "anthropic stream": (lambda: decoder_of(Operation.CHAT, stream=True, raw=False), ANTHROPIC_EVENTS, _events),
     "anthropic raw stream": (lambda: decoder_of(Operation.CHAT, stream=True, raw=True), ANTHROPIC_EVENTS, _events),
-    "gemini": (lambda: gemini_text("req_1"), GEMINI, _json),
-    "gemini stream": (lambda: GeminiStream("req_1"), [GEMINI, GEMINI], _events),
+    "gemini": (lambda: gemini_text(Answer("req_1")), GEMINI, _json),
+    "gemini raw": (lambda: gemini_text(Answer("req_1", raw=True)), GEMINI, _json),
+    "gemini stream": (lambda: GeminiStream(Answer("req_1")), [GEMINI, GEMINI], _events),
+    "gemini raw stream": (lambda: GeminiStream(Answer("req_1", raw=True)), [GEMINI, GEMINI], _events),
     "bedrock": (bedrock_text, BEDROCK, _json),
     "bedrock stream": (lambda: BedrockStream("m"), BEDROCK_EVENTS, _frames),
 }

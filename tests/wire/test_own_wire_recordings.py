@@ -10,6 +10,7 @@ import pytest
 
 from oneflow_ai.core.events import Decoder, Delta, Usage, Vector
 from oneflow_ai.providers import bedrock_failure, bedrock_stream, gemini_failure, gemini_stream
+from oneflow_ai.providers.gemini_answer import Answer
 from tests.needs import require
 from tests.wire.decoding import events_of, pieces, single_bytes
 from tests.wire.middle import decoded
@@ -18,11 +19,11 @@ from tests.wire.middle import decoded
 CUTS_MOST = 1_500
 CALL_ID = "req_00c0ffee"
 DECODERS: dict[str, Callable[[], Decoder]] = {
-    "gemini/generate": lambda: gemini_stream.text_decoder(CALL_ID),
-    "gemini/generate-cached": lambda: gemini_stream.text_decoder(CALL_ID),
-    "gemini/generate-tools": lambda: gemini_stream.text_decoder(CALL_ID),
-    "gemini/generate-vision": lambda: gemini_stream.text_decoder(CALL_ID),
-    "gemini/generate-stream": lambda: gemini_stream.StreamDecoder(CALL_ID),
+    "gemini/generate": lambda: gemini_stream.text_decoder(Answer(CALL_ID)),
+    "gemini/generate-cached": lambda: gemini_stream.text_decoder(Answer(CALL_ID)),
+    "gemini/generate-tools": lambda: gemini_stream.text_decoder(Answer(CALL_ID)),
+    "gemini/generate-vision": lambda: gemini_stream.text_decoder(Answer(CALL_ID)),
+    "gemini/generate-stream": lambda: gemini_stream.StreamDecoder(Answer(CALL_ID)),
     "gemini/embed": lambda: gemini_stream.vector_decoder(1),
     "gemini/count-tokens": gemini_stream.count_decoder,
     "bedrock/converse": bedrock_stream.text_decoder,

@@ -79,7 +79,7 @@ def test_its_own_thoughts_come_back_from_clients_of_other_wires(name: str, thoug
     chat = call_of({"model": "text", "messages": [USER, message, USER]})
     content = told(message_call(), anthropic, ONLY, *deltas)["content"]
     again = message_call(messages=[USER, {"role": "assistant", "content": content}, USER])
-    for call in (chat, again):
-        assert call.wire == ""
+    for call, wire in ((chat, ""), (again, "anthropic")):
+        assert call.wire == wire
         assert sent(call, ONLY)["input"] == [USER, thought, {"role": "assistant", "content": "Hi"}, USER]
         assert "gAAA" not in str(sent(call, CLAUDE))

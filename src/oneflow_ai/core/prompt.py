@@ -60,13 +60,17 @@ class Audio:
 
 @value
 class ToolCall:
-    """A call of a tool that the model made; `arguments` is JSON text. `signature` is its wire's own seal, if any."""
+    """A call of a tool that the model made; `arguments` is JSON text.
+
+    `signature` is the seal of the wire named in `wire`, if any; that is empty when the client's own wire made it.
+    """
 
     id: str
     name: str
     arguments: str
     signature: str = ""
     cache: str = ""
+    wire: str = ""
 
 
 @value

@@ -252,8 +252,8 @@ def _found(block: Mapping[str, Any]) -> Document:
 def _seal_call(found: list[Part], data: str) -> None:
     """Give the tool's call that stands last the seal that another wire made for it."""
     if found and isinstance(found[-1], ToolCall):
-        call = found[-1]
-        found[-1] = replace(call, signature=unwrapped(data)[1])
+        wire, seal = unwrapped(data)
+        found[-1] = replace(found[-1], signature=seal, wire=wire)
 
 
 def _marked(message: Message, cache: str) -> Message:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -21,7 +20,8 @@ from oneflow_ai.dialects.gemini_encoder import CountEncoder, StreamEncoder, Vect
 from oneflow_ai.dialects.gemini_error import failure_body
 from oneflow_ai.dialects.gemini_fields import Found
 from oneflow_ai.dialects.gemini_read import read
-from oneflow_ai.dialects.gemini_request import COUNT, REQUEST
+from oneflow_ai.dialects.gemini_request import COUNT, REQUEST, makes_media, runs_tools
+from oneflow_ai.dialects.gemini_seal import without_foreign
 from oneflow_ai.dialects.guard import read_object
 
 __all__ = [
@@ -54,6 +54,8 @@ METHODS: Mapping[str, Operation] = {
 }
 # A model's name may hold slashes and colons.
 _ADDRESS = re.compile(rb"/v1(?:beta)?/models/(.+):(%b)" % b"|".join(method.encode() for method in METHODS))
+# What stands beside a request that is to be counted.
+_OUTSIDE = ("model", "models", "fallbacks")
 # What each kind of model can be asked, as the list of models tells it.
 _ASKED: Mapping[str, tuple[str, ...]] = {
     Task.TEXT.value: ("generateContent", "countTokens"),
@@ -81,26 +83,25 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     fields = _counted(given, found) if envelope.operation is Operation.COUNT_TOKENS else REQUEST(given, "", found)
     _check_model(fields, model)
     config = fields.get("generationConfig") or {}
-    chats = envelope.operation is Operation.CHAT
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    # What the provider adds to the prompt is as large as a file that stands elsewhere: nobody knows.
+    found.media.files += bool(fields.get("cachedContent")) or runs_tools(fields)
+    # Whether pictures and sound keep to the limit is not known.
+    bounded = envelope.operation is Operation.CHAT and not makes_media(config)
+    contents, further = fields["contents"], tuple(found.further)
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=model,
-        body=fields,
+        body={**fields, "contents": without_foreign(contents)} if found.foreign else fields,
         stream=method == _STREAMED,
         include_usage=True,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=len(body) - found.media.carried_bytes,
-        tags=envelope.tags,
-        client_id=envelope.client_id,
-        output_most_tokens=config.get("maxOutputTokens") if chats else None,
+        wire=DIALECT,
+        output_most_tokens=config.get("maxOutputTokens") if bounded else None,
         answers=config.get("candidateCount") or 1,
         media=found.media,
-        read=partial(read, further=tuple(found.further)),
+        # Another wire's seal, which this wire's providers are not sent, is of use to that wire's.
+        read=lambda body: read({**body, "contents": contents}, further),
     )
 
 
@@ -168,7 +169,7 @@ def _counted(given: dict[str, Any], found: Found) -> dict[str, Any]:
         raise Failure(MISSING_REQUIRED_PARAMETER, "the field is required", param="contents")
     if within is not None and "contents" in fields:
         raise Failure(INVALID_VALUE, "contents or generateContentRequest, not both", param="generateContentRequest")
-    return fields if within is None else {**within, **({"model": fields["model"]} if "model" in fields else {})}
+    return fields if within is None else {**within, **{name: fields[name] for name in _OUTSIDE if name in fields}}
 
 
 def _embedding(given: dict[str, Any], envelope: Envelope, address: tuple[str, str], size_bytes: int) -> Call:
@@ -180,21 +181,14 @@ def _embedding(given: dict[str, Any], envelope: Envelope, address: tuple[str, st
         _check_model(request, model)
     body = gemini_embeddings.body_of(fields, alone=alone)
     bare = not any(name in body for name in gemini_embeddings.PURPOSE)
-    return Call(
-        id=envelope.id,
-        account=envelope.account,
+    return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,
         model=model,
         body=body,
         stream=False,
         include_usage=True,
-        received=envelope.received,
-        started_seconds=envelope.started_seconds,
-        deadline_seconds=envelope.deadline_seconds,
         prompt_bytes=size_bytes,
-        tags=envelope.tags,
-        client_id=envelope.client_id,
         # Texts alone are a body that OpenAI's wire takes.
         wire="openai" if bare else "",
         read=None if bare else gemini_embeddings.refuse,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_MESSAGES, Failure
-from oneflow_ai.dialects import checks
+from oneflow_ai.dialects import checks, gemini_seal
 from oneflow_ai.dialects.gemini_fields import Found, Rule, anything, checked, listed, record
 from oneflow_ai.dialects.openai_messages import MESSAGES_MOST, check_address, check_image
 
@@ -14,6 +13,8 @@ ROLES = ("user", "model", "function")
 # What a part holds that is read here; the rest of what one may hold only this wire's providers know.
 _KINDS = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
 _PICTURES = frozenset(f"image/{name}" for name in ("png", "jpeg", "jpg", "webp", "gif"))
+# Where only Google can look: its clouds' buckets (ai.google.dev/gemini-api/docs/file-input-methods, 2026-11-27).
+_STORED = "gs://"
 # Seen by this wire's models alone, wherever they stand.
 _MOVING = ("video/", "audio/")
 
@@ -62,6 +63,10 @@ def _file(value: Any, at: str, found: Found) -> Any:
     """A file by its address, which must be public."""
     read = _FILE(value, at, found)
     kind, place = read.get("mimeType", ""), f"{at}.fileUri"
+    if read["fileUri"].startswith(_STORED):
+        found.media.files += 1
+        found.further.append(at)
+        return read
     if kind.lower().startswith("image/"):
         if read["fileUri"][:5].lower() == "data:":
             raise Failure(INVALID_IMAGE_URL, "an address is http or https", param=place)
@@ -88,28 +93,10 @@ _RESPONSE = record(
 )
 
 
-def _called(value: Any, at: str, found: Found) -> Any:
-    """A call of a function; one without an id, as older models make them, is given one."""
-    read = _CALL(value, at, found)
-    found.called += 1
-    call = {"args": {}, **read, "id": read.get("id") or f"function_{found.called}"}
-    found.waiting[call["id"]] += 1
-    found.named.setdefault(call["name"], deque()).append(call["id"])
-    return call
-
-
-def _answered(value: Any, at: str, found: Found) -> Any:
-    """What a function gave, with the id of its call: that which it names, else the first of this name that waits."""
-    read = _RESPONSE(value, at, found)
-    call_id, same = read.get("id"), found.named.get(read["name"], deque())
-    while not call_id and same:
-        call_id = same.popleft()
-        if not found.waiting[call_id]:
-            call_id = ""
-    if not call_id or not found.waiting[call_id]:
-        raise Failure(INVALID_MESSAGES, "a functionResponse answers a functionCall of an earlier content", param=at)
-    found.waiting[call_id] -= 1
-    return {**read, "id": call_id}
+def _sealed(value: Any, at: str, found: Found) -> Any:
+    seal = TEXT(value, at, found)
+    found.foreign = found.foreign or gemini_seal.is_foreign(seal)
+    return seal
 
 
 _PART = record(
@@ -117,10 +104,10 @@ _PART = record(
         "text": TEXT,
         "inlineData": _inline,
         "fileData": _file,
-        "functionCall": _called,
-        "functionResponse": _answered,
+        "functionCall": _CALL,
+        "functionResponse": _RESPONSE,
         "thought": FLAG,
-        "thoughtSignature": TEXT,
+        "thoughtSignature": _sealed,
         # What the client keeps for itself.
         "partMetadata": anything,
     }

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.call import Call
-from oneflow_ai.core.events import Delta, End, Event, Usage, Vector
+from oneflow_ai.core.events import Delta, End, Event, Raw, Usage, Vector
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
@@ -20,7 +20,10 @@ _BLOCKED = ("content_filter", "refusal")
 
 
 class StreamEncoder:
-    """Writes one stream: an event for what each delta brings, the last one with reasons and usage."""
+    """Writes one stream: the provider's own bytes where it speaks this wire, else an event for what each delta brings.
+
+    The last event has reasons and usage.
+    """
 
     __slots__ = ("_call", "_frame", "_writers")
 
@@ -31,6 +34,8 @@ class StreamEncoder:
 
     def feed(self, event: Event) -> bytes:
         """Give the bytes that this event brings."""
+        if type(event) is Raw:
+            return event.content
         if type(event) is not Delta:
             return b""
         writer = self._writers.get(event.index)
@@ -48,7 +53,12 @@ class StreamEncoder:
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
         """The last event: the calls that waited, why each candidate ended, and what the answer used and cost."""
-        used = {"usageMetadata": {**usage_object(usage), "cost": usd_float(cost_nanos)}, **self._frame}
+        cost = {"cost": usd_float(cost_nanos)}
+        if end.chunk is not None:
+            told = end.chunk.get("usageMetadata")
+            known = told if isinstance(told, dict) and usage.source == "provider" else usage_object(usage)
+            return _event({**end.chunk, "usageMetadata": {**known, **cost}})
+        used = {"usageMetadata": {**usage_object(usage), **cost}, **self._frame}
         writers = self._writers
         if not writers and _is_blocked(end):
             return _event({**_refused(), **used})
@@ -68,24 +78,30 @@ class StreamEncoder:
 
 
 class WholeEncoder:
-    """Writes one whole answer, at its end."""
+    """Writes one whole answer: the provider's own bytes where it speaks this wire, else one made at its end."""
 
-    __slots__ = ("_call", "_found", "_target")
+    __slots__ = ("_call", "_found", "_raw", "_target")
 
     def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._target = target
         self._found: dict[int, Gathered] = {}
+        self._raw = False
 
     def feed(self, event: Event) -> bytes:
-        """Keep the delta."""
+        """Pass the provider's bytes on; keep all else."""
+        if type(event) is Raw:
+            self._raw = True
+            return event.content
         if type(event) is Delta:
             self._found.setdefault(event.index, Gathered(_name(self._call, event.index))).add(event)
         return b""
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The whole answer; what it cost is told in a header."""
+        """The whole answer, unless it has gone out as it came; what it cost is told in a header."""
         del cost_nanos
+        if self._raw:
+            return b""
         told = {"usageMetadata": usage_object(usage), **_frame(self._call, end.model or self._target.model)}
         found = self._found
         if not found and _is_blocked(end):
@@ -101,19 +117,24 @@ class WholeEncoder:
 
 
 class CountEncoder:
-    """Writes a count of tokens."""
+    """Writes a count of tokens: the bytes of a provider of this wire as they are, else the number."""
 
-    __slots__ = ()
+    __slots__ = ("_raw",)
+
+    def __init__(self) -> None:
+        self._raw = False
 
     def feed(self, event: Event) -> bytes:
-        """Nothing: the count is told at the end."""
-        del event
-        return b""
+        """Pass the provider's bytes on."""
+        if type(event) is not Raw:
+            return b""
+        self._raw = True
+        return event.content
 
     def end(self, end: End, usage: Usage, cost_nanos: int) -> bytes:
-        """The count."""
+        """The count, where the provider speaks another wire."""
         del end, cost_nanos
-        return orjson.dumps({"totalTokens": usage.input_tokens})
+        return b"" if self._raw else orjson.dumps({"totalTokens": usage.input_tokens})
 
     def failure(self, failure: Failure) -> bytes:
         """The body of an error."""

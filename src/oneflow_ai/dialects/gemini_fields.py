@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,22 +11,19 @@ from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, MISSING_REQUIRE
 from oneflow_ai.core.media import Media
 from oneflow_ai.dialects import checks
 
-_UNDERSCORE = re.compile(r"_+([a-z])")
+_UNDERSCORE = re.compile(r"(?<!^)_+([a-z])")
 
 
 @dataclass(slots=True)
 class Found:
-    """What was found on the way: the fields that have no rule here, by their places, and what a request carries.
+    """What was found on the way: the fields that no other wire has, by their places, and what a request carries.
 
-    `called` counts the calls of functions; `waiting` are the ids of those that are not answered yet, each as often as
-    it was called, and `named` the same by the functions' names, some of which may have been answered since.
+    `foreign` says that another wire's seal is among what the model said.
     """
 
     further: list[str] = field(default_factory=list)
     media: Media = field(default_factory=Media)
-    called: int = 0
-    waiting: Counter[str] = field(default_factory=Counter)
-    named: dict[str, deque[str]] = field(default_factory=dict)
+    foreign: bool = False
 
 
 Rule = Callable[[Any, str, Found], Any]
@@ -85,9 +81,11 @@ def integer(least: int, most: int) -> Rule:
 
 
 def listed(rule: Rule, most: int) -> Rule:
-    """A rule for a list of values that have one."""
+    """A rule for a list of values that have one; an object in its place, as this wire takes it too, is a list of it."""
 
     def each(value: Any, at: str, found: Found) -> Any:
+        if type(value) is dict:
+            value = [value]
         if type(value) is not list:
             raise Failure(INVALID_TYPE, f"{at} is a list", param=at)
         if len(value) > most:

@@ -23,8 +23,10 @@ from oneflow_ai.core.prompt import (
     ToolResult,
 )
 from oneflow_ai.dialects import gemini_seal
+from oneflow_ai.dialects.gemini_calls import Calls
 from oneflow_ai.dialects.gemini_contents import is_picture, is_sound
 from oneflow_ai.dialects.gemini_request import LEVELS
+from oneflow_ai.dialects.gemini_schema import plain
 
 _CHOICES: Mapping[str, Any] = {"AUTO": "auto", "VALIDATED": "auto", "ANY": "required", "NONE": "none"}
 _EFFORTS: Mapping[str, Any] = {level: level.lower() for level in LEVELS}
@@ -42,6 +44,7 @@ _PARAMS = MappingProxyType(
         "format": "generationConfig.responseJsonSchema",
         "effort": f"{_THINKING}.thinkingLevel",
         "thinking_tokens": f"{_THINKING}.thinkingBudget",
+        "adaptive": f"{_THINKING}.thinkingBudget",
         "show_reasoning": f"{_THINKING}.includeThoughts",
         "max_tokens": "generationConfig.maxOutputTokens",
         "temperature": "generationConfig.temperature",
@@ -62,7 +65,10 @@ _PARAMS = MappingProxyType(
 
 
 def read(body: Mapping[str, Any], further: Sequence[str] = ()) -> Prompt:
-    """The middle form of a checked request; `further` are the fields that only this wire has."""
+    """The middle form of a checked request; `further` are the fields that only this wire has.
+
+    Raises `Failure` for an answer to a function that nobody called.
+    """
     config = body.get("generationConfig") or {}
     tools = tuple(_declared(body))
     choice, alone = _choice(body, [tool["name"] for tool in tools])
@@ -90,7 +96,7 @@ def read(body: Mapping[str, Any], further: Sequence[str] = ()) -> Prompt:
         **_thinking(config.get("thinkingConfig") or {}),
         further=tuple(dict.fromkeys((*further, *alone))),
         minor=tuple(_minor(body, tools)),
-        params=_PARAMS if config.get("responseMimeType") is None or _schema(config) else {**_PARAMS, "format": _FORM},
+        params=_PARAMS if config.get("responseMimeType") is None or _form(config) else {**_PARAMS, "format": _FORM},
     )
 
 
@@ -114,19 +120,26 @@ def _choice(body: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, An
 
 
 def _tool(tool: Mapping[str, Any], strict: bool | None) -> Tool:
-    schema = tool.get("parametersJsonSchema") or tool.get("parameters")
+    schema = _schema(tool, "parameters", ("parametersJsonSchema",))
     return Tool(tool["name"], tool.get("description") or "", schema, strict)
 
 
-def _schema(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    names = ("responseJsonSchema", "_responseJsonSchema", "responseSchema")
-    return next((config[name] for name in names if config.get(name) is not None), None)
+def _schema(given: Mapping[str, Any], own: str, names: Sequence[str]) -> Mapping[str, Any] | None:
+    """The schema under one of these names, or under this wire's `own` in its spelling."""
+    schema = next((given[name] for name in names if given.get(name) is not None), None)
+    if type(schema) is bool:
+        return {} if schema else {"not": {}}
+    return plain(given[own]) if schema is None and given.get(own) is not None else schema
+
+
+def _form(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return _schema(config, "responseSchema", ("responseJsonSchema", "_responseJsonSchema"))
 
 
 def _format(config: Mapping[str, Any]) -> Format | None:
     if config.get("responseMimeType") != "application/json":
         return None
-    schema = _schema(config)
+    schema = _form(config)
     return Format(schema=schema, enforced=schema is not None)
 
 
@@ -135,6 +148,7 @@ def _thinking(thinking: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "effort": _EFFORTS.get(thinking.get("thinkingLevel") or ""),
         "thinking_tokens": None if budget is None or budget < 0 else budget,
+        "adaptive": budget is not None and budget < 0,
         "show_reasoning": thinking.get("includeThoughts") is True,
     }
 
@@ -151,42 +165,43 @@ def _minor(body: Mapping[str, Any], tools: Iterable[Mapping[str, Any]]) -> Itera
 
 def _messages(contents: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
     """Turns: contents of one side that follow each other are one, as a stream's pieces are given back."""
-    role = ""
+    role, calls = "", Calls()
     parts: list[Mapping[str, Any]] = []
     for content in contents:
         now = "assistant" if content["role"] == "model" else "user"
         if now != role and parts:
-            yield _message(role, parts)
+            yield _message(role, parts, calls)
             parts = []
         role = now
         parts += content["parts"]
-    yield _message(role, parts)
+    yield _message(role, parts, calls)
 
 
-def _message(role: str, parts: list[Mapping[str, Any]]) -> Message:
+def _message(role: str, parts: list[Mapping[str, Any]], calls: Calls) -> Message:
     if role == "assistant":
-        return Message("assistant", tuple(_Said().read(parts)))
-    return Message("user", tuple(_user_part(part) for part in parts if _is_given(part)))
+        return Message("assistant", tuple(_Said(calls).read(parts)))
+    return Message("user", tuple(_user_part(part, calls) for part in parts if _is_given(part)))
 
 
 def _is_given(part: Mapping[str, Any]) -> bool:
     return bool(part.get("text")) or len(part.keys() - {"text", "thought", "thoughtSignature", "partMetadata"}) > 0
 
 
-def _user_part(part: Mapping[str, Any]) -> Part:
+def _user_part(part: Mapping[str, Any], calls: Calls) -> Part:
     if "text" in part:
         return Text(part["text"])
     if "functionResponse" in part:
-        return _result(part["functionResponse"])
+        return _result(part["functionResponse"], calls)
     if "functionCall" in part:
-        return _call(part)
+        return _call(part, calls)
     return _file(part)
 
 
 class _Said:
     """Reads what the model said: pieces of one thought, or of one text, are one."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
         self._found: list[Part] = []
         self._pieces: list[str] = []
         self._thinks = False
@@ -198,7 +213,7 @@ class _Said:
                 self._add(part.get("text") or "", part.get("thoughtSignature") or "", part.get("thought") is True)
                 continue
             self._close()
-            self._found.append(_call(part) if "functionCall" in part else _user_part(part))
+            self._found.append(_user_part(part, self._calls))
         self._close()
         return self._found
 
@@ -227,13 +242,15 @@ class _Said:
             self._found.append(Reasoning(text, wire=gemini_seal.WIRE) if self._thinks else Text(text))
 
 
-def _call(part: Mapping[str, Any]) -> ToolCall:
-    call, signature = part["functionCall"], part.get("thoughtSignature") or ""
-    seal = gemini_seal.read(signature).text if signature else ""
-    return ToolCall(call["id"], call["name"], orjson.dumps(call["args"]).decode(), seal)
+def _call(part: Mapping[str, Any], calls: Calls) -> ToolCall:
+    call, seal = part["functionCall"], gemini_seal.read(part.get("thoughtSignature") or "")
+    arguments = orjson.dumps(call.get("args") or {}).decode()
+    # A seal of all that there is of a thought is none of a call.
+    signature, wire = (seal.text, seal.wire) if seal.text and not seal.whole else ("", "")
+    return ToolCall(calls.called(call), call["name"], arguments, signature, wire=wire)
 
 
-def _result(given: Mapping[str, Any]) -> ToolResult:
+def _result(given: Mapping[str, Any], calls: Calls) -> ToolResult:
     """What a function gave: the words of `result`, `output` or `error`, where it is no more than that."""
     response = given["response"]
     name = next(iter(response), "") if len(response) == 1 else ""
@@ -241,7 +258,7 @@ def _result(given: Mapping[str, Any]) -> ToolResult:
     said = response[name] if failed or name in ("result", "output") else response
     text = said if isinstance(said, str) else orjson.dumps(said).decode()
     files = tuple(_file(part) for part in given.get("parts") or () if _is_given(part))
-    return ToolResult(given["id"], (*([Text(text)] if text else []), *(_shown(files))), failed)
+    return ToolResult(calls.answered(given), (*([Text(text)] if text else []), *(_shown(files))), failed)
 
 
 def _shown(files: Iterable[Part]) -> Iterator[Image | Document]:

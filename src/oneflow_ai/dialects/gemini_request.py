@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, Failure
 from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.gemini_contents import CONTENTS, FLAG, OBJECT, TEXT, TEXTS
 from oneflow_ai.dialects.gemini_fields import Found, Rule, alien, anything, checked, integer, listed, record, word
-from oneflow_ai.dialects.gemini_schema import plain
 
 TOOLS_MOST = 4_096
 STOPS_MOST = 8_191
@@ -18,16 +18,7 @@ MODES = ("AUTO", "ANY", "NONE", "VALIDATED")
 # Where the client asks for no filter of its own, there is none to leave out.
 _UNFILTERED = ("BLOCK_NONE", "OFF", "HARM_BLOCK_THRESHOLD_UNSPECIFIED", None)
 _PENALTY = checked(checks.number(-2, 2))
-
-
-def _schema(value: Any, at: str, found: Found) -> Any:
-    return plain(OBJECT(value, at, found))
-
-
-def _json_schema(value: Any, at: str, found: Found) -> Any:
-    if type(value) is bool:
-        return {} if value else {"not": {}}
-    return OBJECT(value, at, found)
+_SCHEMA = checked(checks.of_type("an object, true or false", dict, bool))
 
 
 def _name(value: Any, at: str, found: Found) -> Any:
@@ -45,15 +36,16 @@ def _form(value: Any, at: str, found: Found) -> Any:
 
 
 def _modalities(value: Any, at: str, found: Found) -> Any:
-    if [each for each in listed(TEXT, STOPS_MOST)(value, at, found) if each.upper() != "TEXT"]:
+    kinds = listed(TEXT, STOPS_MOST)(value, at, found)
+    if makes_media({"responseModalities": kinds}):
         found.further.append(at)
-    return None
+    return kinds
 
 
 def _behavior(value: Any, at: str, found: Found) -> Any:
     if value not in ("BLOCKING", "UNSPECIFIED"):
         found.further.append(at)
-    return None
+    return value
 
 
 def _safety(value: Any, at: str, found: Found) -> Any:
@@ -67,8 +59,8 @@ _DECLARATION = record(
     {
         "name": _name,
         "description": TEXT,
-        "parameters": _schema,
-        "parametersJsonSchema": _json_schema,
+        "parameters": OBJECT,
+        "parametersJsonSchema": _SCHEMA,
         # What it gives back is for the model to know, and no other wire tells it.
         "response": anything,
         "responseJsonSchema": anything,
@@ -90,9 +82,9 @@ _CONFIG = record(
     {
         "stopSequences": listed(TEXT, STOPS_MOST),
         "responseMimeType": _form,
-        "responseSchema": _schema,
-        "responseJsonSchema": _json_schema,
-        "_responseJsonSchema": _json_schema,
+        "responseSchema": OBJECT,
+        "responseJsonSchema": _SCHEMA,
+        "_responseJsonSchema": _SCHEMA,
         "responseModalities": _modalities,
         "candidateCount": integer(1, CANDIDATES_MOST),
         "maxOutputTokens": integer(1, checks.TOKENS_MOST),
@@ -124,7 +116,19 @@ def _config(value: Any, at: str, found: Found) -> Any:
     return read
 
 
+def runs_tools(fields: Mapping[str, Any]) -> bool:
+    """Whether a read request has tools that the provider runs by itself."""
+    return any(tool.keys() - {"functionDeclarations"} for tool in fields.get("tools") or ())
+
+
+def makes_media(config: Mapping[str, Any]) -> bool:
+    """Whether the settings of a read request ask for more than text."""
+    return any(kind.upper() != "TEXT" for kind in config.get("responseModalities") or ())
+
+
 _FORBIDDEN: Rule = checked(checks.forbidden)
+# The gateway's own: a chain of models, and what no client sets.
+_OWN = {"models": anything, "fallbacks": anything, **dict.fromkeys(checks.FORBIDDEN, _FORBIDDEN)}
 REQUEST = record(
     {
         "model": TEXT,
@@ -138,11 +142,8 @@ REQUEST = record(
         "serviceTier": TEXT,
         "store": FLAG,
         "labels": OBJECT,
-        # The gateway's own: a chain of models.
-        "models": anything,
-        "fallbacks": anything,
-        **dict.fromkeys(checks.FORBIDDEN, _FORBIDDEN),
+        **_OWN,
     },
     "contents",
 )
-COUNT = record({"model": TEXT, "contents": CONTENTS, "generateContentRequest": REQUEST})
+COUNT = record({"model": TEXT, "contents": CONTENTS, "generateContentRequest": REQUEST, **_OWN})

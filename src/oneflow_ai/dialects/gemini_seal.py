@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64decode
 from binascii import Error
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from oneflow_ai.dialects.seal import unwrapped, wrapped
 
@@ -28,6 +30,31 @@ def written(text: str, wire: str, *, whole: bool = False) -> str:
     if wire in ("", WIRE) and not whole:
         return text
     return b64encode(((_SEALED if whole else "") + wrapped(wire or WIRE, text)).encode()).decode()
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a seal is another than one of this wire's own, as it is."""
+    return text.startswith(_BEGINNINGS) and read(text) != Seal(text, WIRE, whole=False)
+
+
+def without_foreign(contents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The contents for this wire's own models: without others' seals, and the thoughts of the turns that have such."""
+    return [content for _, turn in groupby(contents, lambda content: content["role"]) for content in _own(list(turn))]
+
+
+def _own(turn: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    if not any(is_foreign(part.get("thoughtSignature", "")) for content in turn for part in content["parts"]):
+        yield from turn
+        return
+    for content in turn:
+        parts = [_unsealed(part) for part in content["parts"] if part.get("thought") is not True]
+        if parts := [part for part in parts if part not in ({}, {"text": ""})]:
+            yield {**content, "parts": parts}
+
+
+def _unsealed(part: dict[str, Any]) -> dict[str, Any]:
+    foreign = is_foreign(part.get("thoughtSignature", ""))
+    return {name: value for name, value in part.items() if name != "thoughtSignature"} if foreign else part
 
 
 def read(text: str) -> Seal:

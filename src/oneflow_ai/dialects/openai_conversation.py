@@ -111,7 +111,8 @@ class Conversation:
             self.further.append(param)
             return []
         made = self._function(call.get("function"), call["id"], f"{param}.function")
-        return [replace(made, signature=unwrapped(_signature(call))[1], cache=cache_of(call, param))]
+        wire, seal = unwrapped(_signature(call))
+        return [replace(made, signature=seal, cache=cache_of(call, param), wire=wire)]
 
     def _function(self, function: Any, call_id: str, param: str) -> ToolCall:
         name = function.get("name") if isinstance(function, dict) else None

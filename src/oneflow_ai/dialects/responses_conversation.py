@@ -39,7 +39,7 @@ class Conversation:
         self.further: list[str] = []
         self._turn: list[Part] = []
         self._results: list[Part] = []
-        self._seals: dict[str, str] = {}
+        self._seals: dict[str, tuple[str, str]] = {}
 
     def read(self, given: str | Iterable[Mapping[str, Any]]) -> None:
         """Read them all; they are as `check_input` lets them through. Raises `Failure` for what cannot be read."""
@@ -69,7 +69,8 @@ class Conversation:
     def _call(self, item: Mapping[str, Any], param: str) -> None:
         del param
         call_id = item["call_id"]
-        self._say([ToolCall(call_id, item["name"], item["arguments"], self._seals.get(call_id, ""))])
+        seal, wire = self._seals.get(call_id, ("", ""))
+        self._say([ToolCall(call_id, item["name"], item["arguments"], seal, wire=wire)])
 
     def _output(self, item: Mapping[str, Any], param: str) -> None:
         self._end_turn()
@@ -138,8 +139,8 @@ def without_wrapped_seals(given: Any) -> Any:
     return [item for item in given if not is_wrapped(item.get("encrypted_content"))]
 
 
-def _call_seal(item: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The call that a seal of another wire is for, and the seal."""
+def _call_seal(item: Mapping[str, Any]) -> tuple[str, tuple[str, str]] | None:
+    """The call that a seal of another wire is for, the seal, and that wire."""
     sealed = item.get("encrypted_content")
     wire, seal = unwrapped(sealed) if isinstance(sealed, str) else ("", "")
     if not wire or not seal.startswith(CALL_MARK):
@@ -150,7 +151,7 @@ def _call_seal(item: Mapping[str, Any]) -> tuple[str, str] | None:
         return None
     if not isinstance(found, list) or len(found) != 2 or not all(isinstance(each, str) for each in found):
         return None
-    return found[0], found[1]
+    return found[0], (found[1], wire)
 
 
 def _text(part: Mapping[str, Any], param: str) -> Part:

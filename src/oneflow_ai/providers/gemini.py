@@ -1,4 +1,4 @@
-"""Google's Gemini wire: requests built from the middle form, each operation at its own address under the model."""
+"""Google's Gemini wire: requests and answers, each operation at its own address under the model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import not_done
-from oneflow_ai.providers.gemini_config import generation_config, service_tier
+from oneflow_ai.providers.gemini_answer import Answer
+from oneflow_ai.providers.gemini_config import generation, generation_config, service_tier
 from oneflow_ai.providers.gemini_failure import failure_of
-from oneflow_ai.providers.gemini_own import own_fields, with_own
+from oneflow_ai.providers.gemini_own import check_priced, event_bytes_most, own_fields
 from oneflow_ai.providers.gemini_prompt import conversation
 from oneflow_ai.providers.gemini_seal import WIRE
 from oneflow_ai.providers.gemini_stream import StreamDecoder, count_decoder, text_decoder, vector_decoder
@@ -73,36 +74,42 @@ ABILITIES: Abilities = {
 
 
 class GeminiAdapter:
-    """Requests and answers on Gemini's wire: its own clients' too go through the middle form."""
+    """Requests and answers on Gemini's wire."""
 
     def request(self, call: Call, target: Target) -> HttpRequest:
-        """The request for a chat, its count of tokens, or embeddings; raises `Failure` for what has no place in it."""
+        """The call's own body where it is of this wire, else one made from its middle form; raises `Failure`."""
         if call.operation is Operation.EMBEDDING:
             return _post(target, "batchEmbedContents", _embeddings(call, target), ())
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
             raise not_done(call, target)
-        own = call.dialect == WIRE
-        prompt = with_own(call.prompt()) if own else call.prompt()
+        method = "streamGenerateContent?alt=sse" if call.stream else "generateContent"
+        counts = call.operation is Operation.COUNT_TOKENS
+        if call.wire == WIRE:
+            own = own_fields(call, target)
+            if counts:
+                return _post(target, "countTokens", _counted(own, target), ())
+            check_priced(own, target)
+            return _post(target, method, own, ())
+        prompt = call.prompt()
         dropped = fit(prompt, ABILITIES, WIRE)
         config, further = generation_config(prompt, target.model)
         dropped = tuple(dict.fromkeys((*dropped, *further)))
         said = conversation(prompt, target.model)
-        if call.operation is Operation.COUNT_TOKENS:
-            counted = {"generateContentRequest": {"model": f"models/{target.model}", **said}}
-            return _post(target, "countTokens", counted, dropped)
+        if counts:
+            return _post(target, "countTokens", _counted(said, target), dropped)
         body = {**said, **({"generationConfig": config} if config else {}), **service_tier(prompt, target.price)}
-        if own:
-            body |= own_fields(call.body, config)
-        return _post(target, "streamGenerateContent?alt=sse" if call.stream else "generateContent", body, dropped)
+        return _post(target, method, body, dropped)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
-        """The middle form of an answer: deltas, vectors or a count."""
-        del target, headers
+        """Raw bytes for a client of the same wire, the middle form for any other, and for vectors."""
+        del headers
         if call.operation is Operation.EMBEDDING:
             return vector_decoder(len(_inputs(call)))
+        raw = call.dialect == WIRE and not call.translated
         if call.operation is Operation.COUNT_TOKENS:
-            return count_decoder()
-        return StreamDecoder(call.id) if call.stream else text_decoder(call.id)
+            return count_decoder(raw=raw)
+        answer = Answer(call.id, by_query=generation(target.model) >= (3, 0), raw=raw)
+        return StreamDecoder(answer, event_bytes_most(call, target)) if call.stream else text_decoder(answer)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What an unsuccessful answer means."""
@@ -117,6 +124,10 @@ class GeminiAdapter:
         """Nothing: Gemini tells its limits only as it refuses (providers' headers as recorded, 2026-11-23)."""
         del headers
         return None
+
+
+def _counted(fields: dict[str, Any], target: Target) -> dict[str, Any]:
+    return {"generateContentRequest": {"model": f"models/{target.model}", **fields}}
 
 
 def _post(target: Target, method: str, body: dict[str, Any], dropped: tuple[str, ...]) -> HttpRequest:

@@ -7,9 +7,10 @@ from typing import Any
 
 from oneflow_ai.core.events import Delta, End, Event
 from oneflow_ai.core.failure import PROVIDER_AUTH_FAILED, UPSTREAM_BAD_RESPONSE, UPSTREAM_STREAM_INTERRUPTED, Failure
-from oneflow_ai.providers.base import encoded, mapping, word
+from oneflow_ai.providers.base import encoded, listed, mapping, word
 from oneflow_ai.providers.gemini_extras import Said, citations_in, logprobs_in
 from oneflow_ai.providers.gemini_seal import WIRE
+from oneflow_ai.providers.gemini_searches import Searches
 from oneflow_ai.providers.gemini_usage import read_usage
 
 _CHOICES_MOST = 128
@@ -49,41 +50,74 @@ class _Choice:
 class Answer:
     """Gathers what the end needs, and gives what each response brings. Ids of calls are made of the answer's own."""
 
-    __slots__ = ("_answer_id", "_blocked", "_choices", "_id", "_made", "_model", "_usage")
+    __slots__ = ("_answer_id", "_blocked", "_choices", "_id", "_made", "_model", "_searches", "_usage", "raw")
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, *, by_query: bool = False, raw: bool = False) -> None:
         self._id = call_id.removeprefix("req_")
         self._made = 0
         self._choices: dict[int, _Choice] = {}
         self._usage: Any = None
         self._model: str | None = None
         self._answer_id = ""
-        self._blocked = False
+        self._blocked = ""
+        self._searches = Searches(by_query=by_query)
+        self.raw = raw
+
+    @property
+    def finished(self) -> bool:
+        """Whether each candidate so far has its reason, or there is none since the prompt was blocked."""
+        if not self._choices:
+            return bool(self._blocked)
+        return all(one.reason for one in self._choices.values())
 
     def take(self, found: dict[str, Any]) -> list[Delta]:
         """Give what one response brings."""
+        deltas: list[Delta] = []
+        for candidate, index, choice in self._noted(found):
+            deltas += self._candidate(candidate, index, choice)
+        return deltas
+
+    def look(self, found: dict[str, Any]) -> bool:
+        """Note what one response tells, which is passed on as it is; gives whether it has content."""
+        return any(_says(candidate) for candidate, _, _ in self._noted(found))
+
+    def _noted(self, found: dict[str, Any]) -> list[tuple[dict[str, Any], int, _Choice]]:
+        """The candidates of a response, each with its place and what is known of it; all else of it is remembered."""
         if isinstance(found.get("usageMetadata"), dict):
             self._usage = found["usageMetadata"]
         self._model = word(found.get("modelVersion")) or self._model
         self._answer_id = word(found.get("responseId")) or self._answer_id
         feedback = found.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason"):
-            self._blocked = True
-        deltas: list[Delta] = []
-        candidates = found.get("candidates")
-        for order, candidate in enumerate(candidates if isinstance(candidates, list) else []):
-            if isinstance(candidate, dict):
-                deltas += self._candidate(candidate, order)
-        return deltas
+            self._blocked = word(feedback["blockReason"]) or "OTHER"
+        candidates = listed(found.get("candidates"))
+        return [self._choice(each, order) for order, each in enumerate(candidates) if isinstance(each, dict)]
 
-    def end(self, failure: Failure | None = None) -> list[Event]:
-        """The end, with the usage before it: well when each candidate has its reason, or the prompt was blocked."""
+    def _choice(self, candidate: dict[str, Any], order: int) -> tuple[dict[str, Any], int, _Choice]:
+        index = candidate.get("index")
+        if type(index) is not int or not 0 <= index < _CHOICES_MOST:
+            index = order
+        choice = self._choices.setdefault(index, _Choice())
+        reason = word(candidate.get("finishReason"))
+        if reason and reason != "FINISH_REASON_UNSPECIFIED":
+            choice.reason = reason
+        self._searches.note(candidate)
+        return candidate, index, choice
+
+    def end(self, failure: Failure | None = None, last: dict[str, Any] | None = None) -> list[Event]:
+        """The end, with the usage before it: well when each candidate has its reason, or the prompt was blocked.
+
+        `last` is the event that is to end a raw stream.
+        """
         failure = failure or self._problem()
         usage = read_usage(self._usage)
+        if usage is not None and self._searches.count:
+            usage = replace(usage, web_searches=self._searches.count)
         if usage is not None and failure is not None:
             usage = replace(usage, source="provider_partial")
         reason, reasons = self._reasons() if failure is None else (None, None)
-        end = End(reason, failure, self._model, answer_id=self._answer_id, reasons=reasons)
+        chunk = last if failure is None else None
+        end = End(reason, failure, self._model, chunk=chunk, answer_id=self._answer_id, reasons=reasons)
         return [end] if usage is None else [usage, end]
 
     def _problem(self) -> Failure | None:
@@ -92,9 +126,7 @@ class Answer:
         broken = next((one.reason for one in self._choices.values() if one.reason in _BROKEN), None)
         if broken is not None:
             return Failure(UPSTREAM_BAD_RESPONSE, f"the model's answer is broken: {broken}")
-        if self._choices and all(one.reason for one in self._choices.values()):
-            return None
-        if not self._choices and self._blocked:
+        if self.finished:
             return None
         if self._choices:
             words = "the provider ended the answer before it was finished"
@@ -104,20 +136,16 @@ class Answer:
     def _reasons(self) -> tuple[str | None, dict[int, str | None] | None]:
         """Why the first candidate ended, and each where there are several; without any the prompt was blocked."""
         choices = self._choices
+        if self.raw:
+            return (choices[min(choices)].reason if choices else self._blocked), None
         if len(choices) > 1:
             return choices[min(choices)].why(), {index: choice.why() for index, choice in choices.items()}
         return next((choice.why() for choice in choices.values()), "content_filter"), None
 
-    def _candidate(self, candidate: dict[str, Any], order: int) -> list[Delta]:
-        index = candidate.get("index")
-        if type(index) is not int or not 0 <= index < _CHOICES_MOST:
-            index = order
-        choice = self._choices.setdefault(index, _Choice())
-        content, deltas = candidate.get("content"), []
-        parts = content.get("parts") if isinstance(content, dict) else None
-        for part in parts if isinstance(parts, list) else []:
-            if isinstance(part, dict):
-                deltas += self._part(part, index, choice)
+    def _candidate(self, candidate: dict[str, Any], index: int, choice: _Choice) -> list[Delta]:
+        deltas: list[Delta] = []
+        for part in _parts(candidate):
+            deltas += self._part(part, index, choice)
         logprobs = logprobs_in(candidate.get("logprobsResult"))
         if logprobs:
             deltas.append(Delta("logprobs", logprobs, index))
@@ -125,9 +153,6 @@ class Answer:
             if citation not in choice.cited and len(choice.cited) < _CITATIONS_MOST:
                 choice.cited.add(citation)
                 deltas.append(Delta("citation", citation, index))
-        reason = word(candidate.get("finishReason"))
-        if reason and reason != "FINISH_REASON_UNSPECIFIED":
-            choice.reason = reason
         return deltas
 
     def _part(self, part: dict[str, Any], index: int, choice: _Choice) -> list[Delta]:
@@ -157,3 +182,15 @@ class Answer:
         if signature:
             deltas.append(Delta("tool_signature", signature, index, place, wire=WIRE))
         return deltas
+
+
+def _parts(candidate: dict[str, Any]) -> list[dict[str, Any]]:
+    return [part for part in listed(mapping(candidate.get("content")).get("parts")) if isinstance(part, dict)]
+
+
+def _says(candidate: dict[str, Any]) -> bool:
+    """Whether there is anything in it: an empty text is none, nor is what says that it would be a thought."""
+    return any(part.keys() - _EMPTY or part.get("text") or part.get("thoughtSignature") for part in _parts(candidate))
+
+
+_EMPTY = frozenset({"text", "thought", "thoughtSignature"})

@@ -37,6 +37,9 @@ _LEVELS: Mapping[str, str] = {
 }
 # The others begin at LOW and refuse MINIMAL with 400 (Google's developer guides to 3.6 and 3.8 Flash, 2026-11-26).
 _MINIMAL = ("gemini-3-flash", "gemini-3.1-flash-lite", "gemini-3.5-", "gemini-3.6-")
+# What is sent in place of an effort that a model, or any, has no level of: another one.
+_NEAREST: Mapping[str, tuple[str, ...]] = {"minimal": ("LOW",), "xhigh": ("HIGH",), "max": ("HIGH",)}
+_LITE, _DYNAMIC = "-lite", -1
 # Least and most tokens of thought; nought where thinking can be switched off (ai.google.dev/gemini-api/docs/thinking).
 _PRO_BUDGET, _FLASH_BUDGET, _LITE_LEAST = (128, 32_768), (0, 24_576), 512
 
@@ -94,10 +97,14 @@ def service_tier(prompt: Prompt, price: Price | None) -> dict[str, str]:
     if prompt.service_tier in ("", "auto"):
         return {}
     tier = _TIERS.get(prompt.service_tier)
-    priced = (_STANDARD, *(name for name, _ in price.tiers)) if price is not None else (_STANDARD,)
-    if tier not in priced:
+    if tier is None or not has_priced_tier(price, tier):
         raise _unsupported(prompt, "service_tier", f"the target has no priced service tier {prompt.service_tier[:32]}")
     return {"serviceTier": tier}
+
+
+def has_priced_tier(price: Price | None, tier: str) -> bool:
+    """Whether it is known what a service tier, by this wire's own word, costs."""
+    return tier == _STANDARD or (price is not None and any(name == tier for name, _ in price.tiers))
 
 
 def _check(prompt: Prompt, model: str) -> None:
@@ -124,19 +131,26 @@ def _sampling(prompt: Prompt, model: str) -> tuple[dict[str, Any], tuple[str, ..
 
 def _thinking(prompt: Prompt, model: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     age = generation(model)
-    asked = "effort" if prompt.effort is not None else "thinking_tokens"
-    wanted = prompt.effort is not None or prompt.thinking_tokens is not None
+    given = [name for name in ("effort", "thinking_tokens") if getattr(prompt, name) is not None]
+    asked, wanted = (*given, "adaptive")[0], bool(given)
     off = prompt.effort == "none" or (prompt.effort is None and prompt.thinking_tokens == 0)
     if age < (2, 5):
         # These do not think: to ask for none is no request.
-        return {}, (prompt.param(asked),) if wanted and not off else ()
+        return {}, (prompt.param(asked),) if (wanted or prompt.adaptive) and not off else ()
     config: dict[str, Any] = {}
     if wanted:
         config = _budget(prompt, model) if age < (3, 0) else {"thinkingLevel": _level(prompt, model)}
+    elif (prompt.show_reasoning or prompt.adaptive) and age < (3, 0) and _LITE in model:
+        # It thinks only when told, and who wants to see thoughts wants some: as much as it likes.
+        config["thinkingBudget"] = _DYNAMIC
     if prompt.show_reasoning:
         config["includeThoughts"] = True
+    tokens = prompt.thinking_tokens
     undone = off and config.get("thinkingBudget") != 0
-    return config, (prompt.param(asked),) if undone else ()
+    told = [asked] if undone or config.get("thinkingLevel") in _NEAREST.get(prompt.effort or "", ()) else []
+    if tokens is not None and config.get("thinkingBudget", tokens) != tokens:
+        told.append("thinking_tokens")
+    return config, tuple(dict.fromkeys(map(prompt.param, told)))
 
 
 def _budget(prompt: Prompt, model: str) -> dict[str, int]:
@@ -145,7 +159,7 @@ def _budget(prompt: Prompt, model: str) -> dict[str, int]:
         tokens = _BUDGETS[prompt.effort or "medium"]
     least, most = _PRO_BUDGET if "-pro" in model else _FLASH_BUDGET
     tokens = min(max(tokens, least), most)
-    return {"thinkingBudget": max(tokens, _LITE_LEAST) if tokens and "-lite" in model else tokens}
+    return {"thinkingBudget": max(tokens, _LITE_LEAST) if tokens and _LITE in model else tokens}
 
 
 def _level(prompt: Prompt, model: str) -> str:

@@ -21,7 +21,7 @@ from oneflow_ai.core.prompt import (
 )
 from oneflow_ai.providers.base import arguments_of
 from oneflow_ai.providers.gemini_config import generation
-from oneflow_ai.providers.gemini_seal import WIRE, stand_in_for_missing
+from oneflow_ai.providers.gemini_seal import WIRE, with_stand_ins
 
 # What an address's ending tells of a file; without it Gemini looks for itself.
 _MEDIA_TYPES = {
@@ -37,6 +37,8 @@ _MEDIA_TYPES = {
     "html": "text/html",
     "csv": "text/csv",
 }
+# Who sealed a call: this wire, or one that a client has of Google's own servers of OpenAI's.
+_SEALERS = (WIRE, "")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
 
 
@@ -63,7 +65,7 @@ def conversation(prompt: Prompt, model: str) -> dict[str, Any]:
     if not contents:
         contents, system = [{"role": "user", "parts": system or [{"text": ""}]}], []
     if generation(model) >= (3, 0):
-        stand_in_for_missing(contents)
+        contents = with_stand_ins(contents)
     body: dict[str, Any] = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}
@@ -117,7 +119,7 @@ class _Writer:
         part: dict[str, Any] = {
             "functionCall": {"id": call.id, "name": call.name, "args": arguments_of(call.arguments)}
         }
-        if call.signature:
+        if call.signature and call.wire in _SEALERS:
             part["thoughtSignature"] = call.signature
         return part
 

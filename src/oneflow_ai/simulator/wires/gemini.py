@@ -15,12 +15,32 @@ from oneflow_ai.simulator.fields import MISSING, TYPE, UNKNOWN, VALUE, Check, Pa
 from oneflow_ai.simulator.limits import CONCURRENCY, REQUESTS, TOKENS, TOO_LARGE, LimitState, Refusal
 from oneflow_ai.simulator.reply import reply
 from oneflow_ai.simulator.request import Request
+from oneflow_ai.simulator.text import excerpt
 from oneflow_ai.simulator.wires import gemini_models, gemini_odd
 from oneflow_ai.simulator.wires.events import Editable, Places
-from oneflow_ai.simulator.wires.gemini_answer import JSON_TYPE, Made, Used, candidate, empty_event, streamed, whole
+from oneflow_ai.simulator.wires.gemini_answer import (
+    JSON_TYPE,
+    Made,
+    Used,
+    candidate,
+    empty_event,
+    searched,
+    streamed,
+    whole,
+)
 from oneflow_ai.simulator.wires.gemini_fields import check_count, check_embed, check_embeds, check_generate, snake
 from oneflow_ai.simulator.wires.gemini_models import MODELS
-from oneflow_ai.simulator.wires.gemini_reading import Refused, cached, check, count, question, shows_thoughts
+from oneflow_ai.simulator.wires.gemini_reading import (
+    FOUND_TOKENS,
+    Refused,
+    cached,
+    check,
+    count,
+    question,
+    says_a_word,
+    searches,
+    shows_thoughts,
+)
 from oneflow_ai.simulator.wires.wire import BAD_KEY, Problem, Surroundings
 
 _PATH = re.compile(r".*/v1(?:alpha|beta)?/models(?:/([^/]+?))?(?::(\w+))?")
@@ -200,12 +220,25 @@ def _generated(
     asked = question(document, model)
     replies = [reply(asked, around.say, around.answer_tokens, number) for number in range(asked.choices)]
     shown = shows_thoughts(document)
+    if says_a_word(document):
+        replies = [each._replace(text=_bare(each.text)) for each in replies]
     candidates = [candidate(each, model, shown, (at, around.unique)) for at, each in enumerate(replies)]
+    found = FOUND_TOKENS if searches(document) else 0
+    if found:
+        candidates = [searched(each, excerpt(asked.prompt)) for each in candidates]
     thought = sum([each.thought_tokens for each in replies])
     said = sum([each.tokens for each in replies]) - thought
-    used = Used(count(document), cached(document, f"{owner} {model}", around), said, thought)
+    used = Used(count(document), cached(document, f"{owner} {model}", around), said, thought, found)
     made = Made(model, tuple(candidates), used, as_array=as_events is False)
     return whole(made, around) if as_events is None else streamed(made, around)
+
+
+def _bare(text: str) -> str:
+    """A text of JSON without its quotes; one that was cut as it is."""
+    try:
+        return str(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _counted(document: dict[str, Any], request: Request, model: str, around: Surroundings) -> Answer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,20 +24,22 @@ Chunk = tuple[str, list[Part], str | None]
 
 
 class Candidate(NamedTuple):
-    """One of the answers: its parts, why it ended, its number."""
+    """One of the answers: its parts, why it ended, its number, what is told at its end of where it comes from."""
 
     parts: tuple[Part, ...]
     reason: str
     number: int = 0
+    beside: Mapping[str, Any] = MappingProxyType({})
 
 
 class Used(NamedTuple):
-    """The tokens of an answer: of the prompt, of that from the cache, of the candidates, of the thoughts."""
+    """The tokens of an answer: of the prompt, of that from the cache, of candidates, of thoughts, of what was found."""
 
     prompt: int
     cached: int
     said: int
     thought: int
+    found: int = 0
 
 
 class Made(NamedTuple):
@@ -63,6 +66,19 @@ def candidate(said: Reply, model: str, shown: bool, place: tuple[int, str]) -> C
         sealed = {"thoughtSignature": seal(WIRE, each.name)} if seals and at == 0 else {}
         parts.append({"functionCall": called} | sealed)
     return Candidate(tuple(parts), "MAX_TOKENS" if said.finish == LENGTH else "STOP", number)
+
+
+def searched(said: Candidate, query: str) -> Candidate:
+    """The same after a search for a query: the page that was found, and the first text that rests on it."""
+    text = next((part["text"] for part in said.parts if "text" in part and not part.get("thought")), "")
+    segment = {"startIndex": 0, "endIndex": len(text.encode()), "text": text}
+    grounding = {
+        "webSearchQueries": [query],
+        "searchEntryPoint": {"renderedContent": "<div>simulated</div>"},
+        "groundingChunks": [{"web": {"uri": "https://example.com/simulated", "title": "example.com"}}],
+        "groundingSupports": [{"segment": segment, "groundingChunkIndices": [0]}],
+    }
+    return said._replace(beside={"groundingMetadata": grounding})
 
 
 def whole(made: Made, around: Surroundings) -> Answer:
@@ -102,7 +118,7 @@ def _answer(made: Made, body: bytes = b"", events: tuple[StreamEvent, ...] | Non
         body=body,
         events=events,
         media_type=_STREAM_TYPE if as_events else JSON_TYPE,
-        input_tokens=made.used.prompt,
+        input_tokens=made.used.prompt + made.used.found,
         output_tokens=made.used.said + made.used.thought,
     )
 
@@ -125,7 +141,7 @@ def _chunks(made: Candidate) -> list[Chunk]:
 def _candidate(made: Candidate, parts: list[Part], reason: str | None) -> dict[str, Any]:
     content = {"parts": parts, "role": "model"} if parts else {"role": "model"}
     told: dict[str, Any] = {"content": content}
-    told |= {"finishReason": reason} if reason else {}
+    told |= {"finishReason": reason, **made.beside} if reason else {}
     return told | {"index": made.number}
 
 
@@ -143,9 +159,10 @@ def _usage(used: Used) -> dict[str, Any]:
     counts = {
         "promptTokenCount": used.prompt,
         "candidatesTokenCount": used.said,
-        "totalTokenCount": used.prompt + used.said + used.thought,
+        "totalTokenCount": used.prompt + used.said + used.thought + used.found,
         "cachedContentTokenCount": used.cached,
         "thoughtsTokenCount": used.thought,
+        "toolUsePromptTokenCount": used.found,
     }
     told: dict[str, Any] = {name: count for name, count in counts.items() if count}
     told["promptTokensDetails"] = [{"modality": "TEXT", "tokenCount": used.prompt}]

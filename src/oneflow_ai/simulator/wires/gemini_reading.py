@@ -24,6 +24,13 @@ from oneflow_ai.simulator.text import tokens
 from oneflow_ai.simulator.wires.wire import Surroundings
 
 WIRE = "gemini"
+KEPT = "cachedContents/simulated"
+"""How the names of contents begin that are cached here: nobody can put any in."""
+FOUND_TOKENS = 100
+"""What a search brings."""
+_KEPT_TOKENS = 5_000
+_SEARCHES = ("googleSearch", "googleSearchRetrieval")
+_WORD = "text/x.enum"
 # Accepted in place of a seal, as they are or in base64: ai.google.dev/gemini-api/docs/thought-signatures, 2026-11-26.
 _STAND_INS = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
 _SKIPS_SEALS = (*_STAND_INS, *[b64encode(each.encode()).decode() for each in _STAND_INS])
@@ -65,7 +72,7 @@ def check(document: Document, model: str) -> None:
             raise Refused("Please use a valid role: user, model.")
         if not content.get("parts"):
             raise Refused("Unable to submit request because it must have a text parameter. Add a text parameter.")
-    if name := document.get("cachedContent"):
+    if (name := document.get("cachedContent")) and not name.startswith(KEPT):
         raise Refused(f"CachedContent not found (or permission denied): {name}", 403)
     _check_turns(contents)
     _check_seals(contents, model)
@@ -134,7 +141,7 @@ def _check_settings(document: Document) -> None:
     schemas = [asked[name] for name in _SCHEMAS if name in asked]
     if len(schemas) > 1:
         raise Refused("Only one of response_schema and response_json_schema may be set.")
-    if schemas and asked.get("responseMimeType") not in ("application/json", "text/x.enum"):
+    if schemas and asked.get("responseMimeType") not in ("application/json", _WORD):
         raise Refused("Response schema is only supported with response mime type: application/json.")
     if asked.get("logprobs") is not None and not asked.get("responseLogprobs"):
         raise Refused("Logprobs is only supported when response_logprobs is true.")
@@ -217,6 +224,16 @@ def _thought_tokens(asked: Document, model: str) -> int:
     return min(_UNASKED_TOKENS, most // 2) if most else _UNASKED_TOKENS
 
 
+def searches(document: Document) -> bool:
+    """Whether the model may search."""
+    return any(name in tool for tool in document.get("tools") or () for name in _SEARCHES)
+
+
+def says_a_word(document: Document) -> bool:
+    """Whether the answer is one word of several, without the quotes of JSON."""
+    return settings(document).get("responseMimeType") == _WORD
+
+
 def shows_thoughts(document: Document) -> bool:
     """Whether a summary of the thoughts is wanted."""
     return bool((settings(document).get("thinkingConfig") or {}).get("includeThoughts"))
@@ -230,12 +247,15 @@ def count(document: Document) -> int:
     contents = [*(document.get("contents") or ()), *filter(None, [document.get("systemInstruction")])]
     offered = declarations(document)
     total = tokens(orjson.dumps(offered).decode()) if offered else 0
+    total += _KEPT_TOKENS if document.get("cachedContent") else 0
     return total + sum([_CONTENT_TOKENS + _size(content) for content in contents])
 
 
 def cached(document: Document, owner: str, around: Surroundings) -> int:
     """How much of a long prompt was seen a short while ago, as Gemini tells without being asked."""
     total = count(document)
+    if document.get("cachedContent"):
+        return _KEPT_TOKENS
     if total < CACHED_TOKENS_LEAST:
         return 0
     content = orjson.dumps([document.get("systemInstruction"), document.get("tools"), document["contents"]])
