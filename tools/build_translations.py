@@ -55,11 +55,14 @@ What is kept may still be more than a provider takes at once, such as stop seque
 
 A schema is enforced by the target where it can be. Anthropic's and Gemini's clients have it enforced on their own
 wires, so OpenAI, Azure and OpenRouter are told that it is strict. Objects are closed to keys that the schema does not
-name. What the target does not enforce (lengths and bounds for Claude, lengths for OpenAI) goes into the description,
-where the model reads it, and the field is named in `x-oneflow-dropped`. What cannot be enforced at all (free keys; a
-property that may be missing but not null, at OpenAI; a schema that leads back to itself, for Claude) is sent as it is
-and named in that header, or is a 400 for Claude, which knows no other way. Strict tools are treated the same; without
-strictness a tool keeps its schema.
+name, and at OpenAI an answer has every property that it may have. What the target does not enforce (lengths and bounds
+for Claude, lengths for OpenAI) goes into the description, where the model reads it. What cannot be enforced at all
+(free keys; for Claude a schema that leads back to itself) is sent as it is, or is a 400 for Claude, which knows no
+other way, as is for OpenAI an answer that is not one object. Strict tools are treated the same, but that those with
+properties which may be missing, and not null, are not strict at OpenAI, and that Claude takes 20 of them in a request,
+with 24 properties that may be missing and 16 unions; without strictness a tool keeps its schema. In each case the field
+is named in `x-oneflow-dropped`. Other servers of OpenAI's wire get a schema as it is, and `strict` where the client
+says it: Mistral and Groq enforce it only then.
 """
 
 

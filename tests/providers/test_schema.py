@@ -74,6 +74,7 @@ def test_what_claude_does_not_enforce_is_told_to_the_model() -> None:
         ({"type": "string", "format": "binary"}, {"type": "string", "description": '{"format":"binary"}'}, False),
         ({"type": "string", "examples": ["a"], "x-of": 1, "$comment": "c"}, {"type": "string"}, False),
         ({"oneOf": [TEXT, {"type": "null"}]}, {"anyOf": [TEXT, {"type": "null"}]}, True),
+        ({"oneOf": [TEXT], "discriminator": {"propertyName": "kind"}}, {"anyOf": [TEXT]}, False),
         ({"allOf": [TEXT], "description": "d"}, {"type": "string", "description": "d"}, False),
         ({"properties": {}, "additionalProperties": False}, None, False),
         (
@@ -81,13 +82,36 @@ def test_what_claude_does_not_enforce_is_told_to_the_model() -> None:
             {"type": "array", "items": TEXT, "description": '{"prefixItems":[{"type":"string"},{"type":"string"}]}'},
             True,
         ),
-        ({"enum": ["a", 1, None]}, {"enum": ["a", 1, None]}, False),
+        ({"enum": ["a", None], "type": ["string", "null"]}, {"enum": ["a", None], "type": ["string", "null"]}, False),
     ],
 )
 def test_keywords(rules: Rules, schema: Any, found: Any, changed: bool) -> None:
     kept, loose = inner(schema, rules)
     assert loose is changed
     assert kept == found or (found is None and kept["type"] == "object")
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ({"enum": ["a", "b"]}, "string"),
+        ({"enum": ["a", 1, None]}, ["string", "integer", "null"]),
+        ({"enum": [1, 2.5]}, "number"),
+        ({"const": True}, "boolean"),
+    ],
+)
+def test_values_have_their_type_beside_them_at_openai(part: Any, kind: Any) -> None:
+    assert inner(part, OPENAI) == ({**part, "type": kind}, False)
+    assert inner(part, CLAUDE) == (part, False)
+
+
+def test_objects_are_nested_ten_deep_at_openai() -> None:
+    schema: Any = TEXT
+    for _ in range(10):
+        schema = an_object(a=schema)
+    assert not fitted(schema, OPENAI).changed
+    assert refused(an_object(a={"type": "array", "items": schema}), OPENAI) == "objects are nested too deep"
+    assert not fitted(an_object(a=schema), CLAUDE).changed
 
 
 def test_the_least_number_of_items_is_nought_or_one_at_claude() -> None:
@@ -110,6 +134,7 @@ def test_the_least_number_of_items_is_nought_or_one_at_claude() -> None:
         (an_object(a={"$ref": "#/$defs/none"}), "it refers to nothing"),
         (an_object(a={"anyOf": []}), "it is no list of schemas (at properties.a.anyOf)"),
         ({"type": "object", "properties": []}, "it is no object of schemas (at properties)"),
+        (an_object(a={"enum": [{}]}), "a value that is an object or a list (at properties.a.enum)"),
         ({}, "any value fits it"),
     ],
 )
@@ -121,6 +146,7 @@ def test_openai_enforces_no_property_that_may_be_missing_but_not_null() -> None:
     schema = {**CITY, "required": []}
     assert fitted(schema, CLAUDE).schema == {**schema, "additionalProperties": False}
     assert refused(schema, OPENAI) == "a property that may be missing, but not null (at properties.city)"
+    assert fitted(schema, OPENAI, fills=True) == Fitted(CLOSED, changed=True)
     for part in (
         {"type": ["string", "null"]},
         {"anyOf": [TEXT, {"type": "null"}], "default": None},

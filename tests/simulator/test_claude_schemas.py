@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oneflow_ai.simulator.wires.claude_schemas import Unenforced, check
+from oneflow_ai.simulator.wires.claude_schemas import Unenforced, check, check_together
 
 
 def _of(**properties: Any) -> dict[str, Any]:
@@ -49,3 +49,18 @@ def test_what_is_not_enforced_is_told(schema: Any, told: str) -> None:
 )
 def test_what_is_enforced_is_taken(part: Any) -> None:
     check({**_of(a=part), "$defs": {"x": {"const": 1}}})
+
+
+@pytest.mark.parametrize(
+    ("schemas", "strict", "told"),
+    [
+        ([], 21, "Too many strict tools (21)"),
+        ([_of(**{f"a{number}": {"type": "string"} for number in range(25)})], 1, "Schemas contains too many optional"),
+        ([{**_of(a={"type": ["string", "null"]}), "required": ["a"]}] * 17, 17, "Schemas contains too many parameters"),
+    ],
+)
+def test_all_schemas_of_a_request_are_bounded_together(schemas: list[Any], strict: int, told: str) -> None:
+    with pytest.raises(Unenforced) as refused:
+        check_together(schemas, strict)
+    assert str(refused.value).startswith(told)
+    check_together(schemas[:-1], strict - 1)

@@ -31,6 +31,10 @@ def _holding(part: Any) -> dict[str, Any]:
     return {"type": "object", "properties": {"a": part}, "required": ["a"], "additionalProperties": False}
 
 
+def _nested(levels: int) -> Any:
+    return _holding(_nested(levels - 1)) if levels else {"type": "string"}
+
+
 def _strict(schema: Any) -> dict[str, Any]:
     form = {"name": "a", "schema": schema, "strict": True}
     return {"response_format": {"type": "json_schema", "json_schema": form}}
@@ -44,6 +48,8 @@ def _strict(schema: Any) -> dict[str, Any]:
         ({"type": "array", "items": CLOSED}, "schema must be a JSON Schema of 'type: \"object\"'."),
         (_holding({"type": "string", "minLength": 1}), "('properties', 'a'), 'minLength' is not permitted."),
         (_holding({"oneOf": [{"type": "string"}]}), "('properties', 'a'), 'oneOf' is not permitted."),
+        (_holding({"enum": ["x"]}), "('properties', 'a'), schema must have a 'type' key."),
+        (_nested(11), "levels of nesting exceeds limit of 10."),
         (_holding({"description": "x"}), "('properties', 'a'), schema must have a 'type' key."),
         (_holding({"$ref": "#", "description": "x"}), "$ref cannot have keywords ['description']."),
     ],

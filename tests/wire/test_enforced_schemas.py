@@ -77,8 +77,12 @@ def test_what_a_clients_own_wire_enforces_is_strict_at_openai(dialect: str, kind
 @pytest.mark.parametrize("kind", STRICT)
 @pytest.mark.parametrize("dialect", ["anthropic", "gemini"])
 def test_what_openai_does_not_enforce_is_told(dialect: str, kind: str) -> None:
+    free = {**CITY, "properties": {"city": FREE}}
+    sent = request(asked_by(dialect, free), kind)
+    assert (form_of(sent), sent.dropped) == ((free, False), (PARAMS[dialect],))
+    # An answer with all of its properties fits a schema that would do with fewer.
     sent = request(asked_by(dialect, OPTIONAL), kind)
-    assert (form_of(sent), sent.dropped) == ((OPTIONAL, False), (PARAMS[dialect],))
+    assert (form_of(sent), sent.dropped) == ((CLOSED, True), (PARAMS[dialect],))
     sent = request(asked_by(dialect, BOUNDED), kind)
     schema, strict = form_of(sent)
     assert (schema["properties"]["city"], strict) == ({"type": "string", "description": '{"maxLength":9}'}, True)
@@ -148,3 +152,42 @@ def test_tools_that_are_not_strict_keep_their_schemas(kind: str) -> None:
     sent = request(call, kind)
     [(schema, strict)] = tools_of(sent)
     assert (schema, bool(strict), sent.dropped) == (BOUNDED, False, ())
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "gemini"])
+def test_openai_is_asked_for_one_object_or_not_at_all(dialect: str) -> None:
+    listed = {"type": "array", "items": CITY}
+    for kind in ("openai", "azure", "responses"):
+        with pytest.raises(Failure) as told:
+            request(asked_by(dialect, listed), kind)
+        assert (told.value.kind.status, told.value.param) == (400, PARAMS[dialect])
+        assert "it is not that of one object" in told.value.message
+    sent = request(asked_by(dialect, listed), "openrouter")
+    assert (form_of(sent), sent.dropped) == (({"type": "array", "items": CLOSED}, True), ())
+
+
+@pytest.mark.parametrize("kind", CLAUDE)
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        (CLOSED, 20),
+        ({**CLOSED, "required": [], "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}, 12),
+        ({**CLOSED, "properties": {"city": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}, 16),
+    ],
+)
+def test_as_many_tools_are_strict_as_claude_takes(kind: str, schema: Any, strict: int) -> None:
+    function = {"parameters": schema, "strict": True}
+    tools = [{"type": "function", "function": {"name": f"f{number}", **function}} for number in range(25)]
+    sent = request(call_of({"model": "text", "messages": [{"role": "user", "content": "Hi"}], "tools": tools}), kind)
+    assert [is_strict for _, is_strict in tools_of(sent)] == [True] * strict + [False] * (25 - strict)
+    assert sent.dropped == ("tools",)
+
+
+@pytest.mark.parametrize("kind", CLAUDE)
+def test_an_answer_with_more_unions_than_claude_takes_is_refused_by_name(kind: str) -> None:
+    names = [f"a{number}" for number in range(17)]
+    maybe = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    schema = {"type": "object", "properties": dict.fromkeys(names, maybe), "required": names}
+    with pytest.raises(Failure) as told:
+        request(asked_by("openai", schema), kind)
+    assert (told.value.param, "more optional properties, or unions" in told.value.message) == ("response_format", True)

@@ -13,7 +13,7 @@ from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
 from oneflow_ai.providers.claude import SCHEMAS, Traits
-from oneflow_ai.providers.schema import with_fit_schemas
+from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 WIRE = "anthropic"
 # `max_tokens` is required here: what stands for it where neither the client nor the catalogue names one. Every model

@@ -29,7 +29,7 @@ from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
 from oneflow_ai.providers.claude import SCHEMAS
-from oneflow_ai.providers.schema import with_fit_schemas
+from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_URL = f"https://bedrock-runtime.{DEFAULT_REGION}.amazonaws.com"

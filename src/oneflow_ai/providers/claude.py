@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult, is_less
-from oneflow_ai.providers.schema import DEFINED, FORMATS, WORDS, Rules
+from oneflow_ai.providers.schema import DEFINED, FORMATS, WORDS, Most, Rules
 
 Thinking = Literal["adaptive", "budget", "none"]
 
@@ -98,8 +98,9 @@ SCHEMAS = Rules(
     formats=FORMATS | {"uri"},
     recursive=False,
     items_least=1,
-    literals=False,
     always=True,
+    # "Schema complexity limits", and the words: camel-ai/camel/issues/4171, mozilla/bugbug/pull/6129.
+    most=Most(strict_tools=20, optional=24, unions=16),
 )
 
 

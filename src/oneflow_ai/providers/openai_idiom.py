@@ -76,6 +76,8 @@ SCHEMAS = Rules(
     keywords=WORDS | {*DEFINED, "pattern", "minItems", "maxItems"} | NUMBERS,
     all_required=True,
     one_object=True,
+    typed=True,
+    levels_most=10,
     wraps=True,
 )
 
@@ -93,8 +95,8 @@ class Idiom:
     of a part that ends what is cached. `joins_texts`: a content is one text, not parts. `tool_id_characters`: ids of
     tool calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
     `reasoning_models` tells by their names the models that take an effort, `marking_models` those that take cache
-    marks; None: all, or the server sees to it. `strict_schemas` says that a strict schema must keep to OpenAI's rules,
-    and that no other is enforced; elsewhere a schema is sent as it is, and `strict` where the client says it.
+    marks; None: all, or the server sees to it. `schemas` are the rules of strict schemas, where no other is enforced;
+    elsewhere a schema is sent as it is, and `strict` where the client says it.
     """
 
     abilities: Abilities = field(default_factory=lambda: ABILITIES)
@@ -110,7 +112,7 @@ class Idiom:
     tiers: frozenset[str] = frozenset({"default", "flex", "scale", "priority", "fast"})
     reasoning_models: re.Pattern[str] | None = None
     marking_models: re.Pattern[str] | None = None
-    strict_schemas: bool = False
+    schemas: Rules | None = None
 
     def at(self, model: str) -> Idiom:
         """What of it holds for one model."""

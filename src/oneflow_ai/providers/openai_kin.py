@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import MappingProxyType
 
 from oneflow_ai.providers.openai import OpenAIAdapter
-from oneflow_ai.providers.openai_idiom import ABILITIES, Idiom, plain
+from oneflow_ai.providers.openai_idiom import ABILITIES, SCHEMAS, Idiom, plain
 from oneflow_ai.providers.openai_key_account import KeyAccountAdapter
 from oneflow_ai.providers.openai_responses import ResponsesAdapter
 
@@ -24,7 +25,7 @@ _MAX_TOKENS = "max_tokens"
 _NO_TIERS: frozenset[str] = frozenset()
 
 OPENAI = ResponsesAdapter(
-    idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING, strict_schemas=True),
+    idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING, schemas=SCHEMAS),
     only=_OPENAI_RESPONSES_ONLY,
     counts=True,
 )
@@ -33,7 +34,7 @@ OPENAI = ResponsesAdapter(
 # (learn.microsoft.com, Azure OpenAI v1 API).
 AZURE = ResponsesAdapter(
     deployments=True,
-    idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES), strict_schemas=True),
+    idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES), schemas=SCHEMAS),
     ending="/openai/v1",
 )
 
@@ -99,7 +100,8 @@ OPENROUTER = KeyAccountAdapter(
         efforts=MappingProxyType({"max": "xhigh"}),
         cache_mark="cache_control",
         tiers=_NO_TIERS,
-        strict_schemas=True,
+        # Its models of other makers give lists too.
+        schemas=replace(SCHEMAS, one_object=False),
     )
 )  # fmt: skip
 

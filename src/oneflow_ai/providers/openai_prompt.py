@@ -7,9 +7,9 @@ from typing import Any
 from oneflow_ai.core.abilities import SENT, fit
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall, is_less
-from oneflow_ai.providers.openai_idiom import SCHEMAS, Idiom
+from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_turns import Turns, cache_mark
-from oneflow_ai.providers.schema import with_fit_schemas
+from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 WIRE = "openai"
 # A schema has a name on this wire.
@@ -40,8 +40,8 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     """
     idiom = idiom.at(model)
     dropped = dict.fromkeys(fit(prompt, idiom.abilities, WIRE))
-    if idiom.strict_schemas:
-        prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
+    if idiom.schemas is not None:
+        prompt, loose = with_fit_schemas(prompt, idiom.schemas, WIRE)
         dropped.update(dict.fromkeys(map(prompt.param, loose)))
     if len(prompt.stop) > idiom.stops_most:
         words = f"the target's wire ({WIRE}) takes at most {idiom.stops_most} of them"

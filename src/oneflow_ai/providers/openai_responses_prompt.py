@@ -9,11 +9,11 @@ from typing import Any
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.openai_idiom import ABILITIES as CHAT_ABILITIES
-from oneflow_ai.providers.openai_idiom import SCHEMAS, Idiom
+from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import FORMAT_NAME, asked_reasoning, effort_for
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_turns import Turns
-from oneflow_ai.providers.schema import with_fit_schemas
+from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 # OpenAI's Responses (its specification and client, 2026-11-23).
 ABILITIES: Abilities = MappingProxyType(
@@ -61,8 +61,8 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     """
     abilities = abilities_of(idiom, model)
     dropped = dict.fromkeys(fit(prompt, abilities, WIRE))
-    if idiom.strict_schemas:
-        prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
+    if idiom.schemas is not None:
+        prompt, loose = with_fit_schemas(prompt, idiom.schemas, WIRE)
         dropped.update(dict.fromkeys(map(prompt.param, loose)))
     marks = abilities["prompt cache marks"] is SENT
     if marks and _marks_unplaced(prompt):

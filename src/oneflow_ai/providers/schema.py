@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.core.value import value
 
 Schema = dict[str, Any]
@@ -33,24 +31,36 @@ _LOOKS_AROUND = re.compile(r"\(\?[=!<]|\\[bB1-9]")
 
 
 @dataclass(frozen=True, slots=True)
+class Most:
+    """How much of something all schemas of one request may hold together."""
+
+    strict_tools: int
+    optional: int
+    unions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What a wire enforces: the keywords it takes, and the `formats` of texts.
 
-    `all_required` takes no property that may be missing, `one_object` nothing but an object at the root. `recursive`
-    says that a schema may lead back to itself, `items_least` how large `minItems` can be (None: as large as it likes),
-    `literals` that `enum` and `const` may hold objects and lists, `wraps` that a reference keeps its description,
-    `always` that no answer has a schema which is not enforced.
+    `all_required` takes no property that may be missing, `one_object` nothing but an object at the root. `typed` wants
+    a type beside the values that something may have. `recursive` says that a schema may lead back to itself,
+    `items_least` how large `minItems` can be (None: as large as it likes), `levels_most` how deep objects may be nested
+    (0: as deep as they like), `wraps` that a reference keeps its description, `always` that no answer has a schema
+    which is not enforced. `most` bounds what a request holds; None: nothing does.
     """
 
     keywords: frozenset[str]
     formats: frozenset[str] = FORMATS
     all_required: bool = False
     one_object: bool = False
+    typed: bool = False
     recursive: bool = True
     items_least: int | None = None
-    literals: bool = True
+    levels_most: int = 0
     wraps: bool = False
     always: bool = False
+    most: Most | None = None
 
 
 class Unfit(Exception):
@@ -58,6 +68,10 @@ class Unfit(Exception):
 
     def __init__(self, place: str, words: str) -> None:
         super().__init__(f"{words} (at {place})" if place else words)
+
+
+class NotOneObject(Unfit):
+    """A schema of something else than an object, which a wire takes in no way."""
 
 
 @value
@@ -68,71 +82,31 @@ class Fitted:
     changed: bool = False
 
 
-def fitted(schema: Mapping[str, Any], rules: Rules) -> Fitted:
+def fitted(schema: Mapping[str, Any], rules: Rules, *, fills: bool = False) -> Fitted:
     """The schema as a wire takes it: objects closed, and what is not enforced told to the model in descriptions.
 
-    What fits it fits the client's own schema, but for what `changed` stands for. Raises `Unfit`.
+    What fits it fits the client's own schema, but for what `changed` stands for. `fills` asks for properties that may
+    be missing, where the wire takes no such ones. Raises `Unfit`.
     """
-    fitter = _Fitter(schema, rules)
+    fitter = _Fitter(schema, rules, fills)
     root = dict(schema)
     if rules.one_object and "$ref" in root:
         root = {**fitter.target(root.pop("$ref"), ""), **root}
     found = fitter.node(root, "", 0)
     if rules.one_object and found.get("type") != "object":
-        raise Unfit("", "it is not that of one object")
+        raise NotOneObject("", "it is not that of one object")
+    if rules.levels_most and _levels(found, 0) > rules.levels_most:
+        raise Unfit("", "objects are nested too deep")
     if not rules.recursive and _leads_back(schema, fitter):
         raise Unfit("", "it leads back to itself")
     return Fitted(found, fitter.changed)
-
-
-def with_fit_schemas(prompt: Prompt, rules: Rules, wire: str) -> tuple[Prompt, tuple[str, ...]]:
-    """The prompt with the schemas that are to be enforced as a wire takes them, and the names of the fields whose
-    schemas are then enforced in part, or not at all.
-
-    Raises `Failure` (400) where the wire cannot hold an answer to its schema, and knows no other way to ask for it.
-    """
-    loose: list[str] = []
-    tools = prompt.tools
-    if any(tool.strict for tool in tools):
-        tools = tuple(_strict_tool(tool, rules, loose) if tool.strict else tool for tool in tools)
-    form = prompt.format
-    if form is not None and form.schema is not None and (rules.always or form.enforced):
-        try:
-            form = _strict_format(form, form.schema, rules, loose)
-        except Unfit as unfit:
-            words = f"the target's wire ({wire}) cannot hold an answer to this schema: {unfit}"
-            raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("format")) from None
-    if tools is prompt.tools and form is prompt.format:
-        return prompt, ()
-    return replace(prompt, tools=tools, format=form), tuple(dict.fromkeys(loose))
-
-
-def _strict_format(form: Format, schema: Mapping[str, Any], rules: Rules, loose: list[str]) -> Format:
-    try:
-        found = fitted(schema, rules)
-    except Unfit:
-        if rules.always:
-            raise
-        loose.append("format")
-        return replace(form, strict=False)
-    loose += ["format"] if found.changed else []
-    return replace(form, schema=found.schema, strict=True)
-
-
-def _strict_tool(tool: Tool, rules: Rules, loose: list[str]) -> Tool:
-    try:
-        found = fitted(tool.schema or {"type": "object", "properties": {}}, rules)
-    except Unfit:
-        loose.append("tools")
-        return replace(tool, strict=False)
-    loose += ["tools"] if found.changed else []
-    return replace(tool, schema=found.schema)
 
 
 @dataclass(slots=True)
 class _Fitter:
     root: Mapping[str, Any]
     rules: Rules
+    fills: bool = False
     changed: bool = False
     # What a part asks that is not enforced, until it is described.
     undone: Schema = field(default_factory=dict)
@@ -147,7 +121,8 @@ class _Fitter:
         outer, self.undone = self.undone, {}
         found: Schema = {}
         for name, given in schema.items():
-            read = _READERS.get(name)
+            # What has a word that tells its branches apart is one of them at the most.
+            read = _READERS.get("anyOf" if name == "oneOf" and "discriminator" in schema else name)
             if read is not None:
                 read(self, found, given, (place, depth))
             elif name in self.rules.keywords:
@@ -155,6 +130,8 @@ class _Fitter:
             elif name in _CONSTRAINTS:
                 self._leave(name, given)
         self._close(found, schema, place)
+        if self.rules.typed and "anyOf" not in found and (kinds := _kinds(found)):
+            found.setdefault("type", kinds[0] if len(kinds) == 1 else kinds)
         if not found.keys() & {"type", "anyOf", "allOf", "enum", "const"}:
             raise Unfit(place, "any value fits it")
         undone, self.undone = self.undone, outer
@@ -206,12 +183,18 @@ class _Fitter:
             self._require(found, place)
 
     def _require(self, found: Schema, place: str) -> None:
-        """A property that may be missing is asked for where it may be null, so that nothing has to be made up."""
+        """A property that may be missing is asked for where it may be null, so that nothing has to be made up.
+
+        Elsewhere it is where this is better than a schema that is not enforced: in an answer, not in a call.
+        """
         required = found.get("required")
         listed = required if isinstance(required, list) else []
         for name, part in found["properties"].items():
-            if name not in listed and not self._takes_null(part, 0):
+            if name in listed or self._takes_null(part, 0):
+                continue
+            if not self.fills:
                 raise Unfit(_at(place, f"properties.{name}"), "a property that may be missing, but not null")
+            self.changed = True
         found["required"] = list(found["properties"])
 
     def _takes_null(self, part: Mapping[str, Any], depth: int) -> bool:
@@ -298,7 +281,7 @@ class _Fitter:
 
     def _literal(self, name: str, found: Schema, given: Any, at: tuple[str, int]) -> None:
         inside = given if name == "enum" and isinstance(given, list) else [given]
-        if not self.rules.literals and any(isinstance(each, dict | list) for each in inside):
+        if any(isinstance(each, dict | list) for each in inside):
             raise Unfit(_at(at[0], name), "a value that is an object or a list")
         found[name] = given
 
@@ -328,6 +311,7 @@ _READERS: Mapping[str, Callable[[_Fitter, Schema, Any, tuple[str, int]], None]] 
 )
 # What beside a reference asks more of a value than the reference does.
 _ASKING = frozenset({"type", "properties", "required", "items", "prefixItems", "anyOf", "oneOf", "enum", "const"})
+_KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 _IMPLIED = {"properties": "object", "items": "array"}
 
 
@@ -350,6 +334,26 @@ def _unwrapped(schema: Mapping[str, Any]) -> Mapping[str, Any]:
         schema = {**inner[0], **rest}
         inner = schema.get("allOf")
     return schema
+
+
+def _kinds(part: Schema) -> list[str]:
+    """The types of the values that something may have."""
+    values = part["enum"] if isinstance(part.get("enum"), list) else [part["const"]] if "const" in part else []
+    kinds = dict.fromkeys(_KINDS[type(each)] for each in values)
+    if len(kinds) > 1 and "number" in kinds:
+        kinds.pop("integer", None)
+    return list(kinds)
+
+
+def _levels(part: Any, level: int) -> int:
+    """How deep objects are nested in a part, but for what it defines for others."""
+    if isinstance(part, list):
+        return max((_levels(each, level) for each in part), default=level)
+    if not isinstance(part, dict):
+        return level
+    level += "properties" in part
+    below = (each for name, each in part.items() if name not in DEFINED)
+    return max((_levels(each, level) for each in below), default=level)
 
 
 def _told(found: Schema, undone: Schema) -> Schema:

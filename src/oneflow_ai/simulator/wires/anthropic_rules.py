@@ -262,6 +262,12 @@ def _schemas(document: Document) -> None:
             claude_schemas.check(schema)
         except claude_schemas.Unenforced as unenforced:
             raise Refused(f"{place}: {unenforced}") from None
+    try:
+        claude_schemas.check_together(
+            [*(schema for _, schema in asked), *(tool["input_schema"] for _, tool in tools)], len(tools)
+        )
+    except claude_schemas.Unenforced as unenforced:
+        raise Refused(str(unenforced)) from None
 
 
 def marks(document: Document) -> Iterator[tuple[dict[str, Any], list[Any]]]:

@@ -153,11 +153,13 @@ def _check_form(document: Document) -> None:
         form = _form(document.get("outputConfig") or {})
     except orjson.JSONDecodeError:
         raise Refused("outputConfig.textFormat.structure.jsonSchema.schema: not a valid JSON schema") from None
-    tools = (tool.get("toolSpec", {}) for tool in (document.get("toolConfig") or {}).get("tools", ()))
-    asked = [form] if form is not None else []
+    tools = [tool.get("toolSpec", {}) for tool in (document.get("toolConfig") or {}).get("tools", ())]
+    strict = [tool["inputSchema"]["json"] for tool in tools if tool.get("strict")]
+    asked = ([form] if form is not None else []) + strict
     try:
-        for schema in asked + [tool["inputSchema"]["json"] for tool in tools if tool.get("strict")]:
+        for schema in asked:
             claude_schemas.check(schema)
+        claude_schemas.check_together(asked, len(strict))
     except claude_schemas.Unenforced as unenforced:
         raise Refused(f"The model returned the following errors: {unenforced}") from None
 

@@ -2,12 +2,12 @@
 
 The words: github.com/agentjido/req_llm/issues/302, gaiin-platform/amplify-genai-backend/issues/383,
 ghostlobster/memorize-everything/issues/93; what is refused: platform.claude.com/docs/en/build-with-claude/
-structured-outputs, "JSON Schema limitations" (2026-11-27).
+structured-outputs, "JSON Schema limitations" and "Schema complexity limits" (2026-11-27; camel-ai/camel/issues/4171).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _ANY = frozenset({"type", "title", "description", "default", "enum", "const", "anyOf", "allOf", "$ref"})
@@ -24,10 +24,30 @@ _TYPES: Mapping[str, frozenset[str]] = {
 }
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid")
 _DEPTH_MOST = 200
+_STRICT_TOOLS_MOST, _OPTIONAL_MOST, _UNIONS_MOST = 20, 24, 16
 
 
 class Unenforced(Exception):
     """A schema that is not enforced; the text says why, without its place in the request."""
+
+
+def check_together(schemas: Sequence[Any], strict_tools: int) -> None:
+    """Raise `Unenforced` where the schemas of a request, of an answer and its strict tools, are too many together."""
+    if strict_tools > _STRICT_TOOLS_MOST:
+        raise Unenforced(f"Too many strict tools ({strict_tools}). The maximum is {_STRICT_TOOLS_MOST}.")
+    parts = [part for schema in schemas for part in _parts(schema, 0) if isinstance(part, Mapping)]
+    optional = sum(len(set(part.get("properties") or ()) - set(part.get("required") or ())) for part in parts)
+    if optional > _OPTIONAL_MOST:
+        raise Unenforced(
+            f"Schemas contains too many optional parameters ({optional}), which would make grammar compilation "
+            f"inefficient. Reduce the number of optional parameters in your tool schemas (limit: {_OPTIONAL_MOST})."
+        )
+    unions = sum(1 for part in parts if "anyOf" in part or isinstance(part.get("type"), list))
+    if unions > _UNIONS_MOST:
+        raise Unenforced(
+            f"Schemas contains too many parameters with union types ({unions}), which would make grammar compilation "
+            f"inefficient. Reduce the number of parameters that use type arrays or anyOf (limit: {_UNIONS_MOST})."
+        )
 
 
 def check(schema: Any) -> None:

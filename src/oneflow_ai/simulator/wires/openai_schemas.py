@@ -12,7 +12,8 @@ from typing import Any
 from oneflow_ai.simulator.wires.openai_shapes import BadRequest
 
 _DEFINED = ("$defs", "definitions")
-_TOLD = frozenset({"type", "anyOf", "enum", "const", "$ref"})
+_TOLD = frozenset({"type", "anyOf", "$ref"})
+_LEVELS_MOST = 10
 _BARRED = frozenset(
     {
         "allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "patternProperties",
@@ -26,6 +27,9 @@ def check_strict(schema: Any, what: str, param: str) -> None:
     """Raise `BadRequest` for a strict schema with open objects, optional fields, or what is not enforced."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         words = f"Invalid schema for {what}: schema must be a JSON Schema of 'type: \"object\"'."
+        raise BadRequest(words, "invalid_json_schema", param)
+    if _levels(schema) > _LEVELS_MOST:
+        words = f"Invalid schema for {what}: {_LEVELS_MOST} levels of nesting exceeds limit of {_LEVELS_MOST}."
         raise BadRequest(words, "invalid_json_schema", param)
     for place, part in _parts(schema, ()):
         properties = part.get("properties") or {}
@@ -48,6 +52,12 @@ def check_strict(schema: Any, what: str, param: str) -> None:
             continue
         shown = ", ".join([f"'{each}'" for each in place])
         raise BadRequest(f"Invalid schema for {what}: In context=({shown}), {wrong}", "invalid_json_schema", param)
+
+
+def _levels(schema: Any) -> int:
+    """How deep objects are nested."""
+    below = [_levels(part) for place, part in _parts(schema, ()) if place] if isinstance(schema, dict) else []
+    return max(below, default=0) + (isinstance(schema, dict) and _is_object(schema))
 
 
 def _is_object(part: Mapping[str, Any]) -> bool:
