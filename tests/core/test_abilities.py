@@ -19,7 +19,7 @@ USES = {
     "system prompt": (Prompt((Message("system", (Text("be kind"),)),)), "messages"),
     "image by address": (Prompt(said(Image(url="https://example.com/a.png"))), "messages"),
     "image as base64": (Prompt(said(Image(data="aGk=", media_type="image/png"))), "messages"),
-    "document": (Prompt(said(Document(text="hi"))), "messages"),
+    "document": (Prompt(said(Document(data="eA==", media_type="application/pdf"))), "messages"),
     "document by address": (Prompt(said(Document(url="https://example.com/a.pdf"))), "messages"),
     "audio": (Prompt(said(Audio("aGk=", "wav"))), "messages"),
     "image in a tool's result": (Prompt(said(ToolResult("1", (Image(data="aGk="),)))), "messages"),

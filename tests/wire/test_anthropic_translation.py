@@ -83,12 +83,6 @@ def test_a_later_system_message_keeps_its_place_where_it_may(model: str, place: 
         ({"messages": (ASKED, Message("assistant", (Text("{"),)))}, MODEL, "input"),
         ({"messages": (Message("user", (Audio("UklGRg==", "wav"),)),)}, MODEL, "input"),
         ({"messages": (Message("system", (Text("x"),)),)}, MODEL, "input"),
-        ({"messages": (ASKED, Message("assistant", (ToolCall("a", "f", "[1]"),)), ASKED)}, MODEL, "input"),
-        (
-            {"messages": (ASKED, Message("assistant", (ToolCall("a", "f", '{"a":' * 300 + "1" + "}" * 300),)), ASKED)},
-            MODEL,
-            "input",
-        ),
         ({"messages": (Message("user", (Document(data="eA==", media_type="application/msword"),)),)}, MODEL, "input"),
         ({"messages": (Message("user", (Document(data="//8=", media_type="text/plain"),)),)}, MODEL, "input"),
         ({"n": 2}, MODEL, "n"),
@@ -187,6 +181,20 @@ def test_thinking_is_asked_for_as_each_model_has_it(
     body = orjson.loads(request.body)
     assert (body.get("thinking"), body.get("output_config", {}).get("effort")) == (thinking, effort)
     assert request.dropped == dropped
+
+
+@pytest.mark.parametrize("written", ["[1]", "{", "not json"])
+def test_arguments_that_are_no_object_are_kept_as_text(written: str) -> None:
+    turns = (ASKED, Message("assistant", (ToolCall("a", "f", written),)), ASKED)
+    block = sent(foreign(Prompt(turns)))["messages"][1]["content"][0]
+    assert block["input"] == {"arguments": written}
+
+
+def test_arguments_that_are_nested_too_deep_are_refused() -> None:
+    deep = ToolCall("a", "f", '{"a":' * 300 + "1" + "}" * 300)
+    with pytest.raises(Failure) as told:
+        sent(foreign(Prompt((ASKED, Message("assistant", (deep,)), ASKED), params={"messages": "input"})))
+    assert (told.value.code, told.value.param) == ("too_deep", "input")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from oneflow_ai.core.prompt import (
     Tool,
     ToolCall,
     ToolResult,
+    text_in,
 )
 from oneflow_ai.providers.gemini_seal import STAND_IN
 from tests.wire.own_prompts import (
@@ -336,7 +337,7 @@ def test_each_text_tool_and_result_arrives(asked: Prompt) -> None:
                 texts = part.parts if isinstance(part, ToolResult) else (part,)
                 assert all(text.text in said for text in texts if isinstance(text, Text))
                 if isinstance(part, Image | Document):
-                    assert (part.data or getattr(part, "text", "")) in said
+                    assert (part.data or text_in(part) if isinstance(part, Document) else part.data) in said
 
 
 @given(conversations())
@@ -344,7 +345,7 @@ def test_the_order_of_what_is_said_is_kept(asked: Prompt) -> None:
     body = body_of(asked, NEW)
     written = [part["text"] for content in body["contents"] for part in content["parts"] if "text" in part]
     expected = [
-        part.text
+        text_in(part) if isinstance(part, Document) else part.text
         for message in asked.messages
         if message.role != "system"
         for part in message.parts

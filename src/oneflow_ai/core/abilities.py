@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.prompt import Audio, Document, Image, Part, Prompt, Reasoning, Text, ToolResult
+from oneflow_ai.core.prompt import Audio, Document, Image, Part, Prompt, Reasoning, Text, ToolResult, text_in
 
 
 class Ability(Enum):
@@ -34,6 +34,10 @@ def _any(prompt: Prompt, kind: type, test: Callable[[Part], bool] = lambda part:
     return any(isinstance(part, kind) and test(part) for part in _parts(prompt))
 
 
+def _is_file(part: Part) -> bool:
+    return isinstance(part, Document) and text_in(part) is None
+
+
 def _has_cache_marks(prompt: Prompt) -> bool:
     return any(getattr(part, "cache", "") for part in _parts(prompt)) or any(tool.cache for tool in prompt.tools)
 
@@ -50,7 +54,8 @@ FEATURES: Mapping[str, tuple[str, Callable[[Prompt], bool]]] = MappingProxyType(
             "messages",
             lambda prompt: _any(prompt, Image, lambda part: bool(getattr(part, "data", ""))),
         ),
-        "document": ("messages", lambda prompt: _any(prompt, Document)),
+        # Plain text is said as it is.
+        "document": ("messages", lambda prompt: _any(prompt, Document, _is_file)),
         "document by address": (
             "messages",
             lambda prompt: _any(prompt, Document, lambda part: bool(getattr(part, "url", ""))),

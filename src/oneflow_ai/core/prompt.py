@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import Error as NotBase64
+from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal, TypeAlias
@@ -48,6 +50,17 @@ class Document:
     name: str = ""
     cache: str = ""
     citations: bool = False
+
+
+def text_in(document: Document) -> str | None:
+    """What a document says that is plain text, under its name; None for any other, which only some can read."""
+    text = document.text
+    if not text and document.data and document.media_type.startswith("text/"):
+        try:
+            text = a2b_base64(document.data).decode()
+        except (NotBase64, UnicodeDecodeError):
+            return None
+    return "\n\n".join(filter(None, (document.name, text))) if text else None
 
 
 @value

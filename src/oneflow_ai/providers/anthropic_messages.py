@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
+from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import (
     Document,
     Image,
@@ -22,6 +22,7 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
+from oneflow_ai.providers.base import arguments_of
 
 _NO_ID = re.compile(r"[^A-Za-z0-9_-]")
 _NAMELESS_ID = "call"
@@ -110,14 +111,12 @@ def _id(given: str) -> str:
 
 
 def _arguments(text: str) -> Block:
+    found = arguments_of(text)
     try:
-        found = orjson.loads(text) if text.strip() else {}
         # What is nested deeper than the encoder goes is found here, not when the body is written.
         orjson.dumps([[[[[found]]]]])
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        found = None
-    if not isinstance(found, dict):
-        raise Failure(UNSUPPORTED_PARAMETER, "the target's wire takes a tool call's arguments as a JSON object only")
+    except orjson.JSONEncodeError:
+        raise Failure(TOO_DEEP, "the arguments of a tool's call are nested too deep") from None
     return found
 
 

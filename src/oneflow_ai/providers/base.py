@@ -14,6 +14,7 @@ from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Blob, End, Event, Usage
 from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.core.order import SpeechOrder
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.sse import mended
 
@@ -93,6 +94,11 @@ def encoded(value: Any, instead: str = "") -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
         return instead
+
+
+def renamed(failure: Failure, prompt: Prompt) -> Failure:
+    """A failure that names a field as the prompt does, with the client's own name of it."""
+    return Failure(failure.kind, failure.message, param=failure.param and prompt.param(failure.param))
 
 
 def arguments_of(text: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import not_done
+from oneflow_ai.providers.base import not_done, renamed
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
@@ -105,7 +105,10 @@ class BedrockAdapter:
         prompt, row = call.prompt(), family(target.model)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
         prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
-        body = conversation(prompt, row)
+        try:
+            body = conversation(prompt, row)
+        except Failure as failure:
+            raise renamed(failure, prompt) from None
         further, undone = _further(prompt, row, target)
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *undone)))))
         if call.operation is Operation.COUNT_TOKENS:

@@ -18,6 +18,7 @@ from oneflow_ai.core.prompt import (
     Text,
     ToolCall,
     ToolResult,
+    text_in,
 )
 from oneflow_ai.providers.base import arguments_of
 from oneflow_ai.providers.gemini_config import generation
@@ -104,7 +105,8 @@ class _Writer:
             case Image():
                 return [_file(part.url, part.data, part.media_type)]
             case Document():
-                return [{"text": part.text}] if part.text else [_file(part.url, part.data, part.media_type)]
+                said = text_in(part) if part.text else None
+                return [{"text": said}] if said else [_file(part.url, part.data, part.media_type)]
             case Audio():
                 return [_file("", part.data, f"audio/{part.format}")]
             case ToolCall():

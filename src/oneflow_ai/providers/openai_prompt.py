@@ -7,6 +7,7 @@ from typing import Any
 from oneflow_ai.core.abilities import SENT, fit
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall, is_less
+from oneflow_ai.providers.base import renamed
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_turns import Turns, cache_mark
 from oneflow_ai.providers.schema_fit import with_fit_schemas
@@ -48,7 +49,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
     if idiom.abilities["prompt cache marks"] is SENT and _marks_unplaced(prompt, idiom):
         dropped[prompt.param("cache_control")] = None
-    body: dict[str, Any] = {"messages": Turns(idiom, seals).of(prompt.messages)}
+    body: dict[str, Any] = {"messages": _messages(prompt, Turns(idiom, seals))}
     body |= _tools(prompt, idiom)
     if prompt.format is not None:
         body["response_format"] = _format(prompt.format)
@@ -64,6 +65,13 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     elif prompt.service_tier:
         dropped[prompt.param("service_tier")] = None
     return body, tuple(dropped)
+
+
+def _messages(prompt: Prompt, turns: Turns) -> list[dict[str, Any]]:
+    try:
+        return turns.of(prompt.messages)
+    except Failure as failure:
+        raise renamed(failure, prompt) from None
 
 
 def _plain(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from oneflow_ai.core.abilities import SENT
+from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import (
     Audio,
     Document,
@@ -20,9 +21,11 @@ from oneflow_ai.core.prompt import (
     Text,
     ToolCall,
     ToolResult,
+    text_in,
 )
 from oneflow_ai.providers.openai_idiom import Idiom
 
+_PDF = "application/pdf"
 # OpenAI refuses longer ids of tool calls ("expected a string with maximum length 40", community.openai.com).
 TOOL_ID_CHARACTERS_MOST = 40
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -107,6 +110,7 @@ class Turns:
 
     def _content(self, parts: Sequence[Part], cache: str = "") -> str | list[_Fields]:
         """One text where that says it all, else parts."""
+        parts = [_said(part) for part in parts]
         texts = [part for part in parts if isinstance(part, Text)]
         if self._idiom.joins_texts and len(texts) == len(parts):
             return _BREAK.join(part.text for part in texts)
@@ -170,12 +174,19 @@ def _image(image: Image) -> _Fields:
     return {"type": "image_url", "image_url": {"url": url} | ({"detail": image.detail} if image.detail else {})}
 
 
+def _said(part: Part) -> Part:
+    """A document that is plain text is said as it is, under its name."""
+    text = text_in(part) if isinstance(part, Document) else None
+    return part if text is None else Text(text, part.cache if isinstance(part, Document) else "")
+
+
 def _document(document: Document) -> _Fields:
-    """A file; what is plain text is said as it is, under its name."""
-    if document.text:
-        return {"type": "text", "text": _BREAK.join(filter(None, (document.name, document.text)))}
+    """A file: on this wire a PDF (https://developers.openai.com/api/docs/guides/file-inputs, 2026-11-27)."""
+    if document.data and document.media_type != _PDF:
+        words = f"the target's wire takes files that are PDF or text, not {document.media_type[:64] or 'of no type'}"
+        raise Failure(UNSUPPORTED_PARAMETER, words, param="messages")
     content = document.url or f"data:{document.media_type};base64,{document.data}"
-    name = document.name or ("document.pdf" if document.media_type == "application/pdf" else "document")
+    name = document.name or ("document.pdf" if document.media_type == _PDF else "document")
     return {"type": "file", "file": {"filename": name, "file_data": content}}
 
 

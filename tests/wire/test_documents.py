@@ -1,0 +1,72 @@
+"""Files of every kind as clients send them: said as text where they are text, else sent, or refused by name."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import orjson
+import pytest
+
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.ports import HttpRequest
+from tests.wire.generations import generation_call
+from tests.wire.messages import message_call
+from tests.wire.requests import target_of
+
+SERVERS = ["openai", "mistral", "deepseek", "groq", "xai", "together", "ollama", "vllm", "azure", "openrouter"]
+PLAIN = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hello"}, "title": "T"}
+
+
+def given(content: bytes, media_type: str, kind: str) -> HttpRequest:
+    """The request to a server for a file that a client of Gemini's dialect sends along."""
+    blob = {"inlineData": {"mimeType": media_type, "data": b64encode(content).decode(), "displayName": "T"}}
+    target = target_of(kind, model="m")
+    call = generation_call(contents=[{"role": "user", "parts": [blob, {"text": "Read"}]}])
+    return target.adapter.request(call, target)
+
+
+def said(sent: HttpRequest) -> str:
+    """All that the user says, as one text."""
+    content: Any = orjson.loads(sent.body)["messages"][0]["content"]
+    return content if isinstance(content, str) else "\n\n".join(part["text"] for part in content)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_plain_text_is_said_under_its_title_by_every_server(kind: str) -> None:
+    target = target_of(kind, model="m")
+    turns = [{"role": "user", "content": [PLAIN, {"type": "text", "text": "Read"}]}]
+    sent = target.adapter.request(message_call(messages=turns), target)
+    assert (said(sent), sent.dropped) == ("T\n\nhello\n\nRead", ())
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("media_type", ["text/plain", "text/csv", "text/html"])
+def test_text_in_base64_is_said_too(kind: str, media_type: str) -> None:
+    assert said(given(b"a,b", media_type, kind)) == "T\n\na,b\n\nRead"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("media_type", ["application/msword", "video/mp4", "image/heic", "audio/ogg", "text/plain"])
+def test_what_is_neither_text_nor_pdf_is_refused_by_the_clients_name(kind: str, media_type: str) -> None:
+    with pytest.raises(Failure) as told:
+        given(b"\xff\xfe", media_type, kind)
+    assert (told.value.code, told.value.param) == ("unsupported_parameter", "contents")
+
+
+@pytest.mark.parametrize("kind", ["openai", "azure", "openrouter"])
+def test_a_pdf_is_a_file(kind: str) -> None:
+    content = orjson.loads(given(b"%PDF", "application/pdf", kind).body)["messages"][0]["content"]
+    assert content[0]["file"] == {"filename": "T", "file_data": "data:application/pdf;base64,JVBERg=="}
+
+
+def test_a_file_that_bedrock_does_not_know_is_named_by_the_client() -> None:
+    with pytest.raises(Failure) as told:
+        given(b"\xff", "application/zip", "bedrock")
+    assert told.value.param == "contents"
+
+
+def test_gemini_is_told_the_title_of_a_text() -> None:
+    target = target_of("gemini", model="gemini-3.8-flash")
+    call = message_call(messages=[{"role": "user", "content": [PLAIN]}])
+    assert orjson.loads(target.adapter.request(call, target).body)["contents"][0]["parts"] == [{"text": "T\n\nhello"}]
