@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from oneflow_ai.core.prompt import Message, Prompt, Text
+from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.prompt import Format, Message, Prompt, Text, Tool
 from oneflow_ai.providers.gemini_config import generation, generation_config
 
 MESSAGES = (Message("user", (Text("Hello"),)),)
@@ -103,3 +104,12 @@ def test_sampling_is_left_out_where_it_is_ignored(model: str, taken: bool) -> No
     found, dropped = generation_config(Prompt(MESSAGES, temperature=0.5, top_k=3), model)
     assert found == ({"temperature": 0.5, "topK": 3} if taken else {})
     assert dropped == (() if taken else ("temperature", "top_k"))
+
+
+@pytest.mark.parametrize("form", [Format(), Format({"type": "object"})])
+def test_models_before_gemini_3_give_json_or_call_functions(form: Format) -> None:
+    prompt = Prompt(MESSAGES, tools=(Tool("f"),), format=form, params={"format": "response_format"})
+    with pytest.raises(Failure) as told:
+        generation_config(prompt, "gemini-2.5-flash")
+    assert (told.value.code, told.value.param) == ("unsupported_parameter", "response_format")
+    assert generation_config(prompt, "gemini-3.8-flash")[0]["responseMimeType"] == "application/json"

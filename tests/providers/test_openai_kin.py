@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.prompt import (
     Audio,
     Document,
@@ -164,3 +165,24 @@ def test_an_idiom_without_more_is_openais() -> None:
 def test_less_effort_than_was_asked_for_is_told(kind: str, effort: Effort, sent: str, dropped: tuple[str, ...]) -> None:
     request = request_for(Prompt((HI,), effort=effort), kind)
     assert (json.loads(request.body)["reasoning_effort"], request.dropped) == (sent, dropped)
+
+
+@pytest.mark.parametrize("model", ["grok-4.5", "grok-4.20-0309-reasoning", "grok-code-fast-1", "grok-3-mini"])
+def test_models_of_xai_that_reason_are_not_stopped_nor_penalised(model: str) -> None:
+    prompt = Prompt((HI,), presence_penalty=0.5, frequency_penalty=0.5, effort="max")
+    request = request_for(prompt, "xai", model)
+    body = json.loads(request.body)
+    assert not body.keys() & {"presence_penalty", "frequency_penalty"}
+    takes = model in ("grok-4.5", "grok-3-mini")
+    assert (body.get("reasoning_effort"), set(request.dropped)) == (
+        "high" if takes else None,
+        {"presence_penalty", "frequency_penalty", "effort"},
+    )
+    with pytest.raises(Failure) as told:
+        request_for(Prompt((HI,), stop=("x",)), "xai", model)
+    assert told.value.param == "stop"
+
+
+def test_models_of_xai_that_do_not_reason_are() -> None:
+    request = request_for(Prompt((HI,), presence_penalty=0.5, stop=("x",)), "xai", "grok-4.20-0309-non-reasoning")
+    assert (json.loads(request.body)["stop"], request.dropped) == (["x"], ())

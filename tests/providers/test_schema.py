@@ -178,6 +178,18 @@ def test_what_leads_back_to_itself_is_enforced_by_openai_alone() -> None:
     assert not fitted(twice, CLAUDE).changed
 
 
+@BOTH
+def test_a_reference_to_a_place_within_is_written_out(rules: Rules) -> None:
+    either = {"anyOf": [CITY, {"type": "null"}]}
+    schema = an_object(a=either, b={"$ref": "#/properties/a/anyOf/0"}, c={"$ref": "#/%24defs/x%2Fy/properties/z"})
+    found = fitted({**schema, "$defs": {"x/y": an_object(z=TEXT)}}, rules)
+    assert not found.changed
+    assert (found.schema["properties"]["b"], found.schema["properties"]["c"]) == (CLOSED, TEXT)
+    assert refused(an_object(a=TEXT, b={"$ref": "#/properties/a/anyOf/7"}), rules).startswith("it refers to nothing")
+    round_again = an_object(a=an_object(b={"$ref": "#/properties/a"}))
+    assert refused(round_again, rules).startswith("it is nested too deep")
+
+
 def test_a_reference_keeps_its_description_where_it_may() -> None:
     described = {"$ref": "#/$defs/city", "description": "Where"}
     schema = {**an_object(a=described, b={"allOf": [described]}), "$defs": {"city": CITY}}

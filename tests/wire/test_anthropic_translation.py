@@ -45,6 +45,13 @@ def test_a_prompt_becomes_blocks() -> None:
     }
 
 
+def test_what_the_system_says_alone_is_said_by_the_user() -> None:
+    body = sent(foreign(Prompt((Message("system", (Text("Be kind", "5m"),)),))))
+    mark = {"cache_control": {"type": "ephemeral"}}
+    assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Be kind", **mark}]}]
+    assert "system" not in body
+
+
 def test_results_of_tools_come_first_in_one_turn() -> None:
     split = (ASKED, CALLED, Message("user", (Text("and?"), RESULTS.parts[0])), Message("user", (RESULTS.parts[1],)))
     turn = sent(foreign(Prompt(split, tools=(WEATHER,))))["messages"][-1]
@@ -82,7 +89,7 @@ def test_a_later_system_message_keeps_its_place_where_it_may(model: str, place: 
         ({"tool_choice": "tool", "tool_name": "weather", "tools": (WEATHER,)}, "claude-fable-5-2", "tool_choice"),
         ({"messages": (ASKED, Message("assistant", (Text("{"),)))}, MODEL, "input"),
         ({"messages": (Message("user", (Audio("UklGRg==", "wav"),)),)}, MODEL, "input"),
-        ({"messages": (Message("system", (Text("x"),)),)}, MODEL, "input"),
+        ({"messages": (Message("system", ()),)}, MODEL, "input"),
         ({"messages": (Message("user", (Document(data="eA==", media_type="application/msword"),)),)}, MODEL, "input"),
         ({"messages": (Message("user", (Document(data="//8=", media_type="text/plain"),)),)}, MODEL, "input"),
         ({"n": 2}, MODEL, "n"),

@@ -70,3 +70,23 @@ def test_gemini_is_told_the_title_of_a_text() -> None:
     target = target_of("gemini", model="gemini-3.8-flash")
     call = message_call(messages=[{"role": "user", "content": [PLAIN]}])
     assert orjson.loads(target.adapter.request(call, target).body)["contents"][0]["parts"] == [{"text": "T\n\nhello"}]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.youtube.com/watch?v=x",
+        "https://youtu.be/x",
+        "https://generativelanguage.googleapis.com/v1beta/files/abc",
+        "gs://bucket/a.pdf",
+    ],
+)
+def test_where_only_google_can_look_nobody_else_is_sent(address: str) -> None:
+    file = {"fileData": {"fileUri": address, "mimeType": "application/pdf"}}
+    call = generation_call(contents=[{"role": "user", "parts": [file, {"text": "Read"}]}])
+    target = target_of("anthropic", model="claude-haiku-5-5")
+    with pytest.raises(Failure) as told:
+        target.adapter.request(call, target)
+    assert told.value.param == "contents[0].parts[0].fileData"
+    own = target_of("gemini", model="gemini-3.8-flash")
+    assert address in own.adapter.request(call, own).body.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from oneflow_ai.core.failure import INVALID_IMAGE_URL, INVALID_MESSAGES, Failure
@@ -13,8 +14,11 @@ ROLES = ("user", "model", "function")
 # What a part holds that is read here; the rest of what one may hold only this wire's providers know.
 _KINDS = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
 _PICTURES = frozenset(f"image/{name}" for name in ("png", "jpeg", "jpg", "webp", "gif"))
-# Where only Google can look: its clouds' buckets (ai.google.dev/gemini-api/docs/file-input-methods, 2026-11-27).
-_STORED = "gs://"
+# Where only Google can look: its clouds' buckets, the files of an account, films of YouTube's
+# (ai.google.dev/gemini-api/docs/file-input-methods, 2026-11-27).
+_STORED = re.compile(
+    r"gs://|https://generativelanguage\.googleapis\.com/|https?://(?:(?:www|m)\.)?youtu(?:be\.com|\.be)/", re.IGNORECASE
+)
 # Seen by this wire's models alone, wherever they stand.
 _MOVING = ("video/", "audio/")
 
@@ -63,7 +67,7 @@ def _file(value: Any, at: str, found: Found) -> Any:
     """A file by its address, which must be public."""
     read = _FILE(value, at, found)
     kind, place = read.get("mimeType", ""), f"{at}.fileUri"
-    if read["fileUri"].startswith(_STORED):
+    if _STORED.match(read["fileUri"]):
         found.media.files += 1
         found.further.append(at)
         return read

@@ -53,8 +53,11 @@ def conversation(prompt: Prompt, seals: frozenset[str], *, later_system: bool) -
         if turn["role"] == "user":
             # What tools answered comes first, or the turn before it counts as unanswered.
             turn["content"].sort(key=lambda block: block["type"] != "tool_result")
+    if not turns and system:
+        # A conversation begins with the user's turn.
+        turns, system = [{"role": "user", "content": system}], []
     if not turns:
-        words = "the target's wire needs a message that is not the system's"
+        words = "the target's wire needs a message that says something"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
     return system, turns
 

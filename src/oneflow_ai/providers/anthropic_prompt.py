@@ -12,7 +12,7 @@ from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
-from oneflow_ai.providers.claude import SCHEMAS, Traits
+from oneflow_ai.providers.claude import SCHEMAS, Traits, with_fit_marks
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 WIRE = "anthropic"
@@ -109,7 +109,8 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
         abilities["reasoning budget"] = SENT
     dropped = list(fit(prompt, abilities, WIRE))
     prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
-    _tell(dropped, prompt, loose)
+    prompt, unmarked = with_fit_marks(prompt)
+    _tell(dropped, prompt, (*loose, *unmarked))
     system, messages = conversation(prompt, asked.seals, later_system=traits.later_system)
     if not traits.prefill and messages[-1]["role"] == "assistant":
         words = "the target's model begins each answer itself: the last message is not an assistant's"

@@ -28,7 +28,7 @@ from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, th
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
-from oneflow_ai.providers.claude import SCHEMAS
+from oneflow_ai.providers.claude import SCHEMAS, with_fit_marks
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
@@ -105,12 +105,15 @@ class BedrockAdapter:
         prompt, row = call.prompt(), family(target.model)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
         prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
+        prompt, unmarked = with_fit_marks(prompt)
         try:
             body = conversation(prompt, row)
         except Failure as failure:
             raise renamed(failure, prompt) from None
         further, undone = _further(prompt, row, target)
-        dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *undone)))))
+        dropped = tuple(
+            dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *unmarked, *undone))))
+        )
         if call.operation is Operation.COUNT_TOKENS:
             model = _PROFILE.sub("", target.model, 1) if _PROFILE.match(target.model) else target.model
             return _post(target, model, "count-tokens", {"input": {"converse": body}}, dropped)

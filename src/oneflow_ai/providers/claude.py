@@ -7,13 +7,24 @@ sonnet-5-5, haiku-5-5, fable-5, fable-5-1, fable-5-2}.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Literal
 
-from oneflow_ai.core.prompt import Prompt, Reasoning, ToolCall, ToolResult, is_less
+from oneflow_ai.core.prompt import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Prompt,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+    is_less,
+)
 from oneflow_ai.providers.schema import DEFINED, FORMATS, WORDS, Most, Rules
 
 Thinking = Literal["adaptive", "budget", "none"]
@@ -68,6 +79,8 @@ _PLAIN = replace(_BUDGET, thinking="none")
 # Other servers that speak this wire, under models of their own.
 _OTHER = replace(_BUDGET, current=False)
 
+# platform.claude.com/docs/en/build-with-claude/prompt-caching, and Bedrock's own page of it, 2026-11-27.
+CACHE_MARKS_MOST = 4
 # The first pattern that fits counts.
 _ROWS: Mapping[str, Traits] = {
     "claude-opus-5-5*": _ALWAYS_FREE,
@@ -118,6 +131,44 @@ def thoughts_missing(prompt: Prompt, seals: frozenset[str]) -> bool:
             called = any(isinstance(part, ToolCall) for part in message.parts)
             return called and not any(isinstance(part, Reasoning) and part.wire in seals for part in message.parts)
     return False
+
+
+def with_fit_marks(prompt: Prompt) -> tuple[Prompt, tuple[str, ...]]:
+    """The prompt with as many cache marks as a request may have, its last ones, and the name of what was left out."""
+    counts = [bool(tool.cache) for tool in prompt.tools]
+    counts += [mark for message in _in_order(prompt) for part in message.parts for mark in _marks(part)]
+    over = sum(counts) - CACHE_MARKS_MOST
+    if over <= 0:
+        return prompt, ()
+    drop = iter([True] * over)
+    tools = tuple(replace(tool, cache="") if tool.cache and next(drop, False) else tool for tool in prompt.tools)
+    first = {
+        id(message): replace(message, parts=tuple(_unmarked(part, drop) for part in message.parts))
+        for message in _in_order(prompt)
+    }
+    messages = tuple(first[id(message)] for message in prompt.messages)
+    return replace(prompt, tools=tools, messages=messages), ("cache_control",)
+
+
+def _in_order(prompt: Prompt) -> list[Message]:
+    """The messages as the cache has them: what the system says comes first."""
+    return sorted(prompt.messages, key=lambda message: message.role != "system")
+
+
+def _marks(part: Part) -> Iterator[bool]:
+    if isinstance(part, ToolResult):
+        yield from (bool(inner.cache) for inner in part.parts)
+    yield bool(getattr(part, "cache", ""))
+
+
+def _unmarked(part: Part, drop: Iterator[bool]) -> Part:
+    """A part without its marks, as long as some are to be dropped."""
+    if isinstance(part, ToolResult):
+        inner = tuple(replace(one, cache="") if one.cache and next(drop, False) else one for one in part.parts)
+        part = replace(part, parts=inner)
+    if isinstance(part, Text | Image | Document | ToolCall | ToolResult) and part.cache and next(drop, False):
+        return replace(part, cache="")
+    return part
 
 
 def takes_prefill(model: str) -> bool:

@@ -112,6 +112,9 @@ def _check(prompt: Prompt, model: str) -> None:
         raise _unsupported(prompt, "stop", f"the target takes at most {STOPS_MOST} stop sequences")
     if prompt.seed is not None and not _SEED_LEAST <= prompt.seed <= _SEED_MOST:
         raise _unsupported(prompt, "seed", "the target's seed has 32 bits")
+    if prompt.tools and prompt.format is not None and generation(model) < (3, 0):
+        # "Function calling with a response mime type: 'application/json' is unsupported" (as above).
+        raise _unsupported(prompt, "format", "models before Gemini 3 give JSON or call functions, not both")
     if prompt.n > 1 and generation(model) >= (3, 0):
         # "candidate_count is unsupported in Gemini 3.x" (Google's guide to 3.6 Flash, 2026-11-26).
         raise _unsupported(prompt, "n", "models since Gemini 3 give one answer")

@@ -96,7 +96,8 @@ class Idiom:
     tool calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
     `reasoning_models` tells by their names the models that take an effort, `marking_models` those that take cache
     marks; None: all, or the server sees to it. `schemas` are the rules of strict schemas, where no other is enforced;
-    elsewhere a schema is sent as it is, and `strict` where the client says it.
+    elsewhere a schema is sent as it is, and `strict` where the client says it. `bare` is what becomes of what the
+    `bare_models` do not take.
     """
 
     abilities: Abilities = field(default_factory=lambda: ABILITIES)
@@ -113,12 +114,17 @@ class Idiom:
     reasoning_models: re.Pattern[str] | None = None
     marking_models: re.Pattern[str] | None = None
     schemas: Rules | None = None
+    bare_models: re.Pattern[str] | None = None
+    bare: Abilities = field(default_factory=lambda: MappingProxyType({}))
 
     def at(self, model: str) -> Idiom:
         """What of it holds for one model."""
+        found = self
+        if self.bare_models is not None and self.bare_models.match(model):
+            found = replace(self, abilities=MappingProxyType({**self.abilities, **self.bare}))
         if self.marking_models is None or self.marking_models.match(model):
-            return self
-        return replace(self, abilities=plain(dropped=("prompt cache marks",), base=self.abilities))
+            return found
+        return replace(found, abilities=plain(dropped=("prompt cache marks",), base=found.abilities))
 
     def takes_effort(self, model: str) -> bool:
         """Whether a model can be told how much to reason."""

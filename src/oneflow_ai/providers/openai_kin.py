@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from types import MappingProxyType
 
+from oneflow_ai.core.abilities import DROPPED, REFUSED
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import ABILITIES, SCHEMAS, Idiom, plain
 from oneflow_ai.providers.openai_key_account import KeyAccountAdapter
@@ -82,8 +83,20 @@ DEEPSEEK = OpenAIAdapter(
     )
 )  # fmt: skip
 
-# Its Responses are recorded (2026-11-23); it counts tokens in a way of its own.
-XAI = ResponsesAdapter(idiom=Idiom(plain(), tiers=_NO_TIERS))
+# Its Responses are recorded (2026-11-23); it counts tokens in a way of its own. Models that reason answer a penalty or
+# a stop sequence with an error, and take few efforts, the older ones none (docs.x.ai, reasoning; 2026-11-27).
+XAI = ResponsesAdapter(
+    idiom=Idiom(
+        plain(),
+        tiers=_NO_TIERS,
+        efforts=MappingProxyType({"minimal": "low", "xhigh": "high", "max": "high"}),
+        reasoning_models=re.compile(r"grok-(?:3-mini|4\.[3-9]|[5-9]|latest)"),
+        bare_models=re.compile(r"(?!.*non-reasoning)grok-(?:3-mini|[4-9]|code|build|latest)"),
+        bare=MappingProxyType(
+            {"stop": REFUSED, **dict.fromkeys(("presence_penalty", "frequency_penalty"), DROPPED)},
+        ),
+    )
+)
 
 # openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters.
 OPENROUTER = KeyAccountAdapter(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -14,7 +15,6 @@ from oneflow_ai.core.value import value
 
 Schema = dict[str, Any]
 _DEPTH_MOST = 64
-# Every wire takes these.
 WORDS = frozenset({"type", "title", "description", "properties", "required", "items", "anyOf", "enum", "const"})
 DEFINED = ("$defs", "definitions")
 NUMBERS = frozenset({"multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"})
@@ -143,15 +143,22 @@ class _Fitter:
         steps = reference.split("/") if isinstance(reference, str) else [""]
         if steps[0] != "#":
             raise Unfit(place, "it refers to another document")
-        for step in steps[1:]:
-            found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+        for step in map(unquote, steps[1:]):
+            if isinstance(found, list):
+                found = found[int(step)] if step.isdecimal() and int(step) < len(found) else None
+            else:
+                found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
         if not isinstance(found, Mapping):
             raise Unfit(place, "it refers to nothing")
         return found
 
     def _reference(self, schema: Mapping[str, Any], place: str, depth: int) -> Schema:
         """A reference stands alone on these wires."""
-        self.target(schema["$ref"], place)
+        target, steps = self.target(schema["$ref"], place), schema["$ref"].split("/")
+        if len(steps) > 1 and (steps[1] not in DEFINED or len(steps) > 3):
+            # It leads to a place that need not be the same afterwards.
+            rest = {name: given for name, given in schema.items() if name != "$ref"}
+            return self.node({**target, **rest}, place, depth + 1)
         found: Schema = {"$ref": schema["$ref"]}
         if any(name in _CONSTRAINTS or name in _ASKING for name in schema):
             self.changed = True
@@ -215,15 +222,6 @@ class _Fitter:
         if not isinstance(given, Mapping):
             raise Unfit(place, "it is no object of schemas")
         found[name] = {key: self.node(part, _at(place, key), depth) for key, part in given.items()}
-
-    def _properties(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
-        self._named(found, "properties", given, at)
-
-    def _defs(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
-        self._named(found, "$defs", given, at)
-
-    def _definitions(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
-        self._named(found, "definitions", given, at)
 
     def _nodes(self, name: str, given: Any, at: tuple[str, int]) -> list[Schema]:
         place, depth = _at(at[0], name), at[1] + 1
@@ -292,11 +290,16 @@ class _Fitter:
         self._literal("const", found, given, at)
 
 
-_READERS: Mapping[str, Callable[[_Fitter, Schema, Any, tuple[str, int]], None]] = MappingProxyType(
+_Reader = Callable[[_Fitter, Schema, Any, tuple[str, int]], None]
+
+
+def _reader_of(name: str) -> _Reader:
+    return lambda fitter, found, given, at: fitter._named(found, name, given, at)
+
+
+_READERS: Mapping[str, _Reader] = MappingProxyType(
     {
-        "properties": _Fitter._properties,
-        "$defs": _Fitter._defs,
-        "definitions": _Fitter._definitions,
+        **{name: _reader_of(name) for name in ("properties", *DEFINED)},
         "anyOf": _Fitter._any_of,
         "oneOf": _Fitter._one_of,
         "allOf": _Fitter._all_of,
