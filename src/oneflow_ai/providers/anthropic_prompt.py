@@ -114,11 +114,7 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
     if not traits.prefill and messages[-1]["role"] == "assistant":
         words = "the target's model begins each answer itself: the last message is not an assistant's"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
-    most = asked.output_most_tokens
-    tokens = prompt.max_tokens or most or OUTPUT_TOKENS_UNKNOWN
-    if most is not None and tokens > most:
-        tokens = most
-        _tell(dropped, prompt, ("max_tokens",))
+    tokens = prompt.max_tokens or asked.output_most_tokens or OUTPUT_TOKENS_UNKNOWN
     thinking = thinking_of(prompt, traits, tokens, asked.seals)
     body: dict[str, Any] = {"max_tokens": tokens, "messages": messages}
     if system:

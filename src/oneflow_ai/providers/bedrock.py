@@ -22,7 +22,7 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import not_done
+from oneflow_ai.providers.base import asked_of, not_done
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
@@ -102,12 +102,13 @@ class BedrockAdapter:
         """The request for a chat or its count of tokens; raises `Failure` for what has no place in it."""
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
             raise not_done(call, target)
-        prompt, row = call.prompt(), family(target.model)
+        row = family(target.model)
+        prompt, cut = asked_of(call, target)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
         prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
         body = conversation(prompt, row)
         further, undone = _further(prompt, row, target)
-        dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *undone)))))
+        dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *undone)), *cut)))
         if call.operation is Operation.COUNT_TOKENS:
             model = _PROFILE.sub("", target.model, 1) if _PROFILE.match(target.model) else target.model
             return _post(target, model, "count-tokens", {"input": {"converse": body}}, dropped)

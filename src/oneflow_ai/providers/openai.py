@@ -15,7 +15,7 @@ from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrde
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
-from oneflow_ai.providers.base import not_done, own_body, voice_of
+from oneflow_ai.providers.base import asked_of, not_done, own_body, voice_of
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -131,8 +131,9 @@ class OpenAIAdapter:
         if call.order is not None:
             return self._ordered(call, call.order, target)
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
-        body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
-        return {"model": target.model, **body}, dropped
+        prompt, cut = asked_of(call, target)
+        body, dropped = body_of(prompt, self.idiom, target.model, seals)
+        return {"model": target.model, **body}, tuple(dict.fromkeys((*dropped, *cut)))
 
     def _ordered(self, call: Call, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):
