@@ -88,6 +88,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "top_p, spelled with an underscore": (config(top_p="x"), "invalid_type", "generationConfig.topP"),
     "candidates": (config(candidateCount=0), "invalid_value", "generationConfig.candidateCount"),
     "a stop": (config(stopSequences=["x", 5]), "invalid_type", "generationConfig.stopSequences[1]"),
+    "an empty stop": (config(stopSequences=[""]), "invalid_value", "generationConfig.stopSequences[0]"),
     "a level": (
         config(thinkingConfig={"thinkingLevel": CANARY}),
         "invalid_value",

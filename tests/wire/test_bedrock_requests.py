@@ -276,6 +276,10 @@ def test_what_stopped_the_answer_is_asked_for_where_it_can_be_told() -> None:
     assert "additionalModelResponseFieldPaths" not in body_of(prompt(stop=(".",)), LLAMA)
 
 
+def test_white_space_stops_whoever_is_no_claude() -> None:
+    assert body_of(prompt(stop=("\n",)), LLAMA)["inferenceConfig"] == {"stopSequences": ["\n"]}
+
+
 def test_a_schema_goes_as_the_text_that_the_wire_wants() -> None:
     wanted = body_of(PROMPTS["JSON by schema"], CLAUDE)["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
     assert (orjson.loads(wanted["schema"]), wanted["name"], wanted["description"]) == (
@@ -303,6 +307,7 @@ def test_a_schema_goes_as_the_text_that_the_wire_wants() -> None:
         (prompt(service_tier="scale"), "service_tier"),
         (prompt(service_tier="flex"), "service_tier"),
         (prompt(further=("prediction",)), "prediction"),
+        (prompt(stop=("END", " \n")), "stop"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_the_clients_name(asked: Prompt, param: str) -> None:

@@ -12,7 +12,7 @@ from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
-from oneflow_ai.providers.claude import SCHEMAS, Traits
+from oneflow_ai.providers.claude import SCHEMAS, Traits, check_stops
 from oneflow_ai.providers.schema import with_fit_schemas
 
 WIRE = "anthropic"
@@ -108,6 +108,7 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
         # Not to think is no budget.
         abilities["reasoning budget"] = SENT
     dropped = list(fit(prompt, abilities, WIRE))
+    check_stops(prompt)
     prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
     _tell(dropped, prompt, loose)
     system, messages = conversation(prompt, asked.seals, later_system=traits.later_system)

@@ -24,11 +24,11 @@ from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import asked_of, not_done
 from oneflow_ai.providers.bedrock_failure import failure_of
-from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
+from oneflow_ai.providers.bedrock_model import WIRE, Family, family, is_claude, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
-from oneflow_ai.providers.claude import SCHEMAS
+from oneflow_ai.providers.claude import SCHEMAS, check_stops
 from oneflow_ai.providers.schema import with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
@@ -105,6 +105,8 @@ class BedrockAdapter:
         row = family(target.model)
         prompt, cut = asked_of(call, target)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
+        if is_claude(target.model):
+            check_stops(prompt)
         prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
         body = conversation(prompt, row)
         further, undone = _further(prompt, row, target)
