@@ -319,6 +319,22 @@ def test_schemas_in_geminis_own_spelling_are_json_schema() -> None:
     assert prompt.tools == (Tool("f", schema=plain),)
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"responseSchema": {"type": "OBJECT"}}, "responseSchema"),
+        ({"response_schema": {}}, "responseSchema"),
+        ({"responseJsonSchema": SCHEMA}, "responseJsonSchema"),
+        ({"_responseJsonSchema": True}, "_responseJsonSchema"),
+        ({}, "responseMimeType"),
+    ],
+)
+def test_the_form_of_an_answer_has_the_name_that_the_client_used(given: dict[str, Any], name: str) -> None:
+    prompt = generation_call(**config(responseMimeType="application/json", **given)).prompt()
+    assert prompt.param("format") == f"generationConfig.{name}"
+    assert prompt.param("stop") == "generationConfig.stopSequences"
+
+
 def test_settings_are_read_and_the_rest_is_named() -> None:
     prompt = generation_call(
         **declared(behavior="BLOCKING", responseJsonSchema=SCHEMA),
