@@ -103,3 +103,13 @@ def test_a_budget_of_thought_stays_below_the_bound_that_is_sent(kind: str, model
 def test_a_share_for_thought_is_one_of_the_bound_that_is_sent() -> None:
     sent = request("bedrock", BUDGETED, foreign(Prompt((ASKED,), max_tokens=64_000, effort="medium")))
     assert bound(sent, "additionalModelRequestFields.thinking.budget_tokens") == MOST // 2
+
+
+def test_white_space_ends_the_answer_of_whoever_is_no_claude() -> None:
+    for kind, model, place in (
+        ("bedrock", "meta.llama3-8b-instruct-v1:0", "inferenceConfig.stopSequences"),
+        ("gemini", "gemini-3.8-flash", "generationConfig.stopSequences"),
+        ("openrouter", "openai/gpt-4o", "stop"),
+    ):
+        sent = request(kind, model, foreign(Prompt((ASKED,), stop=("\n",))))
+        assert (bound(sent, place), sent.dropped) == (["\n"], ())
