@@ -91,6 +91,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "stream": ({"stream": "yes"}, "invalid_type", "stream"),
     "stops": ({"stop_sequences": "x"}, "invalid_type", "stop_sequences"),
     "a stop": ({"stop_sequences": ["x", 5]}, "invalid_type", "stop_sequences.1"),
+    "an empty stop": ({"stop_sequences": [""]}, "invalid_value", "stop_sequences.0"),
     "metadata": ({"metadata": CANARY}, "invalid_type", "metadata"),
     "user": ({"metadata": {"user_id": 5}}, "invalid_type", "metadata.user_id"),
     "tools": ({"tools": {}}, "invalid_type", "tools"),

@@ -88,6 +88,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "top_p, spelled with an underscore": (config(top_p="x"), "invalid_type", "generationConfig.topP"),
     "candidates": (config(candidateCount=0), "invalid_value", "generationConfig.candidateCount"),
     "a stop": (config(stopSequences=["x", 5]), "invalid_type", "generationConfig.stopSequences[1]"),
+    "an empty stop": (config(stopSequences=[""]), "invalid_value", "generationConfig.stopSequences[0]"),
     "a level": (
         config(thinkingConfig={"thinkingLevel": CANARY}),
         "invalid_value",
@@ -316,6 +317,22 @@ def test_schemas_in_geminis_own_spelling_are_json_schema() -> None:
     prompt = generation_call(**fields).prompt()
     assert prompt.format == Format(plain, enforced=True)
     assert prompt.tools == (Tool("f", schema=plain),)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"responseSchema": {"type": "OBJECT"}}, "responseSchema"),
+        ({"response_schema": {}}, "responseSchema"),
+        ({"responseJsonSchema": SCHEMA}, "responseJsonSchema"),
+        ({"_responseJsonSchema": True}, "_responseJsonSchema"),
+        ({}, "responseMimeType"),
+    ],
+)
+def test_the_form_of_an_answer_has_the_name_that_the_client_used(given: dict[str, Any], name: str) -> None:
+    prompt = generation_call(**config(responseMimeType="application/json", **given)).prompt()
+    assert prompt.param("format") == f"generationConfig.{name}"
+    assert prompt.param("stop") == "generationConfig.stopSequences"
 
 
 def test_settings_are_read_and_the_rest_is_named() -> None:

@@ -281,6 +281,8 @@ def test_what_an_answer_carried_may_be_given_back() -> None:
         ({"tool_choice": "perhaps"}, "tool_choice"),
         ({"function_call": ["f"]}, "function_call"),
         ({"stop": [1]}, "stop"),
+        ({"stop": ""}, "stop"),
+        ({"stop": ["a", ""]}, "stop[1]"),
         ({"top_k": 1.5}, "top_k"),
         ({"logit_bias": {"5": "x"}}, "logit_bias"),
         ({"reasoning_effort": "huge"}, "reasoning_effort"),

@@ -160,6 +160,15 @@ async def test_structured_output_stop_sequences_and_limits(simulator: Simulator)
     assert (await _raw(simulator, **effort)).json["usage"]["outputTokens"] > 16
 
 
+async def test_claude_is_not_stopped_by_white_space(simulator: Simulator) -> None:
+    asked: Any = {"inferenceConfig": {"stopSequences": ["x", "\n"]}}
+    refused = await _raw(simulator, **asked)
+    assert refused.status == 400
+    assert "each stop sequence must contain non-whitespace" in refused.json["message"]
+    body = {"messages": [{"role": "user", "content": [{"text": PROMPT}]}], **asked}
+    assert (await once(simulator, body, path="/model/amazon.nova-2-lite-v1:0/converse")).status == 200
+
+
 async def test_tokens_are_counted_as_they_are_used(simulator: Simulator) -> None:
     picture = {"image": {"format": "png", "source": {"bytes": "AAAA"}}}
     asked = {"messages": [{"role": "user", "content": [{"text": PROMPT}, picture]}], "toolConfig": TOOLS}

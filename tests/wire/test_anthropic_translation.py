@@ -97,6 +97,7 @@ def test_a_later_system_message_keeps_its_place_where_it_may(model: str, place: 
         ({"logit_bias": {"5": 1.0}}, MODEL, "logit_bias"),
         ({"format": Format()}, MODEL, "response_format"),
         ({"further": ("store",)}, MODEL, "store"),
+        ({"stop": ("END", "\n"), "params": {"stop": "stopSequences"}}, MODEL, "stopSequences"),
     ],
 )
 def test_what_a_model_cannot_do_is_refused_by_the_clients_name(fields: dict[str, Any], model: str, param: str) -> None:

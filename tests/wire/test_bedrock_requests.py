@@ -303,6 +303,7 @@ def test_a_schema_goes_as_the_text_that_the_wire_wants() -> None:
         (prompt(service_tier="scale"), "service_tier"),
         (prompt(service_tier="flex"), "service_tier"),
         (prompt(further=("prediction",)), "prediction"),
+        (prompt(stop=("END", " \n")), "stop"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_the_clients_name(asked: Prompt, param: str) -> None:

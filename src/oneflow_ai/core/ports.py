@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, End, Event, Usage
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target, Timeouts
 from oneflow_ai.core.value import value
 
@@ -57,6 +58,7 @@ class HttpRequest:
     `large` is what is sent after `body`, which is then empty as a rule.
     `dropped` are the client's own names of what was asked and could not be sent, where that changes little. `sign` is
     there where the headers hold good for a while only: it gives them anew, for the moment (UTC) at which they are sent.
+    `named` is there where the body was written anew: the client's own name of a field that the provider refuses by its.
     """
 
     method: str
@@ -68,6 +70,7 @@ class HttpRequest:
     dropped: tuple[str, ...] = ()
     sign: Callable[[datetime], tuple[tuple[str, str], ...]] | None = field(default=None, repr=False)
     large: Body | None = field(default=None, repr=False)
+    named: Callable[[Prompt, str], str | None] | None = field(default=None, repr=False)
 
     @property
     def size_bytes(self) -> int:

@@ -77,6 +77,8 @@ def _stops(name: str, value: Any) -> None:
         raise Failure(TOO_MANY_ITEMS, f"at most {STOPS_MOST}", param=name)
     for place, stop in enumerate(value):
         _TEXT(f"{name}.{place}", stop)
+        if not stop:
+            raise Failure(INVALID_VALUE, "a stop sequence is not empty", param=f"{name}.{place}")
 
 
 def _thinking(name: str, value: Any) -> None:

@@ -34,14 +34,14 @@ _EFFORTS: Mapping[str, Any] = {level: level.lower() for level in LEVELS}
 _TIERS = {"standard": "default", "unspecified": "", "service_tier_unspecified": ""}
 # What the middle form calls a kind of sound.
 _SOUNDS = {"mpeg": "mp3", "mp3": "mp3", "wav": "wav", "x-wav": "wav", "wave": "wav"}
-_FORM = "generationConfig.responseMimeType"
+_SCHEMAS = ("responseSchema", "responseJsonSchema", "_responseJsonSchema")
 _ALLOWED = "toolConfig.functionCallingConfig.allowedFunctionNames"
 _THINKING = "generationConfig.thinkingConfig"
 # What this wire calls a field of the middle form.
 _PARAMS = MappingProxyType(
     {
         "messages": "contents",
-        "format": "generationConfig.responseJsonSchema",
+        "format": "generationConfig.responseMimeType",
         "effort": f"{_THINKING}.thinkingLevel",
         "thinking_tokens": f"{_THINKING}.thinkingBudget",
         "adaptive": f"{_THINKING}.thinkingBudget",
@@ -96,7 +96,7 @@ def read(body: Mapping[str, Any], further: Sequence[str] = ()) -> Prompt:
         **_thinking(config.get("thinkingConfig") or {}),
         further=tuple(dict.fromkeys((*further, *alone))),
         minor=tuple(_minor(body, tools)),
-        params=_PARAMS if config.get("responseMimeType") is None or _form(config) else {**_PARAMS, "format": _FORM},
+        params=_params(config),
     )
 
 
@@ -120,11 +120,11 @@ def _choice(body: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, An
 
 
 def _tool(tool: Mapping[str, Any], strict: bool | None) -> Tool:
-    schema = _schema(tool, "parameters", ("parametersJsonSchema",))
+    schema = _schema(tool, "parameters", "parametersJsonSchema")
     return Tool(tool["name"], tool.get("description") or "", schema, strict)
 
 
-def _schema(given: Mapping[str, Any], own: str, names: Sequence[str]) -> Mapping[str, Any] | None:
+def _schema(given: Mapping[str, Any], own: str, *names: str) -> Mapping[str, Any] | None:
     """The schema under one of these names, or under this wire's `own` in its spelling."""
     schema = next((given[name] for name in names if given.get(name) is not None), None)
     if type(schema) is bool:
@@ -132,14 +132,16 @@ def _schema(given: Mapping[str, Any], own: str, names: Sequence[str]) -> Mapping
     return plain(given[own]) if schema is None and given.get(own) is not None else schema
 
 
-def _form(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return _schema(config, "responseSchema", ("responseJsonSchema", "_responseJsonSchema"))
+def _params(config: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the client calls a field: the form of an answer by its schema, of whose names it used one, else its type."""
+    name = next((name for name in _SCHEMAS if config.get(name) is not None), None)
+    return _PARAMS if name is None else {**_PARAMS, "format": f"generationConfig.{name}"}
 
 
 def _format(config: Mapping[str, Any]) -> Format | None:
     if config.get("responseMimeType") != "application/json":
         return None
-    schema = _form(config)
+    schema = _schema(config, *_SCHEMAS)
     return Format(schema=schema, enforced=schema is not None)
 
 

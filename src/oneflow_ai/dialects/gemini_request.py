@@ -27,6 +27,13 @@ def _name(value: Any, at: str, found: Found) -> Any:
     return value
 
 
+def _stop(value: Any, at: str, found: Found) -> Any:
+    TEXT(value, at, found)
+    if not value:
+        raise Failure(INVALID_VALUE, "a stop sequence is not empty", param=at)
+    return value
+
+
 def _form(value: Any, at: str, found: Found) -> Any:
     """A text or JSON; one word of several is no form that other wires have."""
     TEXT(value, at, found)
@@ -80,7 +87,7 @@ _THINKING = record(
 )
 _CONFIG = record(
     {
-        "stopSequences": listed(TEXT, STOPS_MOST),
+        "stopSequences": listed(_stop, STOPS_MOST),
         "responseMimeType": _form,
         "responseSchema": OBJECT,
         "responseJsonSchema": _SCHEMA,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Decoder, Delta, End, Event, HeadedDecoder, Raw, Usage
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Purse, Quota, Upstream
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
 from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 from oneflow_ai.policy.usage import believable
@@ -42,7 +44,7 @@ class Attempt:
 
     __slots__ = (
         "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
-        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked",
+        "_named", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked",
         "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
     )  # fmt: skip
@@ -59,6 +61,7 @@ class Attempt:
         self._pending_bytes = 0
         self._dropped: tuple[str, ...] = ()
         self._handed: tuple[tuple[str, str], ...] = ()
+        self._named: Callable[[Prompt, str], str | None] | None = None
         self._latest_seconds = self._until_seconds = 0.0
         self._left = False
         self._decoder: Decoder | None = None
@@ -81,7 +84,7 @@ class Attempt:
         try:
             # First what may be refused at once, for what it asks.
             request = target.adapter.request(call, target)
-            self._dropped = request.dropped
+            self._dropped, self._named = request.dropped, request.named
             await self._quota.hold(call, target, self._tokens)
             self._begin()
             if request.sign is not None:
@@ -101,7 +104,7 @@ class Attempt:
         except Failure as failure:
             self.failed = True
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
-            return self._as_deadline(failure).with_traceback(None)
+            return self._as_deadline(self._renamed(failure)).with_traceback(None)
         finally:
             self._let_go()
         return None
@@ -123,6 +126,12 @@ class Attempt:
         operation = self._call.operation
         flows = self._call.stream or (operation.flows and not operation.late)
         self._until_seconds = min(latest, started + timeouts.first_event_seconds) if flows else latest
+
+    def _renamed(self, failure: Failure) -> Failure:
+        """What a provider names by its own name is told by the client's, or not at all; its words stay as they are."""
+        if failure.param is not None and self._named is not None and failure.kind.cause == "upstream":
+            failure.param = self._named(self._call.prompt(), failure.param)
+        return failure
 
     def _as_deadline(self, failure: Failure) -> Failure:
         """A wait that the caller's own deadline cut says nothing of the provider: nobody is blamed for it."""

@@ -16,7 +16,7 @@ from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
 from oneflow_ai.providers.anthropic_prompt import ABILITIES, WIRE, Asked, body_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
-from oneflow_ai.providers.base import not_done, own_body
+from oneflow_ai.providers.base import asked_of, not_done, own_body
 from oneflow_ai.providers.claude import Traits, traits_of
 
 __all__ = ["ABILITIES", "CURRENT_VERSION", "OLDER_VERSION", "WIRE", "AnthropicAdapter", "version_of"]
@@ -113,7 +113,9 @@ class AnthropicAdapter:
 
 def _from_prompt(call: Call, target: Target, traits: Traits) -> tuple[dict[str, Any], tuple[str, ...]]:
     seals = frozenset({WIRE, ""} if call.dialect == WIRE else {WIRE})
-    body, dropped = body_of(call.prompt(), Asked(traits, target.output_most_tokens, seals))
+    prompt, cut = asked_of(call, target)
+    body, dropped = body_of(prompt, Asked(traits, target.output_most_tokens, seals))
+    dropped = tuple(dict.fromkeys((*dropped, *cut)))
     body = {"model": target.model, **body}
     if call.operation is Operation.COUNT_TOKENS:
         return {name: value for name, value in body.items() if name in _COUNTED}, dropped

@@ -12,7 +12,7 @@ from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
-from oneflow_ai.providers.claude import SCHEMAS, Traits, with_fit_marks
+from oneflow_ai.providers.claude import SCHEMAS, Traits, check_stops, with_fit_marks
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 WIRE = "anthropic"
@@ -108,6 +108,7 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
         # Not to think is no budget.
         abilities["reasoning budget"] = SENT
     dropped = list(fit(prompt, abilities, WIRE))
+    check_stops(prompt)
     prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
     prompt, unmarked = with_fit_marks(prompt)
     _tell(dropped, prompt, (*loose, *unmarked))
@@ -115,11 +116,7 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
     if not traits.prefill and messages[-1]["role"] == "assistant":
         words = "the target's model begins each answer itself: the last message is not an assistant's"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
-    most = asked.output_most_tokens
-    tokens = prompt.max_tokens or most or OUTPUT_TOKENS_UNKNOWN
-    if most is not None and tokens > most:
-        tokens = most
-        _tell(dropped, prompt, ("max_tokens",))
+    tokens = prompt.max_tokens or asked.output_most_tokens or OUTPUT_TOKENS_UNKNOWN
     thinking = thinking_of(prompt, traits, tokens, asked.seals)
     body: dict[str, Any] = {"max_tokens": tokens, "messages": messages}
     if system:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -180,6 +181,21 @@ def own_body(call: Call, target: Target) -> dict[str, Any]:
     body.pop(_MODELS, None)
     body.pop(_FALLBACKS, None)
     return body
+
+
+def asked_of(call: Call, target: Target) -> tuple[Prompt, tuple[str, ...]]:
+    """What a call asks, with no more tokens than the target's model writes, and the client's names of what was cut.
+
+    Clients whose wire wants a bound name the most that their own model writes. A model whose most is not known is asked
+    for what the client asks. A budget of thought is a part of the bound, and stays below it.
+    """
+    prompt, most = call.prompt(), target.output_most_tokens
+    if most is None or prompt.max_tokens is None or prompt.max_tokens <= most:
+        return prompt, ()
+    if (prompt.thinking_tokens or 0) < most:
+        return replace(prompt, max_tokens=most), (prompt.param("max_tokens"),)
+    cut = (prompt.param("max_tokens"), prompt.param("thinking_tokens"))
+    return replace(prompt, max_tokens=most, thinking_tokens=most - 1), cut
 
 
 def not_done(call: Call, target: Target) -> Failure:

@@ -22,13 +22,13 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import not_done, renamed
+from oneflow_ai.providers.base import asked_of, not_done, renamed
 from oneflow_ai.providers.bedrock_failure import failure_of
-from oneflow_ai.providers.bedrock_model import WIRE, Family, family, sampled, thinking, unsampled
+from oneflow_ai.providers.bedrock_model import WIRE, Family, family, is_claude, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
-from oneflow_ai.providers.claude import SCHEMAS, with_fit_marks
+from oneflow_ai.providers.claude import SCHEMAS, check_stops, with_fit_marks
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
@@ -102,8 +102,11 @@ class BedrockAdapter:
         """The request for a chat or its count of tokens; raises `Failure` for what has no place in it."""
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
             raise not_done(call, target)
-        prompt, row = call.prompt(), family(target.model)
+        row = family(target.model)
+        prompt, cut = asked_of(call, target)
         dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
+        if is_claude(target.model):
+            check_stops(prompt)
         prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
         prompt, unmarked = with_fit_marks(prompt)
         try:
@@ -111,9 +114,8 @@ class BedrockAdapter:
         except Failure as failure:
             raise renamed(failure, prompt) from None
         further, undone = _further(prompt, row, target)
-        dropped = tuple(
-            dict.fromkeys((*dropped, *_unmarked(prompt, row), *map(prompt.param, (*loose, *unmarked, *undone))))
-        )
+        told = map(prompt.param, (*loose, *unmarked, *undone))
+        dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *told, *cut)))
         if call.operation is Operation.COUNT_TOKENS:
             model = _PROFILE.sub("", target.model, 1) if _PROFILE.match(target.model) else target.model
             return _post(target, model, "count-tokens", {"input": {"converse": body}}, dropped)

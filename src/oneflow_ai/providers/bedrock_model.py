@@ -70,6 +70,11 @@ class Further:
     thinks: bool = False
 
 
+def is_claude(model: str) -> bool:
+    """Whether a model is one of Anthropic's, by its id or ARN."""
+    return _CLAUDE.search(model) is not None
+
+
 def family(model: str) -> Family:
     """What a model can be asked for, by its id or ARN."""
     found = _CLAUDE.search(model)

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Literal
 
+from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import (
     Document,
     Image,
@@ -115,6 +116,16 @@ SCHEMAS = Rules(
     # "Schema complexity limits", and the words: camel-ai/camel/issues/4171, mozilla/bugbug/pull/6129.
     most=Most(strict_tools=20, optional=24, unions=16),
 )
+
+
+def check_stops(prompt: Prompt) -> None:
+    """Raise `Failure` for what stops no Claude: "each stop sequence must contain non-whitespace", a 400.
+
+    (https://github.com/BerriAI/litellm/issues/3286, 2026-11-27.)
+    """
+    if not all(map(str.strip, prompt.stop)):
+        words = "the target's model is stopped by no sequence of white space alone"
+        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
 
 
 def thoughts_missing(prompt: Prompt, seals: frozenset[str]) -> bool:

@@ -14,7 +14,7 @@ from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import not_done, renamed
+from oneflow_ai.providers.base import asked_of, not_done, renamed
 from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_config import generation, generation_config, service_tier
 from oneflow_ai.providers.gemini_failure import failure_of
@@ -90,10 +90,10 @@ class GeminiAdapter:
                 return _post(target, "countTokens", _counted(own, target), ())
             check_priced(own, target)
             return _post(target, method, own, ())
-        prompt = call.prompt()
+        prompt, cut = asked_of(call, target)
         dropped = fit(prompt, ABILITIES, WIRE)
         config, further = generation_config(prompt, target.model)
-        dropped = tuple(dict.fromkeys((*dropped, *further)))
+        dropped = tuple(dict.fromkeys((*dropped, *further, *cut)))
         try:
             said = conversation(prompt, target.model)
         except Failure as failure:

@@ -15,10 +15,11 @@ from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrde
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
-from oneflow_ai.providers.base import not_done, own_body, voice_of
+from oneflow_ai.providers.base import asked_of, not_done, own_body, voice_of
 from oneflow_ai.providers.headers import openai_hints
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_names import client_name
 from oneflow_ai.providers.openai_prompt import body_of
 from oneflow_ai.providers.openai_speech import sound_decoder
 from oneflow_ai.providers.openai_stream import text_decoder
@@ -69,6 +70,7 @@ class OpenAIAdapter:
         A call of another wire is written anew; raises `Failure` for what this one cannot be asked for.
         """
         dropped: tuple[str, ...] = ()
+        named = None
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
@@ -77,6 +79,7 @@ class OpenAIAdapter:
                 body["voice"] = voice
         else:
             body, dropped = self._written(call, target)
+            named = client_name if call.order is None else None
         if call.stream and call.order is None:
             body["stream"] = True
             if self._stream_usage:
@@ -91,7 +94,7 @@ class OpenAIAdapter:
         except orjson.JSONEncodeError:
             # What is JSON within JSON, a seal or a call's arguments, may be as deep as a request may be, not both.
             raise Failure(TOO_DEEP, "what a message holds is nested too deep", param="messages") from None
-        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped)
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, named=named)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -131,8 +134,9 @@ class OpenAIAdapter:
         if call.order is not None:
             return self._ordered(call, call.order, target)
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
-        body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
-        return {"model": target.model, **body}, dropped
+        prompt, cut = asked_of(call, target)
+        body, dropped = body_of(prompt, self.idiom, target.model, seals)
+        return {"model": target.model, **body}, tuple(dict.fromkeys((*dropped, *cut)))
 
     def _ordered(self, call: Call, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):

@@ -13,9 +13,10 @@ from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import own_body
+from oneflow_ai.providers.base import asked_of, own_body
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_names import client_name
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_prompt import body_of
 from oneflow_ai.providers.openai_responses_stream import decoder_of
@@ -70,7 +71,9 @@ class ResponsesAdapter(OpenAIAdapter):
         else:
             body, dropped = self._asked(call, target)
         url = target.base_url + PATHS[call.operation]
-        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
+        named = None if call.wire == WIRE else client_name
+        content = orjson.dumps(body)
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, named=named)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -90,7 +93,9 @@ class ResponsesAdapter(OpenAIAdapter):
         return asked and target.base_url.endswith(self._ending)
 
     def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
-        body, dropped = body_of(call.prompt(), self.idiom, target.model, _OWN_SEALS)
+        prompt, cut = asked_of(call, target)
+        body, dropped = body_of(prompt, self.idiom, target.model, _OWN_SEALS)
+        dropped = tuple(dict.fromkeys((*dropped, *cut)))
         body = {"model": target.model, **body}
         if call.operation is Operation.COUNT_TOKENS:
             return {name: value for name, value in body.items() if name in _COUNTED}, dropped

@@ -148,6 +148,14 @@ def check(document: Document) -> None:
         raise Refused("Expected toolResult blocks for the toolUse blocks of the last turn.")
 
 
+def check_stops(model: str, document: Document) -> None:
+    """Check what a model may be stopped by: Claude not by white space alone; raises `Refused`."""
+    stops = (document.get("inferenceConfig") or {}).get("stopSequences") or ()
+    if "claude" in model and not all(map(str.strip, stops)):
+        words = "stop_sequences: each stop sequence must contain non-whitespace"
+        raise Refused(f"The model returned the following errors: {words}")
+
+
 def _check_form(document: Document) -> None:
     try:
         form = _form(document.get("outputConfig") or {})
