@@ -195,8 +195,31 @@ def test_what_this_wire_sealed_goes_as_it_is(seal: str) -> None:
     assert message_call(messages=[{"role": "user", "content": seal}]).wire == "anthropic"
 
 
-def test_a_turn_of_tools_that_lost_its_thought_to_a_budget_is_written_anew() -> None:
-    turns = [ASKED, {"role": "assistant", "content": [*_sealed("of:gemini:x"), USE]}, *said(RESULT)["messages"]]
+UNSEALED: tuple[dict[str, Any], ...] = (
+    {"type": "thinking", "thinking": "t", "signature": ""},
+    {"type": "thinking", "thinking": "t", "signature": None},
+    {"type": "thinking", "thinking": "t"},
+)
+
+
+@pytest.mark.parametrize("block", UNSEALED)
+def test_a_thought_without_a_seal_is_not_sent_on_but_another_wire_is_told_it(block: dict[str, Any]) -> None:
+    turns = [ASKED, {"role": "assistant", "content": [block, TEXT]}, ASKED]
+    call = message_call(messages=turns)
+    assert call.wire == "anthropic"
+    assert call.body["messages"] == [ASKED, {"role": "assistant", "content": [TEXT]}, ASKED]
+    assert call.prompt().messages[1].parts == (Reasoning("t"), Text("Hello"))
+
+
+def test_a_thought_that_is_not_shown_has_its_seal_and_stays() -> None:
+    block = {"type": "thinking", "thinking": "", "signature": "EqQB"}
+    turns = [ASKED, {"role": "assistant", "content": [block, TEXT]}, ASKED]
+    assert message_call(messages=turns).body["messages"] == turns
+
+
+@pytest.mark.parametrize("lost", [_sealed("of:gemini:x"), *([block] for block in UNSEALED)])
+def test_a_turn_of_tools_that_lost_its_thought_to_a_budget_is_written_anew(lost: list[dict[str, Any]]) -> None:
+    turns = [ASKED, {"role": "assistant", "content": [*lost, USE]}, *said(RESULT)["messages"]]
     budget = {"type": "enabled", "budget_tokens": 1024}
     assert message_call(messages=turns, thinking=budget, max_tokens=2000).wire == ""
     assert message_call(messages=turns, thinking={"type": "adaptive"}).wire == "anthropic"
