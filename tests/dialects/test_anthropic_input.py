@@ -409,3 +409,17 @@ def test_an_empty_text_is_nothing() -> None:
 
 def test_the_middle_form_is_made_of_plain_values() -> None:
     orjson.dumps([part for one in message_call(system="x").prompt().messages for part in one.parts])
+
+
+@pytest.mark.parametrize(
+    ("last", "begun"),
+    [
+        ({"role": "assistant", "content": "{"}, True),
+        ({"role": "assistant", "content": [TEXT]}, True),
+        ({"role": "assistant", "content": ""}, False),
+        ({"role": "assistant", "content": _sealed("EqQB")}, False),
+        (ASKED, False),
+    ],
+)
+def test_an_answer_is_begun_by_an_assistants_last_words(last: dict[str, Any], begun: bool) -> None:
+    assert message_call(messages=[ASKED, last]).prompt().begun is begun

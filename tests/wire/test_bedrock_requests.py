@@ -334,7 +334,7 @@ def test_a_service_tier_is_asked_for_where_its_price_is_known() -> None:
 def test_arguments_that_are_too_deep_are_the_clients_mistake() -> None:
     deep = '{"a":' * 300 + "1" + "}" * 300
     with pytest.raises(Failure, match="nested too deep"):
-        request(prompt(USER, Message("assistant", (ToolCall("a", "f", deep),))), CLAUDE)
+        request(prompt(USER, Message("assistant", (ToolCall("a", "f", deep),))), NOVA)
 
 
 @pytest.mark.parametrize("operation", [Operation.COMPLETION, Operation.MODERATION, Operation.EMBEDDING])
@@ -344,12 +344,30 @@ def test_other_operations_are_not_there(operation: Operation) -> None:
     assert caught.value.code == "unsupported_operation"
 
 
+BEGUN = (USER, Message("assistant", (Text("The sea"),)))
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("target", [CLAUDE, SONNET, GPT, LLAMA])
+def test_an_answer_that_is_begun_is_refused_for_a_model_that_does_not_go_on(target: Target, begun: bool) -> None:
+    with pytest.raises(Failure) as caught:
+        request(prompt(*BEGUN, begun=begun, params={"messages": "input"}), target)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "input")
+
+
+@pytest.mark.parametrize("target", [BUDGETED, NOVA])
+def test_an_answer_that_is_begun_goes_to_a_model_that_goes_on(target: Target) -> None:
+    made = request(prompt(*BEGUN, begun=True), target)
+    assert orjson.loads(made.body)["messages"][-1] == {"role": "assistant", "content": [{"text": "The sea"}]}
+    assert made.dropped == ()
+
+
 # ---- nothing is lost
 
 
 @given(conversations())
 def test_each_text_tool_and_result_arrives_in_its_order(asked: Prompt) -> None:
-    body = body_of(asked, CLAUDE)
+    body = body_of(asked, BUDGETED)
     assert mistakes(CONVERSE, body) == []
     blocks = [block for message in body["messages"] for block in message["content"]]
     parts = [part for message in asked.messages if message.role != "system" for part in message.parts]

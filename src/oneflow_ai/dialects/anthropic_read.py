@@ -84,11 +84,18 @@ def read(body: Mapping[str, Any]) -> Prompt:
         stop=tuple(body.get("stop_sequences") or ()),
         service_tier=_TIERS.get(body.get("service_tier") or "", body.get("service_tier") or ""),
         user=(body.get("metadata") or {}).get("user_id") or "",
+        begun=_is_begun(messages[-1]),
         params=_PARAMS,
         **_thinking(body, further),
         further=tuple(name for name in dict.fromkeys(further) if name not in _MINOR),
         minor=(*(name for name in further if name in _MINOR), *minor),
     )
+
+
+def _is_begun(last: Message) -> bool:
+    """Whether the answer is begun: this wire's models go on with what an assistant's last message says."""
+    called = any(isinstance(part, ToolCall) for part in last.parts)
+    return last.role == "assistant" and not called and any(isinstance(part, Text) for part in last.parts)
 
 
 def _exemplified(tools: Iterable[Mapping[str, Any]]) -> Iterator[int]:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
-from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
+from oneflow_ai.providers.base import refuse_begun
 from oneflow_ai.providers.claude import SCHEMAS, Traits
 from oneflow_ai.providers.schema import with_fit_schemas
 
@@ -35,6 +35,7 @@ ABILITIES: Abilities = MappingProxyType(
         "failed tool result": SENT,
         "speaker's name": DROPPED,
         "reasoning given back": SENT,
+        "answer begun": REFUSED,
         "prompt cache marks": SENT,
         "prompt cache key": DROPPED,
         "citations": SENT,
@@ -88,6 +89,8 @@ def abilities_of(traits: Traits) -> Abilities:
     found = dict(ABILITIES)
     if traits.sampling:
         found |= _SAMPLING
+    if traits.prefill:
+        found["answer begun"] = SENT
     if not traits.forced_tools:
         found |= _FREE_TOOLS
     if traits.thinking == "budget":
@@ -111,9 +114,8 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
     prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
     _tell(dropped, prompt, loose)
     system, messages = conversation(prompt, asked.seals, later_system=traits.later_system)
-    if not traits.prefill and messages[-1]["role"] == "assistant":
-        words = "the target's model begins each answer itself: the last message is not an assistant's"
-        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
+    if not traits.prefill:
+        refuse_begun(prompt, messages)
     most = asked.output_most_tokens
     tokens = prompt.max_tokens or most or OUTPUT_TOKENS_UNKNOWN
     if most is not None and tokens > most:

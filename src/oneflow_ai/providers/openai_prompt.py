@@ -48,7 +48,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
     if idiom.abilities["prompt cache marks"] is SENT and _marks_unplaced(prompt, idiom):
         dropped[prompt.param("cache_control")] = None
-    body: dict[str, Any] = {"messages": Turns(idiom, seals).of(prompt.messages)}
+    body: dict[str, Any] = {"messages": _messages(prompt, idiom, seals)}
     body |= _tools(prompt, idiom)
     if prompt.format is not None:
         body["response_format"] = _format(prompt.format)
@@ -64,6 +64,14 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     elif prompt.service_tier:
         dropped[prompt.param("service_tier")] = None
     return body, tuple(dropped)
+
+
+def _messages(prompt: Prompt, idiom: Idiom, seals: frozenset[str]) -> list[dict[str, Any]]:
+    written = Turns(idiom, seals).of(prompt.messages)
+    last = written[-1] if written else {}
+    if idiom.marks_begun and last.get("role") == "assistant" and "tool_calls" not in last:
+        last["prefix"] = True
+    return written
 
 
 def _plain(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:

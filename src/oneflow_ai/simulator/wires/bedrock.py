@@ -27,7 +27,15 @@ from oneflow_ai.simulator.wires.bedrock_answer import (
     tool_use,
     whole,
 )
-from oneflow_ai.simulator.wires.bedrock_reading import Refused, check, check_converse, check_count, count, question
+from oneflow_ai.simulator.wires.bedrock_reading import (
+    Refused,
+    check,
+    check_converse,
+    check_count,
+    check_last,
+    count,
+    question,
+)
 from oneflow_ai.simulator.wires.events import Document, Editable, Places
 from oneflow_ai.simulator.wires.wire import BAD_KEY, Problem, Surroundings
 
@@ -87,6 +95,8 @@ class BedrockWire(Editable):
             return self.failure(Problem(400, "The provided model identifier is invalid."), around)
         try:
             fields(document, ())
+            if make is not _counted:
+                check_last(document, unquote(found[1]))
             return make(document, around)
         except Wrong as wrong:
             words = f"{bracketed(wrong.path)}: {wrong.sort} {wrong.expected}".rstrip()
