@@ -344,24 +344,6 @@ def test_other_operations_are_not_there(operation: Operation) -> None:
     assert caught.value.code == "unsupported_operation"
 
 
-BEGUN = (USER, Message("assistant", (Text("The sea"),)))
-
-
-@pytest.mark.parametrize("begun", [True, False])
-@pytest.mark.parametrize("target", [CLAUDE, SONNET, GPT, LLAMA])
-def test_an_answer_that_is_begun_is_refused_for_a_model_that_does_not_go_on(target: Target, begun: bool) -> None:
-    with pytest.raises(Failure) as caught:
-        request(prompt(*BEGUN, begun=begun, params={"messages": "input"}), target)
-    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "input")
-
-
-@pytest.mark.parametrize("target", [BUDGETED, NOVA])
-def test_an_answer_that_is_begun_goes_to_a_model_that_goes_on(target: Target) -> None:
-    made = request(prompt(*BEGUN, begun=True), target)
-    assert orjson.loads(made.body)["messages"][-1] == {"role": "assistant", "content": [{"text": "The sea"}]}
-    assert made.dropped == ()
-
-
 # ---- nothing is lost
 
 
