@@ -26,6 +26,7 @@ USES = {
     "failed tool result": (Prompt(said(ToolResult("1", (Text("no"),), failed=True))), "is_error"),
     "speaker's name": (Prompt((Message("user", (Text("hi"),), name="ann"),)), "messages.name"),
     "reasoning given back": (Prompt(said(Reasoning("hm"))), "messages"),
+    "answer begun": (Prompt((Message("assistant", (Text("The"),)),), begun=True), "messages"),
     "prompt cache marks": (Prompt(said(Text("hi", cache="5m"))), "cache_control"),
     "prompt cache key": (Prompt((), cache_key="k"), "cache_key"),
     "citations": (Prompt(said(Document(text="hi", citations=True))), "citations"),

@@ -161,51 +161,6 @@ def test_headers_for_the_provider_are_kept() -> None:
     assert parse(message(), frame).headers == (("anthropic-beta", "x"),)
 
 
-ASKED = {"role": "user", "content": "Go"}
-TEXT = {"type": "text", "text": "Hello"}
-
-
-def _sealed(seal: str) -> list[dict[str, Any]]:
-    return [
-        {"type": "thinking", "thinking": "t", "signature": seal},
-        {"type": "redacted_thinking", "data": seal},
-    ]
-
-
-@pytest.mark.parametrize("seal", ["of:gemini:x", "tool-of:gemini:x"])
-def test_what_another_wire_sealed_is_not_sent_on_and_all_else_is(seal: str) -> None:
-    for block in _sealed(seal):
-        turns = [ASKED, {"role": "assistant", "content": [block, TEXT]}, ASKED]
-        call = message_call(messages=turns, inference_geo="eu", tools=[{"type": "web_search_20250305", "name": "w"}])
-        assert call.wire == "anthropic"
-        assert call.body["messages"] == [ASKED, {"role": "assistant", "content": [TEXT]}, ASKED]
-        assert call.body["inference_geo"] == "eu"
-        kept = len(call.prompt().messages[1].parts)
-        assert kept == 2 or block["data"].startswith("tool-"), "another wire is given it; a call's goes with its call"
-        assert message_call(messages=[ASKED, {"role": "assistant", "content": [block]}, ASKED]).body["messages"] == [
-            ASKED,
-            ASKED,
-        ]
-
-
-@pytest.mark.parametrize("seal", ["EqQB", "of:", "tool-box"])
-def test_what_this_wire_sealed_goes_as_it_is(seal: str) -> None:
-    for block in _sealed(seal):
-        turns = [ASKED, {"role": "assistant", "content": [block, TEXT]}, ASKED]
-        assert message_call(messages=turns).body["messages"] == turns
-    assert message_call(messages=[{"role": "user", "content": seal}]).wire == "anthropic"
-
-
-def test_a_turn_of_tools_that_lost_its_thought_to_a_budget_is_written_anew() -> None:
-    turns = [ASKED, {"role": "assistant", "content": [*_sealed("of:gemini:x"), USE]}, *said(RESULT)["messages"]]
-    budget = {"type": "enabled", "budget_tokens": 1024}
-    assert message_call(messages=turns, thinking=budget, max_tokens=2000).wire == ""
-    assert message_call(messages=turns, thinking={"type": "adaptive"}).wire == "anthropic"
-    assert message_call(messages=[*turns, ASKED], thinking=budget, max_tokens=2000).wire == "anthropic"
-    own = [ASKED, {"role": "assistant", "content": [*_sealed("x"), USE]}, *said(RESULT)["messages"]]
-    assert message_call(messages=own, thinking=budget, max_tokens=2000).wire == "anthropic"
-
-
 # ---- the middle form
 
 

@@ -293,6 +293,31 @@ def test_seals_of_another_wire_are_that_wires_own_again() -> None:
     )
 
 
+MADE_HERE = {"type": "reasoning", "id": f"rs_{'0a' * 12}_0", "summary": [{"type": "summary_text", "text": "Hm"}]}
+OPENAIS = f"rs_{'0a' * 25}"
+XAIS = "rs_006cb394-e479-972b-b41e-422dbefebb96"
+
+
+@pytest.mark.parametrize("seal", [{}, {"encrypted_content": None}, {"encrypted_content": ""}])
+def test_a_thought_without_a_seal_that_was_told_here_is_not_sent_on(seal: dict[str, Any]) -> None:
+    call = response_call(input=[USER, {**MADE_HERE, **seal}, CALL, OUTPUT])
+    assert call.body["input"] == [USER, CALL, OUTPUT]
+    assert call.prompt().messages[1].parts == (Reasoning("Hm"), ToolCall("call_a", "f", "{}"))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"id": OPENAIS}, {"id": XAIS}, {"id": f"rs_{'0a' * 25}_0"}, {"id": "rs_1_0"}, {"id": None}, {},
+        {"encrypted_content": "gAAA"},
+    ],
+)  # fmt: skip
+def test_a_thought_that_a_provider_may_know_goes_as_it_is(kept: dict[str, Any]) -> None:
+    thought = {**MADE_HERE, **kept} if kept else {name: MADE_HERE[name] for name in ("type", "summary")}
+    given = [USER, thought, CALL, OUTPUT]
+    assert response_call(input=given).body["input"] == given
+
+
 @pytest.mark.parametrize(
     "seal", ["call:", "call:5", "call:[1,2]", "call:[]", 'call:["a"]', "call:{", "call:" + "[" * 999]
 )

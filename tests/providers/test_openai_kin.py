@@ -23,6 +23,7 @@ from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.table import TABLE
 from tests.wire.chats import content_of, messages_of, refused, request_for, written
+from tests.wire.requests import request_of
 
 HI = Message("user", (Text("Hi"),))
 KINDS = [kind for kind, row in TABLE.items() if isinstance(row.adapter, OpenAIAdapter)]
@@ -186,3 +187,38 @@ def test_models_of_xai_that_reason_are_not_stopped_nor_penalised(model: str) -> 
 def test_models_of_xai_that_do_not_reason_are() -> None:
     request = request_for(Prompt((HI,), presence_penalty=0.5, stop=("x",)), "xai", "grok-4.20-0309-non-reasoning")
     assert (json.loads(request.body)["stop"], request.dropped) == (["x"], ())
+
+
+BEGUN = Prompt((HI, Message("assistant", (Text("The sea"),))), begun=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_is_begun_is_told_where_a_new_one_follows_it(kind: str) -> None:
+    goes_on = kind in ("groq", "openrouter")
+    assert request_for(BEGUN, kind).dropped == (() if goes_on else ("messages",))
+    assert written(BEGUN, kind)["messages"][-1]["content"] == "The sea"
+
+
+def test_mistral_is_told_that_an_answer_is_begun_whoever_begins_it() -> None:
+    last = {"role": "assistant", "content": "The sea"}
+    assert written(BEGUN, "mistral")["messages"][-1] == {**last, "prefix": True}
+    assert written(Prompt(BEGUN.messages), "mistral")["messages"][-1] == {**last, "prefix": True}
+    assert written(Prompt((*BEGUN.messages, HI)), "mistral")["messages"][1] == last
+    assert written(BEGUN, "openai")["messages"][-1] == last
+
+
+THOUGHTS = {"reasoning": "Hm", "reasoning_content": "Hm", "reasoning_details": [{"type": "reasoning.text"}]}
+SAID = {"role": "assistant", "content": "Hi"}
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("mistral", ()), ("groq", ("reasoning",)), ("deepseek", (*THOUGHTS,))])
+def test_fields_of_thoughts_that_a_server_refuses_are_left_out_on_its_own_wire(kind: str, kept: tuple[str]) -> None:
+    talk = [{"role": "user", "content": "Hi"}, {**SAID, **THOUGHTS}, {"role": "user", "content": "And?"}]
+    made = request_of({"model": "text", "messages": talk}, kind)
+    assert json.loads(made.body)["messages"] == [talk[0], SAID | {name: THOUGHTS[name] for name in kept}, talk[2]]
+    assert made.dropped == (() if kind == "deepseek" else ("messages",))
+
+
+def test_fields_without_a_thought_are_left_out_without_a_word() -> None:
+    made = request_of({"model": "text", "messages": [{**SAID, "reasoning_content": None}]}, "mistral")
+    assert (json.loads(made.body)["messages"], made.dropped) == ([SAID], ())

@@ -110,6 +110,16 @@ async def test_parallel_tools_are_called_and_their_results_are_used(simulator: S
 
 
 @pytest.mark.parametrize(
+    ("model", "status"), [("global.anthropic.claude-haiku-5-5", 400), ("amazon.nova-pro-v1:0", 200)]
+)
+async def test_an_answer_that_is_begun_is_refused_as_the_model_would(
+    simulator: Simulator, model: str, status: int
+) -> None:
+    turns = [*ASKED, {"role": "assistant", "content": [{"text": "The sea"}]}]
+    assert (await _raw(simulator, model=model, messages=turns)).status == status
+
+
+@pytest.mark.parametrize(
     ("choice", "names"),
     [({"auto": {}}, []), ({"any": {}}, ["get_weather"]), ({"tool": {"name": "get_news"}}, ["get_news"])],
 )

@@ -33,6 +33,10 @@ def thought(wire: str) -> Message:
     return replace(CALLED, parts=(Reasoning("Hm", "seal", wire=wire), *CALLED.parts))
 
 
+# As a client of this very wire gives it back.
+UNSEALED = replace(CALLED, parts=(Reasoning("Hm", wire="anthropic"), *CALLED.parts))
+
+
 def test_a_prompt_becomes_blocks() -> None:
     assert sent(foreign(PROMPTS["system"])) == {
         "model": MODEL,
@@ -178,6 +182,7 @@ def test_what_is_left_out_is_told(
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, OLD, None, None, ("effort",)),
         ({"effort": "low", "messages": (ASKED, thought("gemini"), RESULTS)}, OLD, None, None, ("effort",)),
         ({"thinking_tokens": 2_000, "messages": (ASKED, thought("anthropic"), RESULTS)}, OLD, THINKS, None, ()),
+        ({"thinking_tokens": 2_000, "messages": (ASKED, UNSEALED, RESULTS)}, OLD, None, None, CUT),
         ({"effort": "low", "messages": (ASKED, CALLED, RESULTS)}, "claude-opus-4-6", {"type": "adaptive"}, "low", ()),
         ({"effort": "low"}, "claude-3-5-haiku", None, None, ("effort",)),
     ],

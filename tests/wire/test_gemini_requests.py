@@ -231,6 +231,11 @@ def test_what_changes_little_is_left_out_and_told() -> None:
     assert body_of(options, OLD)["generationConfig"] == {"temperature": 1.0, "topP": 0.5, "topK": 5}
 
 
+def test_an_answer_that_is_begun_is_told_for_a_new_one_follows_it() -> None:
+    begun = prompt(USER, Message("assistant", (Text("The sea"),)), begun=True, params={"messages": "input"})
+    assert request(begun, NEW).dropped == ("input",)
+
+
 def test_several_answers_are_asked_for_where_the_model_gives_them() -> None:
     assert body_of(prompt(n=3), OLD)["generationConfig"] == {"candidateCount": 3}
 

@@ -73,6 +73,7 @@ FEATURES: Mapping[str, tuple[str, Callable[[Prompt], bool]]] = MappingProxyType(
         ),
         "speaker's name": ("messages.name", lambda prompt: any(each.name for each in prompt.messages)),
         "reasoning given back": ("messages", lambda prompt: _any(prompt, Reasoning)),
+        "answer begun": ("messages", lambda prompt: prompt.begun),
         "prompt cache marks": ("cache_control", _has_cache_marks),
         "prompt cache key": ("cache_key", lambda prompt: bool(prompt.cache_key)),
         "citations": (

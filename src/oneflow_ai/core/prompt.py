@@ -160,6 +160,7 @@ class Prompt:
 
     `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens`
     is the budget of tokens for reasoning, 0 for none; `adaptive` asks that the model sees itself how much it needs.
+    `begun` says that the last message is the beginning of the answer, which the model is to go on with.
     `truncation` lets the provider forget the oldest turns of a conversation that is too long. `further` are fields
     with a meaning that no other wire has, `minor` those that an answer is nearly the same without, both by the
     client's own names. `params` maps a name used here to the client's own name of it, where the two differ.
@@ -192,6 +193,7 @@ class Prompt:
     user: str = ""
     metadata: Mapping[str, Any] | None = None
     cache_key: str = ""
+    begun: bool = False
     truncation: bool = False
     further: tuple[str, ...] = ()
     minor: tuple[str, ...] = ()

@@ -84,6 +84,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
         stop=tuple(body.get("stop_sequences") or ()),
         service_tier=_TIERS.get(body.get("service_tier") or "", body.get("service_tier") or ""),
         user=(body.get("metadata") or {}).get("user_id") or "",
+        begun=_is_begun(messages[-1]),
         params=_PARAMS,
         **_thinking(body, further),
         further=tuple(name for name in dict.fromkeys(further) if name not in _MINOR),
@@ -91,18 +92,24 @@ def read(body: Mapping[str, Any]) -> Prompt:
     )
 
 
+def _is_begun(last: Message) -> bool:
+    """Whether the answer is begun: this wire's models go on with what an assistant's last message says."""
+    called = any(isinstance(part, ToolCall) for part in last.parts)
+    return last.role == "assistant" and not called and any(isinstance(part, Text) for part in last.parts)
+
+
 def _exemplified(tools: Iterable[Mapping[str, Any]]) -> Iterator[int]:
     """The places of the tools that come with examples of how they are called."""
     return (place for place, tool in enumerate(tools) if tool.get("input_examples"))
 
 
-def without_wrapped_seals(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A checked conversation without what another wire sealed; the same one where there is nothing of it."""
-    if not any(_is_sealed_elsewhere(block) for message in messages for block in _said(message)):
+def without_foreign_thoughts(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A checked conversation without the thoughts that this wire did not seal; the same one where there are none."""
+    if not any(_is_foreign(block) for message in messages for block in _said(message)):
         return messages
     kept = []
     for message in messages:
-        said = [block for block in _said(message) if not _is_sealed_elsewhere(block)]
+        said = [block for block in _said(message) if not _is_foreign(block)]
         if len(said) == len(_said(message)):
             kept.append(message)
         elif said:
@@ -131,7 +138,14 @@ def _said(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return content if message["role"] == "assistant" and isinstance(content, list) else []
 
 
-def _is_sealed_elsewhere(block: Mapping[str, Any]) -> bool:
+def _is_foreign(block: Mapping[str, Any]) -> bool:
+    """Whether a block is what another wire sealed, or a thought without a seal: this wire has one on each of its own.
+
+    It is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not shown has its seal
+    (platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-27).
+    """
+    if block["type"] == "thinking" and not block.get("signature"):
+        return True
     seal = block.get("signature") or block.get("data")
     return isinstance(seal, str) and is_wrapped(seal.removeprefix(TOOL_MARK))
 

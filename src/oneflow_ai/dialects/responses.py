@@ -22,7 +22,7 @@ from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai import failure_body
-from oneflow_ai.dialects.responses_conversation import without_wrapped_seals
+from oneflow_ai.dialects.responses_conversation import without_foreign_thoughts
 from oneflow_ai.dialects.responses_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.responses_input import check_input
 from oneflow_ai.dialects.responses_owned import owned
@@ -108,8 +108,8 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     media = _check(found, chats=chats)
     found = owned(found, envelope.owner)
     given = found.get("input")
-    # Another wire's seal, wrapped for this one, is nothing that this wire's providers could read; all else they get.
-    kept = without_wrapped_seals(given)
+    # A thought that another wire sealed, or none, is nothing that this wire's providers take back; all else they get.
+    kept = without_foreign_thoughts(given)
     return envelope.call(
         dialect=DIALECT,
         operation=envelope.operation,

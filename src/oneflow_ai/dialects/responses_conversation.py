@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,9 @@ from oneflow_ai.dialects.seal import is_wrapped, unwrapped
 # What a wrapped seal begins with that is all of a thought, and one that is a call's: its id and the seal, in JSON.
 SEALED_MARK = "sealed:"
 CALL_MARK = "call:"
+# The id of a thought that was told here: the call's own and its place. Providers' ids have no second underscore: OpenAI
+# has 48 or 50 hexadecimal digits, xAI a UUID (recordings of 2026-11-23).
+_MADE_HERE = re.compile(r"rs_[0-9a-f]{24}_\d+")
 _BREAK = "\n\n"
 _ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 
@@ -132,11 +136,22 @@ class Conversation:
         return found
 
 
-def without_wrapped_seals(given: Any) -> Any:
-    """A checked input without the thoughts that another wire sealed; the same one where there are none."""
-    if not isinstance(given, list) or not any(is_wrapped(item.get("encrypted_content")) for item in given):
+def without_foreign_thoughts(given: Any) -> Any:
+    """A checked input without the thoughts that no provider of this wire knows; the same one where there are none."""
+    if not isinstance(given, list) or not any(map(_is_foreign, given)):
         return given
-    return [item for item in given if not is_wrapped(item.get("encrypted_content"))]
+    return [item for item in given if not _is_foreign(item)]
+
+
+def _is_foreign(item: Mapping[str, Any]) -> bool:
+    """Whether a thought is what another wire sealed, or one without a seal that was told here.
+
+    A provider looks the latter up by its id, and knows only its own ("Item with id … not found", 404).
+    """
+    seal, name = item.get("encrypted_content"), item.get("id")
+    if seal or item.get("type") != "reasoning":
+        return is_wrapped(seal)
+    return isinstance(name, str) and _MADE_HERE.fullmatch(name) is not None
 
 
 def _call_seal(item: Mapping[str, Any]) -> tuple[str, tuple[str, str]] | None:

@@ -62,6 +62,7 @@ def continued(prompt: Prompt, text: str, spoken_tokens: int) -> Prompt | None:
     return replace(
         prompt,
         messages=(*prompt.messages, Message("assistant", (Text(begun),))),
+        begun=True,
         max_tokens=left_tokens,
         effort=None,
         thinking_tokens=None,

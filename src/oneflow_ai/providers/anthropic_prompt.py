@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
-from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
+from oneflow_ai.providers.base import refuse_begun
 from oneflow_ai.providers.claude import SCHEMAS, Traits, check_stops, with_fit_marks
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
@@ -35,6 +35,7 @@ ABILITIES: Abilities = MappingProxyType(
         "failed tool result": SENT,
         "speaker's name": DROPPED,
         "reasoning given back": SENT,
+        "answer begun": REFUSED,
         "prompt cache marks": SENT,
         "prompt cache key": DROPPED,
         "citations": SENT,
@@ -88,6 +89,8 @@ def abilities_of(traits: Traits) -> Abilities:
     found = dict(ABILITIES)
     if traits.sampling:
         found |= _SAMPLING
+    if traits.prefill:
+        found["answer begun"] = SENT
     if not traits.forced_tools:
         found |= _FREE_TOOLS
     if traits.thinking == "budget":
@@ -113,9 +116,8 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
     prompt, unmarked = with_fit_marks(prompt)
     _tell(dropped, prompt, (*loose, *unmarked))
     system, messages = conversation(prompt, asked.seals, later_system=traits.later_system)
-    if not traits.prefill and messages[-1]["role"] == "assistant":
-        words = "the target's model begins each answer itself: the last message is not an assistant's"
-        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
+    if not traits.prefill:
+        refuse_begun(prompt, messages)
     tokens = prompt.max_tokens or asked.output_most_tokens or OUTPUT_TOKENS_UNKNOWN
     thinking = thinking_of(prompt, traits, tokens, asked.seals)
     body: dict[str, Any] = {"max_tokens": tokens, "messages": messages}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.chain import CHAIN_FIELDS
 from oneflow_ai.core.events import Blob, End, Event, Usage
-from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UPSTREAM_BAD_RESPONSE, Failure, Kind
+from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, UNSUPPORTED_PARAMETER, UPSTREAM_BAD_RESPONSE, Failure, Kind
 from oneflow_ai.core.order import SpeechOrder
 from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
@@ -196,6 +196,13 @@ def asked_of(call: Call, target: Target) -> tuple[Prompt, tuple[str, ...]]:
         return replace(prompt, max_tokens=most), (prompt.param("max_tokens"),)
     cut = (prompt.param("max_tokens"), prompt.param("thinking_tokens"))
     return replace(prompt, max_tokens=most, thinking_tokens=most - 1), cut
+
+
+def refuse_begun(prompt: Prompt, messages: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse what would end with an assistant's turn, for a model that does not go on with one; raises `Failure`."""
+    if messages[-1]["role"] == "assistant":
+        words = "the target's model begins each answer itself: the last message is not an assistant's"
+        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
 
 
 def not_done(call: Call, target: Target) -> Failure:

@@ -22,7 +22,7 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import asked_of, not_done, renamed
+from oneflow_ai.providers.base import asked_of, not_done, refuse_begun, renamed
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family, family, is_claude, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
@@ -61,6 +61,7 @@ ABILITIES: Abilities = {
     "failed tool result": SENT,
     "speaker's name": DROPPED,
     "reasoning given back": SENT,
+    "answer begun": REFUSED,
     "prompt cache marks": SENT,
     "prompt cache key": DROPPED,
     "citations": SENT,
@@ -92,6 +93,7 @@ ABILITIES: Abilities = {
     "metadata": DROPPED,
     "truncation": DROPPED,
 }
+_GOES_ON: Abilities = {"answer begun": SENT}
 _FREE_TOOLS: Abilities = {"tool choice required": REFUSED, "tool choice by name": REFUSED}
 
 
@@ -104,7 +106,7 @@ class BedrockAdapter:
             raise not_done(call, target)
         row = family(target.model)
         prompt, cut = asked_of(call, target)
-        dropped = fit(prompt, ABILITIES if row.forced_tools else {**ABILITIES, **_FREE_TOOLS}, WIRE)
+        dropped = fit(prompt, _abilities_of(row), WIRE)
         if is_claude(target.model):
             check_stops(prompt)
         prompt, loose = with_fit_schemas(prompt, SCHEMAS, WIRE)
@@ -113,6 +115,8 @@ class BedrockAdapter:
             body = conversation(prompt, row)
         except Failure as failure:
             raise renamed(failure, prompt) from None
+        if not row.prefill:
+            refuse_begun(prompt, body["messages"])
         further, undone = _further(prompt, row, target)
         told = map(prompt.param, (*loose, *unmarked, *undone))
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *told, *cut)))
@@ -143,6 +147,11 @@ class BedrockAdapter:
         """Nothing: Bedrock's headers tell of no limits (recordings, 2026-11-23)."""
         del headers
         return None
+
+
+def _abilities_of(row: Family) -> Abilities:
+    """What a model of this family can be asked for."""
+    return {**ABILITIES, **(_GOES_ON if row.prefill else {}), **({} if row.forced_tools else _FREE_TOOLS)}
 
 
 def region_of(target: Target) -> str:

@@ -35,7 +35,8 @@ class Family:
     levels, or not at all. `off` is the type that tells it not to: empty where saying nothing does, None where it always
     thinks. `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k`
     where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it,
-    `forced_tools` whether it can be made to call a tool.
+    `forced_tools` whether it can be made to call a tool, `prefill` whether it goes on with an answer that is begun:
+    others want the user's word last (github.com/microsoft/semantic-kernel/issues/10281, 2026-11-27).
     """
 
     thinking: Thinking = ""
@@ -46,13 +47,15 @@ class Family:
     cache: bool = False
     stop_told: bool = False
     forced_tools: bool = True
+    prefill: bool = False
 
 
 # The first pattern that fits an id counts; regions and ARNs stand before it.
 _FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
-        "*amazon.nova-2-*": Family("levels", "disabled", top_k=("inferenceConfig", "topK"), cache=True),
-        "*amazon.nova-*": Family(top_k=("inferenceConfig", "topK"), cache=True),
+        "*amazon.nova-2-*": Family("levels", "disabled", top_k=("inferenceConfig", "topK"), cache=True, prefill=True),
+        # Begun answers: docs.aws.amazon.com/nova/latest/userguide/prompting-structured-output.html, 2026-11-27.
+        "*amazon.nova-*": Family(top_k=("inferenceConfig", "topK"), cache=True, prefill=True),
         "*openai.*": Family("effort", None),
     }
 )
@@ -93,6 +96,7 @@ def _claude(traits: Traits) -> Family:
         cache=True,
         stop_told=True,
         forced_tools=traits.forced_tools,
+        prefill=traits.prefill,
     )
 
 

@@ -140,8 +140,12 @@ def thoughts_missing(prompt: Prompt, seals: frozenset[str]) -> bool:
     for message in reversed(prompt.messages):
         if message.role == "assistant":
             called = any(isinstance(part, ToolCall) for part in message.parts)
-            return called and not any(isinstance(part, Reasoning) and part.wire in seals for part in message.parts)
+            return called and not any(isinstance(part, Reasoning) and _is_kept(part, seals) for part in message.parts)
     return False
+
+
+def _is_kept(thought: Reasoning, seals: frozenset[str]) -> bool:
+    return thought.wire in seals and bool(thought.sealed or thought.signature)
 
 
 def with_fit_marks(prompt: Prompt) -> tuple[Prompt, tuple[str, ...]]:

@@ -39,6 +39,8 @@ ABILITIES: Abilities = {
     "failed tool result": SENT,
     "speaker's name": DROPPED,
     "reasoning given back": SENT,
+    # A new answer follows it.
+    "answer begun": DROPPED,
     # Gemini caches what repeats unasked; its explicit cache is a resource of its own.
     "prompt cache marks": DROPPED,
     "prompt cache key": DROPPED,

@@ -24,6 +24,7 @@ from oneflow_ai.providers.openai_prompt import body_of
 from oneflow_ai.providers.openai_speech import sound_decoder
 from oneflow_ai.providers.openai_stream import text_decoder
 from oneflow_ai.providers.openai_transcripts import transcript_decoder
+from oneflow_ai.providers.openai_turns import without_thoughts
 from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
 
 DIALECT = "openai"
@@ -74,7 +75,7 @@ class OpenAIAdapter:
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
-            body = own_body(call, target)
+            body, dropped = without_thoughts(own_body(call, target), self.idiom.thoughts_refused)
             if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
                 body["voice"] = voice
         else:

@@ -26,6 +26,8 @@ ABILITIES: Abilities = MappingProxyType(
         "failed tool result": DROPPED,
         "speaker's name": SENT,
         "reasoning given back": DROPPED,
+        # A new answer follows it.
+        "answer begun": DROPPED,
         "prompt cache marks": SENT,
         "prompt cache key": SENT,
         "citations": REFUSED,
@@ -97,7 +99,8 @@ class Idiom:
     `reasoning_models` tells by their names the models that take an effort, `marking_models` those that take cache
     marks; None: all, or the server sees to it. `schemas` are the rules of strict schemas, where no other is enforced;
     elsewhere a schema is sent as it is, and `strict` where the client says it. `bare` is what becomes of what the
-    `bare_models` do not take.
+    `bare_models` do not take. `marks_begun`: an answer that the request begins is marked as such. `thoughts_refused`
+    are fields of thoughts that other servers take back, and this one refuses.
     """
 
     abilities: Abilities = field(default_factory=lambda: ABILITIES)
@@ -116,6 +119,8 @@ class Idiom:
     schemas: Rules | None = None
     bare_models: re.Pattern[str] | None = None
     bare: Abilities = field(default_factory=lambda: MappingProxyType({}))
+    marks_begun: bool = False
+    thoughts_refused: frozenset[str] = frozenset()
 
     def at(self, model: str) -> Idiom:
         """What of it holds for one model."""

@@ -40,14 +40,22 @@ AZURE = ResponsesAdapter(
 )
 
 # console.groq.com/docs/openai: these are answered with 400.
+# What is thought is told as `reasoning`, and taken back by no other name (400 "property 'reasoning_content' is
+# unsupported": agentjido/req_llm/issues/772, 2026-11-27). It goes on with an answer that is begun (…/docs/prefilling).
 GROQ = OpenAIAdapter(
-    idiom=Idiom(plain(sent=("service_tier",), refused=("logprobs", "logit_bias", "n")), tiers=frozenset({"flex"}))
+    idiom=Idiom(
+        plain(sent=("answer begun", "service_tier"), refused=("logprobs", "logit_bias", "n")),
+        tiers=frozenset({"flex"}),
+        thoughts_refused=frozenset({"reasoning_content", "reasoning_details"}),
+    )
 )
 
 # Mistral sends usage in its last chunk unasked and refuses what it does not know, `max_completion_tokens` among it
 # (422 extra_forbidden: github.com/avante-corp/avante.nvim/issues/2347, editor-code-assistant/eca/issues/231). Its seed
 # has another name (docs.mistral.ai/api), its ids of tool calls have nine letters or digits (400, code 3280:
 # editor-code-assistant/eca/issues/233), and it reasons much or not at all (docs.mistral.ai, adjustable reasoning).
+# It knows no field of thoughts (BerriAI/litellm/issues/30835). An answer that is begun is marked (400, code 3230,
+# otherwise: QuantumNous/new-api/issues/2858), and repeated in the answer (SillyTavern/issues/2557; 2026-11-27).
 MISTRAL = OpenAIAdapter(
     stream_usage=False,
     renamed=MappingProxyType({"max_completion_tokens": "max_tokens", "seed": "random_seed"}),
@@ -56,6 +64,8 @@ MISTRAL = OpenAIAdapter(
         tokens_field=_MAX_TOKENS,
         efforts=MappingProxyType({"minimal": "none", "low": "high", "medium": "high", "xhigh": "high", "max": "high"}),
         tool_id_characters=9,
+        marks_begun=True,
+        thoughts_refused=frozenset({"reasoning", "reasoning_content", "reasoning_details"}),
         tiers=_NO_TIERS,
     ),
 )
@@ -98,13 +108,13 @@ XAI = ResponsesAdapter(
     )
 )
 
-# openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters.
+# openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters, assistant prefill.
 OPENROUTER = KeyAccountAdapter(
     idiom=Idiom(
         plain(
             sent=(
-                "document", "document by address", "audio", "reasoning given back", "prompt cache marks", "top_k",
-                "verbosity",
+                "document", "document by address", "audio", "reasoning given back", "answer begun",
+                "prompt cache marks", "top_k", "verbosity",
             ),
         ),
         tokens_field=_MAX_TOKENS,

@@ -49,7 +49,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
     if idiom.abilities["prompt cache marks"] is SENT and _marks_unplaced(prompt, idiom):
         dropped[prompt.param("cache_control")] = None
-    body: dict[str, Any] = {"messages": _messages(prompt, Turns(idiom, seals))}
+    body: dict[str, Any] = {"messages": _messages(prompt, idiom, seals)}
     body |= _tools(prompt, idiom)
     if prompt.format is not None:
         body["response_format"] = _format(prompt.format)
@@ -67,11 +67,15 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     return body, tuple(dropped)
 
 
-def _messages(prompt: Prompt, turns: Turns) -> list[dict[str, Any]]:
+def _messages(prompt: Prompt, idiom: Idiom, seals: frozenset[str]) -> list[dict[str, Any]]:
     try:
-        return turns.of(prompt.messages)
+        written = Turns(idiom, seals).of(prompt.messages)
     except Failure as failure:
         raise renamed(failure, prompt) from None
+    last = written[-1] if written else {}
+    if idiom.marks_begun and last.get("role") == "assistant" and "tool_calls" not in last:
+        last["prefix"] = True
+    return written
 
 
 def _plain(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:

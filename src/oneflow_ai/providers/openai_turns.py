@@ -149,6 +149,19 @@ class Turns:
         return written | {"name": message.name} if message.name else written
 
 
+def without_thoughts(body: _Fields, refused: frozenset[str]) -> tuple[_Fields, tuple[str, ...]]:
+    """A body of this wire's own without the fields of thoughts that the server refuses, and the name of what lost any.
+
+    A client gives back what it was told, be it by another server, which has such fields.
+    """
+    messages = body.get("messages")
+    if not refused or not isinstance(messages, list) or not any(map(refused.intersection, messages)):
+        return body, ()
+    kept = [{name: value for name, value in message.items() if name not in refused} for message in messages]
+    told = any(message.get(name) for message in messages for name in refused)
+    return {**body, "messages": kept}, ("messages",) if told else ()
+
+
 def short_id(call_id: str, characters_most: int) -> str:
     """The id of a call within a wire's bound: the same one always becomes the same."""
     return call_id if len(call_id) <= characters_most else f"call_{_letters(call_id, 24)}"

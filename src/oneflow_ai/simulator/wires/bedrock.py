@@ -32,6 +32,7 @@ from oneflow_ai.simulator.wires.bedrock_reading import (
     check,
     check_converse,
     check_count,
+    check_last,
     check_stops,
     count,
     question,
@@ -96,6 +97,8 @@ class BedrockWire(Editable):
         try:
             fields(document, ())
             check_stops(unquote(found[1]), document)
+            if make is not _counted:
+                check_last(document, unquote(found[1]))
             return make(document, around)
         except Wrong as wrong:
             words = f"{bracketed(wrong.path)}: {wrong.sort} {wrong.expected}".rstrip()

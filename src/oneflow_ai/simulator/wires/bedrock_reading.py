@@ -29,6 +29,7 @@ from oneflow_ai.simulator.reply import AUTO, EFFORT_TOKENS, IMAGE_TOKENS, REQUIR
 from oneflow_ai.simulator.seals import unseal
 from oneflow_ai.simulator.text import tokens
 from oneflow_ai.simulator.wires import claude_schemas
+from oneflow_ai.simulator.wires.anthropic_rules import generation
 
 WIRE = "bedrock"
 _MESSAGE_TOKENS = 4
@@ -154,6 +155,15 @@ def check_stops(model: str, document: Document) -> None:
     if "claude" in model and not all(map(str.strip, stops)):
         words = "stop_sequences: each stop sequence must contain non-whitespace"
         raise Refused(f"The model returned the following errors: {words}")
+
+
+def check_last(document: Document, model: str) -> None:
+    """Refuse an answer that is begun, as models that begin each themselves do (anomalyco/opencode/issues/29760)."""
+    if document["messages"][-1]["role"] == "assistant" and generation(model) >= (4, 6):
+        raise Refused(
+            "The model returned the following errors: This model does not support assistant message prefill. The "
+            "conversation must end with a user message."
+        )
 
 
 def _check_form(document: Document) -> None:
