@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from time import process_time
 from typing import Any
 
 import orjson
@@ -13,6 +16,7 @@ from jsonschema import Draft202012Validator
 from oneflow_ai.providers.claude import SCHEMAS as CLAUDE
 from oneflow_ai.providers.openai_idiom import SCHEMAS as OPENAI
 from oneflow_ai.providers.schema import Fitted, Rules, Unfit, fitted
+from oneflow_ai.providers.schema_shape import spent
 from oneflow_ai.simulator.schema import example
 from oneflow_ai.simulator.wires.claude_schemas import Unenforced
 from oneflow_ai.simulator.wires.claude_schemas import check as check_claude
@@ -270,3 +274,58 @@ def test_what_is_fitted_is_taken_and_keeps_its_word(rules: Rules, schema: Any) -
     Draft202012Validator(found.schema).validate(answer)
     if not found.changed:
         Draft202012Validator(schema).validate(answer)
+
+
+ODD = [5, "x", True, None, [[1]], [{}], {"a": 1}, [None], [1.5], [], {"$ref": 5}, "#/" + "1" * 5_000]
+KEYWORDS = [
+    "type", "title", "description", "properties", "required", "items", "anyOf", "oneOf", "allOf", "enum", "const",
+    "$ref", "$defs", "definitions", "format", "pattern", "minItems", "maxItems", "minimum", "prefixItems", "not",
+    "additionalProperties", "default", "discriminator", "examples",
+]  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize("keyword", KEYWORDS)
+def test_odd_schemas_are_taken_or_refused(rules: Rules, keyword: str) -> None:
+    for value in ODD:
+        for part in ({keyword: value}, {"type": "string", keyword: value}, {**CITY, keyword: value}):
+            for schema in (part, an_object(a=part)):
+                found = _fitted(schema, rules)
+                assert found is None or isinstance(spent(found.schema), tuple)
+
+
+def _doubling(levels: int) -> dict[str, Any]:
+    named = {
+        f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}, {"$ref": f"#/$defs/d{level + 1}"}]}
+        for level in range(levels)
+    }
+    return {"type": "object", "properties": {"x": {"$ref": "#/$defs/d0"}}, "$defs": {**named, f"d{levels}": TEXT}}
+
+
+def _written_out(levels: int) -> dict[str, Any]:
+    parts: dict[str, Any] = {f"p{levels}": TEXT}
+    for level in range(levels):
+        below = {"$ref": f"#/properties/p{level + 1}"}
+        parts[f"p{level}"] = an_object(a=below, b=below)
+    return an_object(**parts)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "schema",
+    [
+        _doubling(40),
+        _written_out(40),
+        {"type": "object", "properties": {f"a{number}": TEXT for number in range(50_000)}},
+        an_object(a={"type": "array", "prefixItems": [{"const": number} for number in range(50_000)]}),
+        an_object(a={"anyOf": [{"$ref": "#/properties/a"}, {"$ref": "#/properties/a"}]}),
+        an_object(a={"not": json.loads("[" * 500 + "]" * 500)}),
+    ],
+    ids=["doubling", "written out", "wide", "items", "round", "deep"],
+)
+def test_a_hostile_schema_costs_no_more_than_its_parts(rules: Rules, schema: Any) -> None:
+    began = process_time()
+    for fills in (False, True):
+        with contextlib.suppress(Unfit):
+            fitted(schema, rules, fills=fills)
+    assert process_time() - began < 2.0

@@ -26,7 +26,8 @@ from oneflow_ai.core.prompt import (
     ToolResult,
     is_less,
 )
-from oneflow_ai.providers.schema import DEFINED, FORMATS, WORDS, Most, Rules
+from oneflow_ai.providers.schema import FORMATS, WORDS, Most, Rules
+from oneflow_ai.providers.schema_shape import DEFINED
 
 Thinking = Literal["adaptive", "budget", "none"]
 

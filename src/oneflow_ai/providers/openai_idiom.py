@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities
-from oneflow_ai.providers.schema import DEFINED, NUMBERS, WORDS, Rules
+from oneflow_ai.providers.schema import NUMBERS, WORDS, Rules
+from oneflow_ai.providers.schema_shape import DEFINED
 
 # OpenAI's own chat wire (its specification and client, 2026-11-23).
 ABILITIES: Abilities = MappingProxyType(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -12,11 +12,14 @@ from urllib.parse import unquote
 import orjson
 
 from oneflow_ai.core.value import value
+from oneflow_ai.providers.schema_shape import DEFINED, leads_back, levels
 
 Schema = dict[str, Any]
 _DEPTH_MOST = 64
+# How many parts are looked at for one schema: a client's words, and what they refer to, cost no more than that. OpenAI
+# takes 5,000 properties (as below).
+_PARTS_MOST = 10_000
 WORDS = frozenset({"type", "title", "description", "properties", "required", "items", "anyOf", "enum", "const"})
-DEFINED = ("$defs", "definitions")
 NUMBERS = frozenset({"multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"})
 FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 # What asks something of a value; a keyword that is neither here nor kept by a wire tells nothing of it.
@@ -95,9 +98,9 @@ def fitted(schema: Mapping[str, Any], rules: Rules, *, fills: bool = False) -> F
     found = fitter.node(root, "", 0)
     if rules.one_object and found.get("type") != "object":
         raise NotOneObject("", "it is not that of one object")
-    if rules.levels_most and _levels(found, 0) > rules.levels_most:
+    if rules.levels_most and levels(found) > rules.levels_most:
         raise Unfit("", "objects are nested too deep")
-    if not rules.recursive and _leads_back(schema, fitter):
+    if not rules.recursive and leads_back(found):
         raise Unfit("", "it leads back to itself")
     return Fitted(found, fitter.changed)
 
@@ -110,9 +113,16 @@ class _Fitter:
     changed: bool = False
     # What a part asks that is not enforced, until it is described.
     undone: Schema = field(default_factory=dict)
+    parts: int = 0
+
+    def _count(self, place: str) -> None:
+        self.parts += 1
+        if self.parts > _PARTS_MOST:
+            raise Unfit(place, "it has too many parts")
 
     def node(self, schema: Any, place: str, depth: int) -> Schema:
         """One part of a schema, as the wire takes it."""
+        self._count(place)
         if not isinstance(schema, Mapping) or depth > _DEPTH_MOST:
             raise Unfit(place, "it is nested too deep" if depth > _DEPTH_MOST else "any value, or none, fits it")
         schema = _unwrapped(schema)
@@ -145,7 +155,8 @@ class _Fitter:
             raise Unfit(place, "it refers to another document")
         for step in map(unquote, steps[1:]):
             if isinstance(found, list):
-                found = found[int(step)] if step.isdecimal() and int(step) < len(found) else None
+                place_in = int(step) if step.isdecimal() and len(step) < 8 else len(found)
+                found = found[place_in] if place_in < len(found) else None
             else:
                 found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
         if not isinstance(found, Mapping):
@@ -194,8 +205,7 @@ class _Fitter:
 
         Elsewhere it is where this is better than a schema that is not enforced: in an answer, not in a call.
         """
-        required = found.get("required")
-        listed = required if isinstance(required, list) else []
+        listed = set(found.get("required", ()))
         for name, part in found["properties"].items():
             if name in listed or self._takes_null(part, 0):
                 continue
@@ -205,6 +215,7 @@ class _Fitter:
         found["required"] = list(found["properties"])
 
     def _takes_null(self, part: Mapping[str, Any], depth: int) -> bool:
+        self._count("")
         if depth > _DEPTH_MOST:
             return False
         if "$ref" in part:
@@ -252,7 +263,7 @@ class _Fitter:
     def _prefix(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
         """Items that each have their own schema: each may then have any of these."""
         parts = self._nodes("prefixItems", given, at)
-        different = [part for place, part in enumerate(parts) if part not in parts[:place]]
+        different = list({orjson.dumps(part): part for part in parts}.values())
         found["items"] = different[0] if len(different) == 1 else {"anyOf": different}
         self._leave("prefixItems", given)
 
@@ -268,7 +279,8 @@ class _Fitter:
     def _format(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
         """By itself a format asks nothing of a value: to tell the model of it is enough."""
         del at
-        (found if given in self.rules.formats else self.undone)["format"] = given
+        known = isinstance(given, str) and given in self.rules.formats
+        (found if known else self.undone)["format"] = given
 
     def _pattern(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
         del at
@@ -276,6 +288,11 @@ class _Fitter:
             found["pattern"] = given
         else:
             self._leave("pattern", given)
+
+    def _required(self, found: Schema, given: Any, at: tuple[str, int]) -> None:
+        if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+            raise Unfit(_at(at[0], "required"), "it is no list of names")
+        found["required"] = given
 
     def _literal(self, name: str, found: Schema, given: Any, at: tuple[str, int]) -> None:
         inside = given if name == "enum" and isinstance(given, list) else [given]
@@ -306,6 +323,7 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
         "items": _Fitter._items,
         "prefixItems": _Fitter._prefix,
         "minItems": _Fitter._least,
+        "required": _Fitter._required,
         "format": _Fitter._format,
         "pattern": _Fitter._pattern,
         "enum": _Fitter._enum,
@@ -348,52 +366,13 @@ def _kinds(part: Schema) -> list[str]:
     return list(kinds)
 
 
-def _levels(part: Any, level: int) -> int:
-    """How deep objects are nested in a part, but for what it defines for others."""
-    if isinstance(part, list):
-        return max((_levels(each, level) for each in part), default=level)
-    if not isinstance(part, dict):
-        return level
-    level += "properties" in part
-    below = (each for name, each in part.items() if name not in DEFINED)
-    return max((_levels(each, level) for each in below), default=level)
-
-
 def _told(found: Schema, undone: Schema) -> Schema:
     """The part with what is not enforced in its description, where the model reads it."""
     if not undone:
         return found
     said = found.get("description")
-    words = orjson.dumps(undone).decode()
+    try:
+        words = orjson.dumps(undone).decode()
+    except orjson.JSONEncodeError:
+        raise Unfit("", "it is nested too deep") from None
     return {**found, "description": f"{said}\n\n{words}" if isinstance(said, str) and said else words}
-
-
-def _leads_back(schema: Mapping[str, Any], fitter: _Fitter) -> bool:
-    """Whether a schema can be followed back to where it began."""
-    clear: set[str] = set()
-
-    def follow(reference: str, above: tuple[str, ...]) -> bool:
-        if reference in above:
-            return True
-        if reference in clear or len(above) > _DEPTH_MOST:
-            return len(above) > _DEPTH_MOST
-        found = any(follow(each, (*above, reference)) for each in _references(fitter.target(reference, ""), 0))
-        clear.add(reference)
-        return found
-
-    return any(follow(each, ()) for each in set(_references(schema, 0)))
-
-
-def _references(part: Any, depth: int) -> Iterator[str]:
-    """The references in a part, but for those in what it defines for others."""
-    if depth > _DEPTH_MOST:
-        return
-    if isinstance(part, Mapping):
-        for name, each in part.items():
-            if name == "$ref" and isinstance(each, str):
-                yield each
-            elif depth == 0 or name not in DEFINED:
-                yield from _references(each, depth + 1)
-    elif isinstance(part, list):
-        for each in part:
-            yield from _references(each, depth + 1)

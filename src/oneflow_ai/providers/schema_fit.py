@@ -9,6 +9,7 @@ from typing import Any
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.schema import Most, NotOneObject, Rules, Unfit, fitted
+from oneflow_ai.providers.schema_shape import spent
 
 _NOTHING: Mapping[str, Any] = {"type": "object", "properties": {}}
 
@@ -79,24 +80,9 @@ class _Fit:
         """Whether there is room for a schema; it is then taken."""
         if self.left is None:
             return True
-        optional, unions = _spent(schema)
+        optional, unions = spent(schema)
         left = Most(self.left.strict_tools - tools, self.left.optional - optional, self.left.unions - unions)
         if min(left.strict_tools, left.optional, left.unions) < 0:
             return False
         self.left = left
         return True
-
-
-def _spent(part: Any) -> tuple[int, int]:
-    """How many properties may be missing, and how many things may be of several types."""
-    if isinstance(part, list):
-        found = [_spent(each) for each in part]
-    elif isinstance(part, dict):
-        found = [_spent(each) for each in part.values()]
-        properties = part.get("properties")
-        if isinstance(properties, dict) and isinstance(part.get("additionalProperties"), bool):
-            found.append((len(properties.keys() - set(part.get("required") or ())), 0))
-        found.append((0, int("anyOf" in part or isinstance(part.get("type"), list))))
-    else:
-        return 0, 0
-    return sum(optional for optional, _ in found), sum(unions for _, unions in found)
