@@ -13,6 +13,7 @@ from oneflow_ai.dialects.seal import wrapped
 from oneflow_ai.dialects.seam import seam
 
 WIRE = "anthropic"
+_THOUGHTS = ("reasoning", "signature", "sealed")
 Event = dict[str, Any]
 
 
@@ -21,11 +22,17 @@ class BlockWriter:
 
     A seal of another wire is wrapped, so that it comes back as that wire's own. What this wire has no place for, the
     seal of a tool's call, stands in data of its own after the call.
+
+    `quiet` is for a client that asked for no thoughts: seals without a word are told with the calls of tools alone,
+    whose model needs them again, so that a text is the first block of an answer which is one.
     """
 
-    __slots__ = ("_index", "_open", "_seals", "_turns", "calls")
+    __slots__ = ("_held", "_index", "_open", "_quiet", "_seals", "_turns", "calls")
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        # Seals without a word, which nobody asked for.
+        self._held: list[Delta] = []
         self._index = -1
         self._open = ""
         # None before the first call of a tool: until then nothing can be mixed.
@@ -39,6 +46,9 @@ class BlockWriter:
             # This wire knows one choice.
             return []
         turns, kind = self._turns, delta.kind
+        if self._quiet and kind in _THOUGHTS and self._open != "thinking" and not (kind == "reasoning" and delta.text):
+            self._held += [delta] if delta.text else []
+            return []
         if turns is None:
             if kind == "text":
                 return self._said(kind, delta.text)
@@ -123,7 +133,9 @@ class BlockWriter:
     def _call(self, delta: Delta) -> list[Event]:
         self.calls += 1
         tool_id = delta.tool_id or f"call_{delta.tool_index}"
-        return self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
+        held, self._held = self._held, []
+        found = [event for each in held for event in self._events(each)]
+        return found + self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
 
     def _arguments(self, delta: Delta) -> list[Event]:
         if self._open != "tool_use" or not delta.text:

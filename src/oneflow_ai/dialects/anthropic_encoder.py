@@ -35,7 +35,7 @@ class StreamEncoder:
     def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._model = target.model
-        self._blocks = BlockWriter()
+        self._blocks = BlockWriter(quiet=not _thinks(call))
         self._raw = self._started = False
 
     def feed(self, event: Event) -> bytes:
@@ -78,7 +78,7 @@ class WholeEncoder:
     def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._model = target.model
-        self._blocks = BlockWriter()
+        self._blocks = BlockWriter(quiet=not _thinks(call))
         self._content = Content()
         self._raw = False
 
@@ -103,6 +103,12 @@ class WholeEncoder:
     def failure(self, failure: Failure) -> bytes:
         """The body of an error."""
         return failure_body(failure, self._call.client_id or self._call.id)
+
+
+def _thinks(call: Call) -> bool:
+    """Whether the client asked for thoughts."""
+    thinking = call.body.get("thinking")
+    return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
 
 
 def _written(events: list[dict[str, Any]]) -> bytes:

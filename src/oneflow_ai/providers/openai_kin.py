@@ -22,12 +22,16 @@ _OPENAI_RESPONSES_ONLY = re.compile(
     r"o[13]-pro|o[34](?:-mini)?-deep-research|computer-use-|gpt-5(?:\.5)?-pro|gpt-5-codex|gpt-5\.1-codex-max"
     r"|gpt-daybreak-|gpt-[56](?:\.6)?-cyber|gpt-rosalind-|gpt-6-rosalind|gpt-6\.2-astra-law"
 )
+# Models that answer tools in a chat with a 400 unless they are told not to reason, or at all (developers.openai.com,
+# api/docs/guides/deployment-checklist; BerriAI/litellm/issues/34569, livekit/agents/issues/7169; 2026-11-27).
+_OPENAI_CALLING = re.compile(r"gpt-5\.[4-9](?!.*-chat)|gpt-[6-9](?!.*-chat)")
 _MAX_TOKENS = "max_tokens"
 _NO_TIERS: frozenset[str] = frozenset()
 
 OPENAI = ResponsesAdapter(
     idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING, schemas=SCHEMAS),
     only=_OPENAI_RESPONSES_ONLY,
+    calling=_OPENAI_CALLING,
     counts=True,
 )
 

@@ -14,6 +14,7 @@ from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import asked_of, own_body
+from oneflow_ai.providers.openai import DIALECT as CHAT_WIRE
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_names import client_name
@@ -41,8 +42,9 @@ _OWN_TOOLS = ("function", "custom")
 class ResponsesAdapter(OpenAIAdapter):
     """Requests and answers of such a server; whatever is not for its Responses is for its chat.
 
-    `only` tells by their names the models that its chat does not have. `counts` says that it counts tokens. Where
-    `ending` is given, the server speaks Responses at addresses that end so.
+    `only` tells by their names the models that its chat does not have, `calling` those that call no tools there
+    while they reason: what clients of other wires ask them with tools is for Responses. `counts` says that it
+    counts tokens. Where `ending` is given, the server speaks Responses at addresses that end so.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class ResponsesAdapter(OpenAIAdapter):
         deployments: bool = False,
         idiom: Idiom | None = None,
         only: re.Pattern[str] | None = None,
+        calling: re.Pattern[str] | None = None,
         counts: bool = False,
         ending: str = "",
     ) -> None:
         super().__init__(deployments=deployments, idiom=idiom)
         # Asked twice for every chat: once a model is enough.
         self._is_only = lru_cache(MODELS_REMEMBERED)(lambda model: only is not None and only.match(model) is not None)
+        self._calling = calling
         self._counts = counts
         self._ending = ending
 
@@ -87,10 +91,16 @@ class ResponsesAdapter(OpenAIAdapter):
         """Whether a call is for the server's Responses."""
         operation = call.operation
         if operation is _CHAT:
-            asked = call.dialect == WIRE or self._is_only(target.model)
+            asked = call.dialect == WIRE or self._is_only(target.model) or self._calls(call, target.model)
         else:
             asked = self._counts and operation is _COUNT_TOKENS
         return asked and target.base_url.endswith(self._ending)
+
+    def _calls(self, call: Call, model: str) -> bool:
+        """Whether a client of another wire asks a model with tools that calls none in a chat."""
+        if call.wire == CHAT_WIRE or self._calling is None or not call.body.get("tools"):
+            return False
+        return self._calling.match(model) is not None
 
     def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         prompt, cut = asked_of(call, target)
