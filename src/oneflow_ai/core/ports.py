@@ -57,6 +57,7 @@ class HttpRequest:
     `large` is what is sent after `body`, which is then empty as a rule.
     `dropped` are the client's own names of what was asked and could not be sent, where that changes little. `sign` is
     there where the headers hold good for a while only: it gives them anew, for the moment (UTC) at which they are sent.
+    `names` are those of tools that the provider would not take: as they are sent instead, and as the client wrote them.
     """
 
     method: str
@@ -68,6 +69,7 @@ class HttpRequest:
     dropped: tuple[str, ...] = ()
     sign: Callable[[datetime], tuple[tuple[str, str], ...]] | None = field(default=None, repr=False)
     large: Body | None = field(default=None, repr=False)
+    names: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def size_bytes(self) -> int:

@@ -10,6 +10,7 @@ from oneflow_ai.core.events import Decoder, Delta, End, Event, HeadedDecoder, Ra
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Purse, Quota, Upstream
 from oneflow_ai.core.target import Target
+from oneflow_ai.flow.own_names import OwnNames
 from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 from oneflow_ai.policy.usage import believable
 
@@ -42,7 +43,7 @@ class Attempt:
 
     __slots__ = (
         "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
-        "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked",
+        "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked",
         "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
     )  # fmt: skip
@@ -59,6 +60,7 @@ class Attempt:
         self._pending_bytes = 0
         self._dropped: tuple[str, ...] = ()
         self._handed: tuple[tuple[str, str], ...] = ()
+        self._names: tuple[tuple[str, str], ...] = ()
         self._latest_seconds = self._until_seconds = 0.0
         self._left = False
         self._decoder: Decoder | None = None
@@ -81,7 +83,7 @@ class Attempt:
         try:
             # First what may be refused at once, for what it asks.
             request = target.adapter.request(call, target)
-            self._dropped = request.dropped
+            self._dropped, self._names = request.dropped, request.names
             await self._quota.hold(call, target, self._tokens)
             self._begin()
             if request.sign is not None:
@@ -175,7 +177,10 @@ class Attempt:
 
     async def _relay(self, answer: HttpAnswer) -> None:
         stream = self._call.stream
-        decoder = self._decoder = self.target.adapter.decoder(self._call, self.target, answer.headers)
+        decoder = self.target.adapter.decoder(self._call, self.target, answer.headers)
+        if self._names:
+            decoder = OwnNames(decoder, self._names)
+        self._decoder = decoder
         if self._call.order is not None and isinstance(decoder, HeadedDecoder):
             self.usage = decoder.told
         try:

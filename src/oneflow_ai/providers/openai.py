@@ -17,6 +17,7 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
 from oneflow_ai.providers.base import not_done, own_body, voice_of
 from oneflow_ai.providers.headers import openai_hints
+from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_prompt import body_of
@@ -69,6 +70,7 @@ class OpenAIAdapter:
         A call of another wire is written anew; raises `Failure` for what this one cannot be asked for.
         """
         dropped: tuple[str, ...] = ()
+        names: tuple[tuple[str, str], ...] = ()
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
@@ -76,7 +78,7 @@ class OpenAIAdapter:
             if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
                 body["voice"] = voice
         else:
-            body, dropped = self._written(call, target)
+            body, dropped, names = self._written(call, target)
         if call.stream and call.order is None:
             body["stream"] = True
             if self._stream_usage:
@@ -91,7 +93,7 @@ class OpenAIAdapter:
         except orjson.JSONEncodeError:
             # What is JSON within JSON, a seal or a call's arguments, may be as deep as a request may be, not both.
             raise Failure(TOO_DEEP, "what a message holds is nested too deep", param="messages") from None
-        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped)
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, names=names)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -125,14 +127,17 @@ class OpenAIAdapter:
             return openai_forms.written(call, call.order, target, self._url(target, PATHS[call.operation]))
         return None
 
-    def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _written(
+        self, call: Call, target: Target
+    ) -> tuple[dict[str, Any], tuple[str, ...], tuple[tuple[str, str], ...]]:
         if call.operation not in PATHS:
             raise not_done(call, target)
         if call.order is not None:
-            return self._ordered(call, call.order, target)
+            return (*self._ordered(call, call.order, target), ())
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
-        body, dropped = body_of(call.prompt(), self.idiom, target.model, seals)
-        return {"model": target.model, **body}, dropped
+        prompt, names = prompt_of(call, LETTERS_64, DIALECT)
+        body, dropped = body_of(prompt, self.idiom, target.model, seals)
+        return {"model": target.model, **body}, dropped, names
 
     def _ordered(self, call: Call, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):

@@ -12,8 +12,10 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import own_body
+from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_responses_items import WIRE
@@ -64,13 +66,16 @@ class ResponsesAdapter(OpenAIAdapter):
         if not self._responds(call, target):
             return super().request(call, target)
         dropped: tuple[str, ...] = ()
+        names: tuple[tuple[str, str], ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
             body = own_body(call, target)
         else:
-            body, dropped = self._asked(call, target)
+            prompt, names = prompt_of(call, LETTERS_64, WIRE)
+            body, dropped = self._asked(call, prompt, target)
         url = target.base_url + PATHS[call.operation]
-        return HttpRequest("POST", url, target.headers, orjson.dumps(body), target.timeouts, target.way, dropped)
+        content = orjson.dumps(body)
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, names=names)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -89,8 +94,8 @@ class ResponsesAdapter(OpenAIAdapter):
             asked = self._counts and operation is _COUNT_TOKENS
         return asked and target.base_url.endswith(self._ending)
 
-    def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
-        body, dropped = body_of(call.prompt(), self.idiom, target.model, _OWN_SEALS)
+    def _asked(self, call: Call, prompt: Prompt, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+        body, dropped = body_of(prompt, self.idiom, target.model, _OWN_SEALS)
         body = {"model": target.model, **body}
         if call.operation is Operation.COUNT_TOKENS:
             return {name: value for name, value in body.items() if name in _COUNTED}, dropped
