@@ -63,6 +63,10 @@ properties which may be missing, and not null, are not strict at OpenAI, and tha
 with 24 properties that may be missing and 16 unions; without strictness a tool keeps its schema. In each case the field
 is named in `x-oneflow-dropped`. Other servers of OpenAI's wire get a schema as it is, and `strict` where the client
 says it: Mistral and Groq enforce it only then.
+
+A tool's name that the target's wire does not take (OpenAI's servers and Bedrock take 64 letters, digits, `_` and `-`,
+Anthropic 128 of them; Gemini's clients write `.` and `:` too) is sent as one that it takes: shortened, with `_` for
+what is odd and a hash of the whole name at its end, the same in every turn. The client is given its own name back.
 """
 
 

@@ -35,6 +35,8 @@ TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
     "get_weather": ("The weather of a city", _OF_A_CITY),
     "get_time": ("The time in a city", _OF_A_CITY),
 }
+# What a client's own wire takes and others do not: a server's tools as Claude Code names them, 100 characters each.
+LONG_NAMES = [f"mcp__plugin_of_everything_{name}".ljust(99, "_") + "x" for name in TOOLS]
 CONFIGURATION = "[retry]\nattempts = 1\n"
 # A provider that tells its limit is left alone for a while, and so is a key that was refused: such faults have places
 # of their own.

@@ -10,7 +10,7 @@ import pytest
 from anthropic import Anthropic, APIStatusError, AsyncAnthropic
 from pydantic import BaseModel
 
-from tests.clients.everywhere import MODELS, PIXEL, TOOLS, Gateway, closed_port
+from tests.clients.everywhere import LONG_NAMES, MODELS, PIXEL, TOOLS, Gateway, closed_port
 
 pytestmark = pytest.mark.clients
 
@@ -89,6 +89,24 @@ def test_a_loop_of_three_turns_with_two_calls_each(client: Anthropic, kind: str,
         answer = ask(client, streamed, messages=messages, **asked)
         assert answer.stop_reason == "end_turn"
         assert all(f"{name} says {turn}" in text_of(answer) for name in TOOLS)
+        messages.append({"role": "assistant", "content": answer.content})
+
+
+@KINDS
+@WHOLE_OR_STREAM
+def test_tools_with_names_that_only_its_own_wire_takes(client: Anthropic, kind: str, streamed: bool) -> None:
+    tools: Any = [{**tool, "name": name} for tool, name in zip(OFFERED, LONG_NAMES, strict=True)]
+    asked: Any = {"model": MODELS[kind], "max_tokens": 2_000, "tools": tools}
+    messages: list[Any] = []
+    for turn, name in enumerate(LONG_NAMES):
+        messages.append({"role": "user", "content": "What is it like in Oslo?"})
+        answer = ask(client, streamed, messages=messages, tool_choice={"type": "tool", "name": name}, **asked)
+        (call,) = [block for block in answer.content if block.type == "tool_use"]
+        assert (answer.stop_reason, call.name) == ("tool_use", name)
+        result = {"type": "tool_result", "tool_use_id": call.id, "content": f"It is {turn}."}
+        messages += [{"role": "assistant", "content": answer.content}, {"role": "user", "content": [result]}]
+        answer = ask(client, streamed, messages=messages, **asked)
+        assert f"It is {turn}." in text_of(answer)
         messages.append({"role": "assistant", "content": answer.content})
 
 

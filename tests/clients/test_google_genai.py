@@ -131,6 +131,30 @@ def test_a_loop_of_three_turns_with_two_calls_each(client: genai.Client, kind: s
 
 @KINDS
 @WHOLE_OR_STREAM
+def test_functions_with_names_that_only_its_own_wire_takes(client: genai.Client, kind: str, streamed: bool) -> None:
+    name, schema = "ns.tool:a", TOOLS["get_time"][1]
+    tool = types.Tool(function_declarations=[types.FunctionDeclaration(name=name, parameters_json_schema=schema)])
+    calling = types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.ANY, allowed_function_names=[name])
+    free = types.GenerateContentConfig(
+        max_output_tokens=2_000,
+        tools=[tool],
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+    )
+    forced = free.model_copy(update={"tool_config": types.ToolConfig(function_calling_config=calling)})
+    said: list[types.Content] = []
+    for turn in range(2):
+        said.append(types.Content(role="user", parts=[types.Part(text="What is it like in Oslo?")]))
+        answer = ask(client, streamed, MODELS[kind], said, forced)
+        calls = answer.function_calls
+        assert [call.name for call in calls] == [name]
+        said += [answer.candidates[0].content, types.Content(role="user", parts=results(calls, turn))]
+        answer = ask(client, streamed, MODELS[kind], said, free)
+        assert f"{name} says {turn}" in text_of(answer)
+        said.append(answer.candidates[0].content)
+
+
+@KINDS
+@WHOLE_OR_STREAM
 def test_a_chat_keeps_its_own_history(client: genai.Client, kind: str, streamed: bool) -> None:
     config = types.GenerateContentConfig(
         max_output_tokens=2_000,

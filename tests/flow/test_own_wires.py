@@ -11,6 +11,7 @@ import pytest
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Delta, Event, Usage, Vector
 from oneflow_ai.core.failure import Failure
+from oneflow_ai.core.prompt import Tool
 from oneflow_ai.core.target import Target
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.stores.memory_quota import MemoryQuota
@@ -67,6 +68,29 @@ def test_a_chat_streamed_or_whole() -> None:
         assert events == SAID
         assert attempt.usage == Usage(3, 1)
         assert attempt.end is not None and attempt.end.reason == "stop"
+
+
+def test_tools_are_called_by_their_clients_own_names() -> None:
+    """Streamed and whole; what the model called so of itself stays as it is."""
+    asked = call_with(prompt(tools=(Tool("ns.tool a"), Tool("fits"))))
+    ((name, _),) = GEMINI.adapter.request(asked, GEMINI).names
+    called = [{"functionCall": {"id": "1", "name": each, "args": {}}} for each in (name, "fits", "ns.tool a")]
+    chunk = {"candidates": [{"content": {"parts": called}, "finishReason": "STOP"}]}
+    used = [{"toolUse": {"toolUseId": "1", "name": each, "input": {}}} for each in (name, "fits", "ns.tool a")]
+    whole = {**WHOLE, "output": {"message": {"role": "assistant", "content": used}}}
+    begun = [
+        event("contentBlockStart", {"contentBlockIndex": place, "start": {"toolUse": {**each["toolUse"]}}})
+        for place, each in enumerate(used)
+    ]
+    for target, stream, steps in (
+        (GEMINI, True, (b"data: " + orjson.dumps(chunk) + b"\r\n\r\n",)),
+        (GEMINI, False, (orjson.dumps(chunk),)),
+        (BEDROCK, True, (*begun, *FRAMES[1:])),
+        (BEDROCK, False, (orjson.dumps(whole),)),
+    ):
+        _, events = attempted(replace(asked, stream=stream), target, *steps)
+        told = [each.text for each in events if isinstance(each, Delta) and each.kind == "tool_call"]
+        assert told == ["ns.tool a", "fits", "ns.tool a"]
 
 
 def test_embeddings_and_counts() -> None:

@@ -158,7 +158,9 @@ RULES: Mapping[str, Rule] = {
 # ---- rules that need to know the providers, or all modules
 
 _KNOW_PROVIDERS = {"catalog", "manager", "settings", "simulator"}
-_SHARED_BY_PROVIDERS = {"base", "claude", "context", "form", "headers", "openai", "picture", "schema", "sse", "table"}
+_SHARED_BY_PROVIDERS = {
+    "base", "claude", "context", "form", "headers", "names", "openai", "picture", "schema", "sse", "table",
+}  # fmt: skip
 
 
 def names_a_provider(module: Module, providers: frozenset[str], dialects: frozenset[str]) -> Iterator[tuple[int, str]]:

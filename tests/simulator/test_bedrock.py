@@ -192,6 +192,10 @@ CALL = {"toolUse": {"toolUseId": "a", "name": "get_news", "input": {}}}
 RESULT = {"toolResult": {"toolUseId": "a", "content": [{"json": {"x": 1}}]}}
 
 
+def _tool(name: str) -> Any:
+    return {"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}}
+
+
 def _turns(*contents: Any) -> list[Any]:
     roles = ("user", "assistant")
     return [{"role": roles[place % 2], "content": content} for place, content in enumerate(contents)]
@@ -208,6 +212,12 @@ def _turns(*contents: Any) -> list[Any]:
         ({"messages": _turns([{"text": "x"}], [CALL], [{"text": "y"}]), "toolConfig": TOOLS}, "toolResult blocks"),
         ({"messages": _turns([{"text": "x"}], [CALL]), "toolConfig": TOOLS}, "Expected toolResult blocks"),
         ({"messages": _turns([{"text": "x", "image": {"source": {}}}])}, "exactly one field"),
+        ({"toolConfig": {"tools": [_tool("a" * 65)]}}, "toolConfig.tools[0].toolSpec.name"),
+        ({"toolConfig": {"tools": [_tool("a.b")]}}, "toolConfig.tools[0].toolSpec.name"),
+        (
+            {"messages": _turns([{"text": "x"}], [{"toolUse": {**CALL["toolUse"], "name": "a.b"}}])},
+            "messages[1].content[0].toolUse.name",
+        ),
         ({"inferenceConfig": {"maxTokens": 0}}, "inferenceConfig.maxTokens"),
         ({"inferenceConfig": {"topK": 5}}, "inferenceConfig.topK"),
         ({"max_tokens": 5}, "max_tokens"),

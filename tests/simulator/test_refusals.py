@@ -60,6 +60,25 @@ async def test_a_strict_schema_keeps_to_the_rules(simulator: Simulator, schema: 
     assert told in seen.json["error"]["message"]
 
 
+LONG, ODD = "a" * 100, "ns.tool:a"
+TOO_LONG = "string too long. Expected a string with maximum length 64, but got a string with length 100 instead."
+NO_NAME = "string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "code"), [(LONG, TOO_LONG, "string_above_max_length"), (ODD, NO_NAME, "invalid_value")]
+)
+async def test_names_of_tools_keep_to_the_rule(simulator: Simulator, name: str, told: str, code: str) -> None:
+    function = {"type": "function", "function": {"name": name}}
+    called = {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": name}}]}
+    for fields, param in (
+        ({"messages": [MESSAGE], "tools": [function]}, "tools[0].function.name"),
+        ({"messages": [MESSAGE, called]}, "messages[1].tool_calls[0].function.name"),
+    ):
+        error = (await once(simulator, {"model": "m", **fields})).json["error"]
+        assert (error["message"], error["param"], error["code"]) == (f"Invalid '{param}': {told}", param, code)
+
+
 @pytest.mark.parametrize(
     ("document", "param", "code"),
     [

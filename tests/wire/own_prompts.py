@@ -68,7 +68,7 @@ def body_of(asked: Prompt, target: Target, **about: Any) -> dict[str, Any]:
 
 # What a conversation of any client may be: texts that say something, pictures, files, tools called and answered.
 _WORDS = st.text(min_size=1, max_size=20).map(lambda text: f"«{text}»")
-_NAMES = st.text("abcdefghijklmnopqrstuvwxyz_-0123456789", min_size=1, max_size=20)
+_NAMES = st.text("abcdefghijklmnopqrstuvwxyz_-0123456789", max_size=20).map("a{}".format)
 _ARGUMENTS = st.dictionaries(st.text(max_size=5), st.integers(-5, 5) | st.text(max_size=5), max_size=3).map(
     lambda found: orjson.dumps(found).decode()
 )

@@ -31,7 +31,7 @@ ToolChoice = Literal["", "auto", "none", "required"]
 # A body with a NUL is refused.
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=20)
-NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
+NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_-]{0,19}", fullmatch=True)
 SEALS = st.binary(min_size=1, max_size=9).map(lambda seal: "E" + seal.hex())
 JSON_OBJECTS = st.dictionaries(TEXTS, st.integers(-5, 5) | TEXTS | st.lists(TEXTS, max_size=2), max_size=3)
 IMAGES = st.builds(Image, url=st.just("https://example.com/a.png"), media_type=st.just("image/png")) | st.builds(

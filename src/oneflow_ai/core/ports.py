@@ -59,6 +59,7 @@ class HttpRequest:
     `dropped` are the client's own names of what was asked and could not be sent, where that changes little. `sign` is
     there where the headers hold good for a while only: it gives them anew, for the moment (UTC) at which they are sent.
     `named` is there where the body was written anew: the client's own name of a field that the provider refuses by its.
+    `names` are those of tools that the provider would not take: as they are sent instead, and as the client wrote them.
     """
 
     method: str
@@ -71,6 +72,7 @@ class HttpRequest:
     sign: Callable[[datetime], tuple[tuple[str, str], ...]] | None = field(default=None, repr=False)
     large: Body | None = field(default=None, repr=False)
     named: Callable[[Prompt, str], str | None] | None = field(default=None, repr=False)
+    names: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def size_bytes(self) -> int:

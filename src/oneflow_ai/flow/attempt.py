@@ -12,6 +12,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Purse, Quota, Upstream
 from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
+from oneflow_ai.flow.own_names import OwnNames
 from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 from oneflow_ai.policy.usage import believable
 
@@ -44,7 +45,8 @@ class Attempt:
 
     __slots__ = (
         "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
-        "_named", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream", "asked",
+        "_named", "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream",
+        "asked",
         "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
     )  # fmt: skip
@@ -62,6 +64,7 @@ class Attempt:
         self._dropped: tuple[str, ...] = ()
         self._handed: tuple[tuple[str, str], ...] = ()
         self._named: Callable[[Prompt, str], str | None] | None = None
+        self._names: tuple[tuple[str, str], ...] = ()
         self._latest_seconds = self._until_seconds = 0.0
         self._left = False
         self._decoder: Decoder | None = None
@@ -84,7 +87,7 @@ class Attempt:
         try:
             # First what may be refused at once, for what it asks.
             request = target.adapter.request(call, target)
-            self._dropped, self._named = request.dropped, request.named
+            self._dropped, self._named, self._names = request.dropped, request.named, request.names
             await self._quota.hold(call, target, self._tokens)
             self._begin()
             if request.sign is not None:
@@ -184,7 +187,10 @@ class Attempt:
 
     async def _relay(self, answer: HttpAnswer) -> None:
         stream = self._call.stream
-        decoder = self._decoder = self.target.adapter.decoder(self._call, self.target, answer.headers)
+        decoder = self.target.adapter.decoder(self._call, self.target, answer.headers)
+        if self._names:
+            decoder = OwnNames(decoder, self._names)
+        self._decoder = decoder
         if self._call.order is not None and isinstance(decoder, HeadedDecoder):
             self.usage = decoder.told
         try:

@@ -11,13 +11,15 @@ from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.anthropic_failure import failure_of
 from oneflow_ai.providers.anthropic_limits import hints_of
-from oneflow_ai.providers.anthropic_prompt import ABILITIES, WIRE, Asked, body_of
+from oneflow_ai.providers.anthropic_prompt import ABILITIES, NAMES, WIRE, Asked, body_of
 from oneflow_ai.providers.anthropic_stream import decoder_of
-from oneflow_ai.providers.base import asked_of, not_done, own_body
+from oneflow_ai.providers.base import not_done, own_body
 from oneflow_ai.providers.claude import Traits, traits_of
+from oneflow_ai.providers.names import prompt_of
 
 __all__ = ["ABILITIES", "CURRENT_VERSION", "OLDER_VERSION", "WIRE", "AnthropicAdapter", "version_of"]
 
@@ -75,11 +77,14 @@ class AnthropicAdapter:
             raise not_done(call, target)
         traits = traits_of(target.model)
         dropped: tuple[str, ...] = ()
+        names: tuple[tuple[str, str], ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
             body = own_body(call, target)
         else:
-            body, dropped = _from_prompt(call, target, traits)
+            prompt, names, cut = prompt_of(call, target, NAMES, WIRE)
+            body, dropped = _from_prompt(call, prompt, target, traits)
+            dropped = tuple(dict.fromkeys((*dropped, *cut)))
         return HttpRequest(
             method="POST",
             url=_url(target, path),
@@ -88,6 +93,7 @@ class AnthropicAdapter:
             timeouts=target.timeouts,
             way=target.way,
             dropped=dropped,
+            names=names,
         )
 
     def models_request(self, target: Target) -> HttpRequest:
@@ -111,11 +117,9 @@ class AnthropicAdapter:
         return hints_of(headers)
 
 
-def _from_prompt(call: Call, target: Target, traits: Traits) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _from_prompt(call: Call, prompt: Prompt, target: Target, traits: Traits) -> tuple[dict[str, Any], tuple[str, ...]]:
     seals = frozenset({WIRE, ""} if call.dialect == WIRE else {WIRE})
-    prompt, cut = asked_of(call, target)
     body, dropped = body_of(prompt, Asked(traits, target.output_most_tokens, seals))
-    dropped = tuple(dict.fromkeys((*dropped, *cut)))
     body = {"model": target.model, **body}
     if call.operation is Operation.COUNT_TOKENS:
         return {name: value for name, value in body.items() if name in _COUNTED}, dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,8 @@ WIRE = "anthropic"
 # that is still served writes as much.
 OUTPUT_TOKENS_UNKNOWN = 8_192
 USER_CHARACTERS_MOST = 512
+# Its specification (Tool), 2026-11-27.
+NAMES = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 TEMPERATURE_MOST = 1.0
 
 # For the newest models; `abilities_of` tells what is different for others.

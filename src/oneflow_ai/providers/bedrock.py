@@ -22,13 +22,14 @@ from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.prompt import Format, Prompt
 from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import asked_of, not_done, refuse_begun, renamed
+from oneflow_ai.providers.base import not_done, refuse_begun, renamed
 from oneflow_ai.providers.bedrock_failure import failure_of
 from oneflow_ai.providers.bedrock_model import WIRE, Family, family, is_claude, sampled, thinking, unsampled
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
 from oneflow_ai.providers.claude import SCHEMAS, check_stops, with_fit_marks
+from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 DEFAULT_REGION = "us-east-1"
@@ -105,7 +106,7 @@ class BedrockAdapter:
         if call.operation not in (Operation.CHAT, Operation.COUNT_TOKENS):
             raise not_done(call, target)
         row = family(target.model)
-        prompt, cut = asked_of(call, target)
+        prompt, names, cut = prompt_of(call, target, LETTERS_64, WIRE)
         dropped = fit(prompt, _abilities_of(row), WIRE)
         if is_claude(target.model):
             check_stops(prompt)
@@ -122,9 +123,9 @@ class BedrockAdapter:
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *told, *cut)))
         if call.operation is Operation.COUNT_TOKENS:
             model = _PROFILE.sub("", target.model, 1) if _PROFILE.match(target.model) else target.model
-            return _post(target, model, "count-tokens", {"input": {"converse": body}}, dropped)
+            return _post(target, model, "count-tokens", {"input": {"converse": body}}, dropped, names)
         body |= further
-        return _post(target, target.model, "converse-stream" if call.stream else "converse", body, dropped)
+        return _post(target, target.model, "converse-stream" if call.stream else "converse", body, dropped, names)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """The middle form of an answer: deltas, or a count."""
@@ -171,7 +172,14 @@ def _address(target: Target) -> str:
     return DEFAULT_URL.replace(DEFAULT_REGION, region_of(target))
 
 
-def _post(target: Target, model: str, action: str, body: dict[str, Any], dropped: tuple[str, ...]) -> HttpRequest:
+def _post(
+    target: Target,
+    model: str,
+    action: str,
+    body: dict[str, Any],
+    dropped: tuple[str, ...],
+    names: tuple[tuple[str, str], ...],
+) -> HttpRequest:
     url = f"{_address(target)}/model/{quote(model, safe='')}/{action}"
     try:
         content = orjson.dumps(body)
@@ -179,7 +187,7 @@ def _post(target: Target, model: str, action: str, body: dict[str, Any], dropped
         # Arguments of a call are JSON within JSON: each may be as deep as a request may be, not both together.
         raise Failure(TOO_DEEP, "the arguments of a tool's call are nested too deep", param="messages") from None
     sign = _signer("POST", url, target, content)
-    return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, sign)
+    return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, sign, names=names)
 
 
 def _signer(method: str, url: str, target: Target, content: bytes) -> Signer | None:

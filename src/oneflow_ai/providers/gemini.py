@@ -14,14 +14,15 @@ from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest, RateHints
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import asked_of, not_done, renamed
+from oneflow_ai.providers.base import not_done, renamed
 from oneflow_ai.providers.gemini_answer import Answer
 from oneflow_ai.providers.gemini_config import generation, generation_config, service_tier
 from oneflow_ai.providers.gemini_failure import failure_of
 from oneflow_ai.providers.gemini_own import check_priced, event_bytes_most, own_fields
-from oneflow_ai.providers.gemini_prompt import conversation
+from oneflow_ai.providers.gemini_prompt import NAMES, conversation
 from oneflow_ai.providers.gemini_seal import WIRE
 from oneflow_ai.providers.gemini_stream import StreamDecoder, count_decoder, text_decoder, vector_decoder
+from oneflow_ai.providers.names import prompt_of
 
 # The most inputs of one batch of embeddings (ai.google.dev/api/embeddings, 2026-11-26).
 INPUTS_MOST = 100
@@ -92,7 +93,7 @@ class GeminiAdapter:
                 return _post(target, "countTokens", _counted(own, target), ())
             check_priced(own, target)
             return _post(target, method, own, ())
-        prompt, cut = asked_of(call, target)
+        prompt, names, cut = prompt_of(call, target, NAMES, WIRE)
         dropped = fit(prompt, ABILITIES, WIRE)
         config, further = generation_config(prompt, target.model)
         dropped = tuple(dict.fromkeys((*dropped, *further, *cut)))
@@ -101,9 +102,9 @@ class GeminiAdapter:
         except Failure as failure:
             raise renamed(failure, prompt) from None
         if counts:
-            return _post(target, "countTokens", _counted(said, target), dropped)
+            return _post(target, "countTokens", _counted(said, target), dropped, names)
         body = {**said, **({"generationConfig": config} if config else {}), **service_tier(prompt, target.price)}
-        return _post(target, method, body, dropped)
+        return _post(target, method, body, dropped, names)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other, and for vectors."""
@@ -135,14 +136,20 @@ def _counted(fields: dict[str, Any], target: Target) -> dict[str, Any]:
     return {"generateContentRequest": {"model": f"models/{target.model}", **fields}}
 
 
-def _post(target: Target, method: str, body: dict[str, Any], dropped: tuple[str, ...]) -> HttpRequest:
+def _post(
+    target: Target,
+    method: str,
+    body: dict[str, Any],
+    dropped: tuple[str, ...],
+    names: tuple[tuple[str, str], ...] = (),
+) -> HttpRequest:
     url = f"{target.base_url}/models/{quote(target.model, safe='')}:{method}"
     try:
         content = orjson.dumps(body)
     except orjson.JSONEncodeError:
         # Arguments of a call are JSON within JSON: each may be as deep as a request may be, not both together.
         raise Failure(TOO_DEEP, "the arguments of a tool's call are nested too deep", param="messages") from None
-    return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped)
+    return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, names=names)
 
 
 def _inputs(call: Call) -> list[Any]:

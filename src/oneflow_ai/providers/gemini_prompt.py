@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,9 @@ _MEDIA_TYPES = {
     "html": "text/html",
     "csv": "text/csv",
 }
+# google-genai tells of 128 characters since, but servers were seen to refuse more than 64: kaitranntt/ccs/issues/25,
+# 2026-11-27.
+NAMES = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
 # Who sealed a call: this wire, or one that a client has of Google's own servers of OpenAI's.
 _SEALERS = (WIRE, "")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}

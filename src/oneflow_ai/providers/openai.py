@@ -15,8 +15,9 @@ from oneflow_ai.core.order import ImageOrder, Order, SpeechOrder, TranscriptOrde
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers import openai_forms, openai_images, openai_speech
-from oneflow_ai.providers.base import asked_of, not_done, own_body, voice_of
+from oneflow_ai.providers.base import not_done, own_body, voice_of
 from oneflow_ai.providers.headers import openai_hints
+from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_names import client_name
@@ -72,6 +73,7 @@ class OpenAIAdapter:
         """
         dropped: tuple[str, ...] = ()
         named = None
+        names: tuple[tuple[str, str], ...] = ()
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
@@ -79,7 +81,7 @@ class OpenAIAdapter:
             if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
                 body["voice"] = voice
         else:
-            body, dropped = self._written(call, target)
+            body, dropped, names = self._written(call, target)
             named = client_name if call.order is None else None
         if call.stream and call.order is None:
             body["stream"] = True
@@ -95,7 +97,8 @@ class OpenAIAdapter:
         except orjson.JSONEncodeError:
             # What is JSON within JSON, a seal or a call's arguments, may be as deep as a request may be, not both.
             raise Failure(TOO_DEEP, "what a message holds is nested too deep", param="messages") from None
-        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, named=named)
+        further: Any = {"named": named, "names": names}
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, **further)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -129,15 +132,17 @@ class OpenAIAdapter:
             return openai_forms.written(call, call.order, target, self._url(target, PATHS[call.operation]))
         return None
 
-    def _written(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _written(
+        self, call: Call, target: Target
+    ) -> tuple[dict[str, Any], tuple[str, ...], tuple[tuple[str, str], ...]]:
         if call.operation not in PATHS:
             raise not_done(call, target)
         if call.order is not None:
-            return self._ordered(call, call.order, target)
+            return (*self._ordered(call, call.order, target), ())
         seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
-        prompt, cut = asked_of(call, target)
+        prompt, names, cut = prompt_of(call, target, LETTERS_64, DIALECT)
         body, dropped = body_of(prompt, self.idiom, target.model, seals)
-        return {"model": target.model, **body}, tuple(dict.fromkeys((*dropped, *cut)))
+        return {"model": target.model, **body}, tuple(dict.fromkeys((*dropped, *cut))), names
 
     def _ordered(self, call: Call, order: Order, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         if isinstance(order, SpeechOrder):

@@ -12,8 +12,10 @@ import orjson
 from oneflow_ai.core.call import Call, Operation
 from oneflow_ai.core.events import Decoder
 from oneflow_ai.core.ports import NO_HEADERS, HttpRequest
+from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
-from oneflow_ai.providers.base import asked_of, own_body
+from oneflow_ai.providers.base import own_body
+from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.openai import DIALECT as CHAT_WIRE
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
@@ -69,15 +71,18 @@ class ResponsesAdapter(OpenAIAdapter):
         if not self._responds(call, target):
             return super().request(call, target)
         dropped: tuple[str, ...] = ()
+        names: tuple[tuple[str, str], ...] = ()
         body: dict[str, Any]
         if call.wire == WIRE:
             body = own_body(call, target)
         else:
-            body, dropped = self._asked(call, target)
+            prompt, names, cut = prompt_of(call, target, LETTERS_64, WIRE)
+            body, dropped = self._asked(call, prompt, target)
+            dropped = tuple(dict.fromkeys((*dropped, *cut)))
         url = target.base_url + PATHS[call.operation]
-        named = None if call.wire == WIRE else client_name
+        further: Any = {"named": None if call.wire == WIRE else client_name, "names": names}
         content = orjson.dumps(body)
-        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, named=named)
+        return HttpRequest("POST", url, target.headers, content, target.timeouts, target.way, dropped, **further)
 
     def decoder(self, call: Call, target: Target, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Raw bytes for a client of the same wire, the middle form for any other."""
@@ -102,10 +107,8 @@ class ResponsesAdapter(OpenAIAdapter):
             return False
         return self._calling.match(model) is not None
 
-    def _asked(self, call: Call, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
-        prompt, cut = asked_of(call, target)
+    def _asked(self, call: Call, prompt: Prompt, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         body, dropped = body_of(prompt, self.idiom, target.model, _OWN_SEALS)
-        dropped = tuple(dict.fromkeys((*dropped, *cut)))
         body = {"model": target.model, **body}
         if call.operation is Operation.COUNT_TOKENS:
             return {name: value for name, value in body.items() if name in _COUNTED}, dropped

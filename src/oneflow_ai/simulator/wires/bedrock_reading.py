@@ -34,6 +34,7 @@ from oneflow_ai.simulator.wires.anthropic_rules import generation
 WIRE = "bedrock"
 _MESSAGE_TOKENS = 4
 _ID = text(1, 64, r"[a-zA-Z0-9_.:-]+")
+_NAME = text(1, 64, r"[a-zA-Z0-9_-]+")
 _CACHE = record({"type": one_of("default"), "ttl": one_of("5m", "1h")}, ("type",))
 
 
@@ -56,7 +57,7 @@ _BLOCK = record(
     {name: check for name, check in _PARTS.items() if name != "json"}
     | {
         "audio": object_,
-        "toolUse": record({"toolUseId": _ID, "name": text(1, 64), "input": anything}, ("toolUseId", "name", "input")),
+        "toolUse": record({"toolUseId": _ID, "name": _NAME, "input": anything}, ("toolUseId", "name", "input")),
         "toolResult": record(
             {"toolUseId": _ID, "content": listed(record(_PARTS)), "status": one_of("success", "error")},
             ("toolUseId", "content"),
@@ -71,7 +72,7 @@ _TOOL = record(
     {
         "toolSpec": record(
             {
-                "name": text(1, 64, r"[a-zA-Z0-9_-]+"),
+                "name": _NAME,
                 "description": text(1),
                 "inputSchema": record({"json": object_}, ("json",)),
                 "strict": boolean,
@@ -82,7 +83,7 @@ _TOOL = record(
         "systemTool": object_,
     }
 )
-_CHOICE = record({"auto": object_, "any": object_, "tool": record({"name": text(1, 64)}, ("name",))})
+_CHOICE = record({"auto": object_, "any": object_, "tool": record({"name": _NAME}, ("name",))})
 _FORMAT = record(
     {
         "type": one_of("json_schema"),

@@ -31,6 +31,7 @@ from oneflow_ai.simulator.wires.openai_shapes import (
     BadRequest,
     ChunkShape,
     chat_frame,
+    check_name,
     chunk_shape,
     finish,
     invalid,
@@ -225,18 +226,23 @@ def _read(document: dict[str, Any]) -> _Conversation:
         elif message["role"] in ("tool", "function"):
             results.append(text)
         else:
-            called |= _called(message)
+            called |= _called(message, number)
     if tools := document.get("tools"):
         total += tokens(orjson.dumps(tools).decode())
     return _Conversation(prompt, tuple(results), frozenset(called), total)
 
 
-def _called(message: dict[str, Any]) -> set[str]:
+def _called(message: dict[str, Any], number: int) -> set[str]:
     """The names of the tools that a message called."""
     calls = message.get("tool_calls")
-    listed = [each for each in calls if isinstance(each, dict)] if isinstance(calls, list) else []
-    described = [each.get(str(each.get("type", "function"))) for each in listed]
-    return {str(each.get("name")) for each in described if isinstance(each, dict)}
+    names: set[str] = set()
+    for at, each in enumerate(calls if isinstance(calls, list) else ()):
+        form = str(each.get("type", "function")) if isinstance(each, dict) else ""
+        if form and isinstance(described := each.get(form), dict):
+            name = str(described.get("name"))
+            check_name(name, f"messages[{number}].tool_calls[{at}].{form}.name")
+            names.add(name)
+    return names
 
 
 def _message(message: Any, number: int) -> tuple[str, int]:
@@ -282,6 +288,7 @@ def _offered(tools: Any) -> dict[str, dict[str, Any]]:
         described = tool.get(str(tool.get("type"))) if isinstance(tool, dict) else None
         if not isinstance(described, dict) or not described.get("name"):
             raise missing(f"tools[{number}].function.name")
+        check_name(str(described["name"]), f"tools[{number}].{tool['type']}.name")
         offered[str(described["name"])] = tool
     return offered
 

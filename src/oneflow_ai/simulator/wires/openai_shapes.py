@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from oneflow_ai.simulator.wires.wire import Surroundings
 
 CHOICES_MOST = 128
 STOPS_MOST = 4
+_NAME_CHARACTERS_MOST = 64
+_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class BadRequest(Exception):
@@ -36,6 +39,22 @@ def missing(param: str) -> BadRequest:
 def invalid(param: str, expected: str, code: str = "invalid_type") -> BadRequest:
     """A parameter is not what it must be."""
     return BadRequest(f"Invalid '{param}': expected {expected}.", code, param)
+
+
+def check_name(name: str, param: str) -> None:
+    """Raise `BadRequest` for what no tool of a chat may be called.
+
+    The words: ravitemer/mcphub.nvim/pull/243 and brekkylab/ailoy/pull/109 (2026-11-27).
+    """
+    if len(name) > _NAME_CHARACTERS_MOST:
+        words = f"string too long. Expected a string with maximum length {_NAME_CHARACTERS_MOST}, but got a string "
+        code, words = "string_above_max_length", f"{words}with length {len(name)} instead."
+    elif _NAME.fullmatch(name) is None:
+        code = "invalid_value"
+        words = "string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+    else:
+        return
+    raise BadRequest(f"Invalid '{param}': {words}", code, param)
 
 
 @dataclass(frozen=True, slots=True)
