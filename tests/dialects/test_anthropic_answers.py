@@ -44,7 +44,7 @@ TOLD = {
 
 def written(*deltas: Delta, end: End = End("stop"), stream: bool = True, cost_nanos: int = 1_234_000) -> bytes:  # noqa: B008 - a value that nobody changes
     """The answer that these pieces become."""
-    writer = encoder(message_call(stream=stream), target_of("openai"))
+    writer = encoder(message_call(stream=stream, thinking={"type": "adaptive"}), target_of("openai"))
     return b"".join(map(writer.feed, deltas)) + writer.end(end, USAGE, cost_nanos)
 
 

@@ -78,7 +78,8 @@ def prompts(draw: st.DrawFn) -> Prompt:
         n=draw(st.integers(1, 3)),
         presence_penalty=draw(st.none() | st.just(0.5)),
         frequency_penalty=draw(st.none() | st.just(-0.5)),
-        format=draw(st.none() | st.just(Format()) | st.just(Format(SCHEMA, enforced=True))),
+        # This model gives JSON or calls functions.
+        format=None if tools else draw(st.none() | st.just(Format()) | st.just(Format(SCHEMA, enforced=True))),
         show_reasoning=draw(st.booleans()),
         service_tier=draw(st.sampled_from(["", "default"])),
         thinking_tokens=draw(st.none() | st.integers(128, 32_768)),

@@ -77,7 +77,7 @@ def test_its_own_thoughts_come_back_from_clients_of_other_wires(name: str, thoug
     deltas = [event for event in decoder.feed(body_of(file)) if isinstance(event, Delta)]
     message = told(call_of({"model": "text", "messages": [USER]}), openai, ONLY, *deltas)["choices"][0]["message"]
     chat = call_of({"model": "text", "messages": [USER, message, USER]})
-    content = told(message_call(), anthropic, ONLY, *deltas)["content"]
+    content = told(message_call(thinking={"type": "adaptive"}), anthropic, ONLY, *deltas)["content"]
     again = message_call(messages=[USER, {"role": "assistant", "content": content}, USER])
     for call, wire in ((chat, ""), (again, "anthropic")):
         assert call.wire == wire
