@@ -91,7 +91,8 @@ def test_names_on_a_clients_own_wire_pass_as_they_are() -> None:
     assert call.wire
     for asked in (call, replace(call, wire="")):
         # Even where the request is written anew: the answer is passed on as it is.
-        sent = request(asked, "openai")
+        target = target_of("openai", model="gpt-4.1")
+        sent = target.adapter.request(asked, target)
         assert (list(names_in(orjson.loads(sent.body))), sent.names) == ([ODD], ())
     sent = request(message_call(tools=[{"name": ODD, "input_schema": {"type": "object"}}]), "anthropic")
     assert (list(names_in(orjson.loads(sent.body))), sent.names) == ([ODD], ())

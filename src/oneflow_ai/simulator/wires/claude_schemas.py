@@ -23,6 +23,10 @@ _TYPES: Mapping[str, frozenset[str]] = {
     "null": frozenset(),
 }
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid")
+_SHAPES: Mapping[str, type] = {
+    **dict.fromkeys(("properties", *_DEFINED), dict),
+    **dict.fromkeys(("required", "anyOf", "allOf", "enum"), list),
+}
 _DEPTH_MOST = 200
 _STRICT_TOOLS_MOST, _OPTIONAL_MOST, _UNIONS_MOST = 20, 24, 16
 
@@ -60,6 +64,11 @@ def check(schema: Any) -> None:
 def _part(part: Any) -> None:
     if not isinstance(part, Mapping):
         raise Unenforced("Schemas must be objects")
+    for name, shape in _SHAPES.items():
+        if name in part and not isinstance(part[name], shape):
+            raise Unenforced(f"{name}: Input should be a valid {'list' if shape is list else 'dictionary'}")
+    if not all(isinstance(each, str) for each in part.get("required", ())):
+        raise Unenforced("required: Input should be a valid list of strings")
     if reference := part.get("$ref"):
         if not str(reference).startswith("#"):
             raise Unenforced(f"External $ref '{reference}' is not supported")

@@ -32,7 +32,9 @@ def check_strict(schema: Any, what: str, param: str) -> None:
         words = f"Invalid schema for {what}: {_LEVELS_MOST} levels of nesting exceeds limit of {_LEVELS_MOST}."
         raise BadRequest(words, "invalid_json_schema", param)
     for place, part in _parts(schema, ()):
-        properties = part.get("properties") or {}
+        properties, required = part.get("properties") or {}, part.get("required") or []
+        if not isinstance(properties, dict) or not isinstance(required, list):
+            properties, required = {"properties": None}, []
         if barred := sorted(part.keys() & _BARRED):
             wrong = f"'{barred[0]}' is not permitted."
         elif "$ref" in part and part.keys() - {"$ref", *_DEFINED}:
@@ -43,7 +45,7 @@ def check_strict(schema: Any, what: str, param: str) -> None:
             continue
         elif part.get("additionalProperties") is not False:
             wrong = "'additionalProperties' is required to be supplied and to be false."
-        elif missing := [name for name in properties if name not in (part.get("required") or ())]:
+        elif missing := [name for name in properties if name not in required]:
             wrong = (
                 "'required' is required to be supplied and to be an array including every key in properties. "
                 f"Missing '{missing[0]}'."
@@ -54,10 +56,14 @@ def check_strict(schema: Any, what: str, param: str) -> None:
         raise BadRequest(f"Invalid schema for {what}: In context=({shown}), {wrong}", "invalid_json_schema", param)
 
 
-def _levels(schema: Any) -> int:
+def _levels(part: Any, level: int = 0) -> int:
     """How deep objects are nested."""
-    below = [_levels(part) for place, part in _parts(schema, ()) if place] if isinstance(schema, dict) else []
-    return max(below, default=0) + (isinstance(schema, dict) and _is_object(schema))
+    if isinstance(part, list):
+        return max((_levels(each, level) for each in part), default=level)
+    if not isinstance(part, dict):
+        return level
+    level += "properties" in part
+    return max((_levels(each, level) for each in part.values()), default=level)
 
 
 def _is_object(part: Mapping[str, Any]) -> bool:
