@@ -32,28 +32,32 @@ def check_strict(schema: Any, what: str, param: str) -> None:
         words = f"Invalid schema for {what}: {_LEVELS_MOST} levels of nesting exceeds limit of {_LEVELS_MOST}."
         raise BadRequest(words, "invalid_json_schema", param)
     for place, part in _parts(schema, ()):
-        properties, required = part.get("properties") or {}, part.get("required") or []
-        if not isinstance(properties, dict) or not isinstance(required, list):
-            properties, required = {"properties": None}, []
-        if barred := sorted(part.keys() & _BARRED):
-            wrong = f"'{barred[0]}' is not permitted."
-        elif "$ref" in part and part.keys() - {"$ref", *_DEFINED}:
-            wrong = f"$ref cannot have keywords {sorted(part.keys() - {'$ref'})}."
-        elif not part.keys() & _TOLD:
-            wrong = "schema must have a 'type' key."
-        elif not _is_object(part):
-            continue
-        elif part.get("additionalProperties") is not False:
-            wrong = "'additionalProperties' is required to be supplied and to be false."
-        elif missing := [name for name in properties if name not in required]:
-            wrong = (
-                "'required' is required to be supplied and to be an array including every key in properties. "
-                f"Missing '{missing[0]}'."
-            )
-        else:
-            continue
-        shown = ", ".join([f"'{each}'" for each in place])
-        raise BadRequest(f"Invalid schema for {what}: In context=({shown}), {wrong}", "invalid_json_schema", param)
+        if wrong := _wrong_with(part):
+            shown = ", ".join([f"'{each}'" for each in place])
+            raise BadRequest(f"Invalid schema for {what}: In context=({shown}), {wrong}", "invalid_json_schema", param)
+
+
+def _wrong_with(part: Mapping[str, Any]) -> str:
+    """What is wrong with one part of a strict schema; empty where nothing is."""
+    if barred := sorted(part.keys() & _BARRED):
+        return f"'{barred[0]}' is not permitted."
+    if "$ref" in part and part.keys() - {"$ref", *_DEFINED}:
+        return f"$ref cannot have keywords {sorted(part.keys() - {'$ref'})}."
+    if not part.keys() & _TOLD:
+        return "schema must have a 'type' key."
+    if not _is_object(part):
+        return ""
+    if part.get("additionalProperties") is not False:
+        return "'additionalProperties' is required to be supplied and to be false."
+    properties, required = part.get("properties") or {}, part.get("required") or []
+    whole = isinstance(properties, dict) and isinstance(required, list)
+    missing = [name for name in properties if name not in required] if whole else ["properties"]
+    if not missing:
+        return ""
+    return (
+        "'required' is required to be supplied and to be an array including every key in properties. "
+        f"Missing '{missing[0]}'."
+    )
 
 
 def _levels(part: Any, level: int = 0) -> int:
