@@ -81,7 +81,9 @@ async def test_cut_after_any_event_the_answer_is_as_if_it_had_not_been(tmp_path:
         every = await asyncio.gather(*(told(found, dialect, f"{cut}-{point}") for cut, point in places))
         for place, seen in zip(places, every, strict=True):
             assert seen.text == whole.text, place
-            assert (seen.whole, seen.seams) == (True, (NEXT,)), place
+            # A reset overtakes what was not read yet: where all of it was lost, the next model answers alone.
+            alone = place[0] == "F13" and seen.seams == ()
+            assert (seen.whole, alone or seen.seams == (NEXT,)) == (True, True), place
         assert len(found.records) == len(places)
         for record in found.records:
             assert [attempt.outcome == "ok" for attempt in record.attempts] == [False, True], record.call.model
