@@ -21,6 +21,7 @@ from oneflow_ai.core.prompt import (
 )
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_reasoners import Asked, asked_of
 from oneflow_ai.providers.table import TABLE
 from tests.wire.chats import content_of, messages_of, refused, request_for, written
 from tests.wire.requests import request_of
@@ -43,6 +44,7 @@ def test_every_server_is_sent_a_conversation_with_tools(kind: str) -> None:
         tools=(Tool("f", schema={"type": "object"}),),
         max_tokens=50,
         temperature=0.5,
+        effort="none",
     )
     found = written(prompt, kind)
     assert [message["role"] for message in found["messages"]] == ["system", "user", "assistant", "tool"]
@@ -149,8 +151,8 @@ def test_a_tier_that_a_server_does_not_have_is_left_out() -> None:
 
 
 def test_an_idiom_without_more_is_openais() -> None:
-    assert Idiom().at("any") == Idiom()
-    assert Idiom().takes_effort("any")
+    assert Idiom().at("any", {}) == Idiom()
+    assert asked_of(Idiom().reasoner("any"), Prompt((HI,), effort="max")) == Asked("max")
 
 
 @pytest.mark.parametrize(

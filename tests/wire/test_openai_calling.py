@@ -1,13 +1,13 @@
-"""Which models of OpenAI's are asked for calls of tools by Responses, for clients of other wires."""
+"""Which models of OpenAI's are asked for calls of tools by Responses, whoever asks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
+from oneflow_ai.core.failure import Failure
 from tests.wire.generations import generation_call
 from tests.wire.messages import message_call
 from tests.wire.requests import call_of, target_of
@@ -37,17 +37,57 @@ def test_others_call_them_in_a_chat(model: str) -> None:
     assert path(model, tools=TOOLS) == "/chat/completions"
 
 
-def test_openais_own_clients_ask_as_they_do() -> None:
-    tools = [{"type": "function", "function": {"name": "f"}}]
-    call = call_of({"model": "text", "messages": [{"role": "user", "content": "Hi"}], "tools": tools})
-    target = target_of("openai", model="gpt-6-luna")
-    assert target.adapter.request(call, target).url.endswith("/chat/completions")
-    anew = target.adapter.request(replace(call, wire=""), target)
-    assert anew.url.endswith("/responses")
-    assert orjson.loads(anew.body)["tools"][0]["name"] == "f"
+def chat(model: str, kind: str = "openai", **fields: Any) -> tuple[str, dict[str, Any]]:
+    """Where a chat with these fields goes, and the body that reaches the provider."""
+    call = call_of({"model": "text", "messages": [{"role": "user", "content": "Hi"}], **fields})
+    target = target_of(kind, model=model)
+    request = target.adapter.request(call, target)
+    return request.url.partition("?")[0].removeprefix(target.base_url), orjson.loads(request.body)
 
 
-@pytest.mark.parametrize("kind", ["xai", "azure"])
-def test_other_servers_of_responses_are_asked_by_chat(kind: str) -> None:
-    target = target_of(kind, model="gpt-6-luna")
-    assert target.adapter.request(message_call(tools=TOOLS), target).url.split("?")[0].endswith("/chat/completions")
+FUNCTIONS = [{"type": "function", "function": {"name": "f"}}]
+
+
+@pytest.mark.parametrize("effort", [None, "none", "low"])
+@pytest.mark.parametrize(
+    ("model", "by_chat"),
+    [
+        ("gpt-5.1", ("none", "low", None)),
+        ("gpt-5.4", ("none", None)),
+        ("gpt-5.5", ("none",)),
+        ("gpt-6-luna", ("none",)),
+        ("gpt-6.1-terra", ()),
+        ("gpt-6.1-sol", ()),
+        ("gpt-6.2-astra", ()),
+    ],
+)
+def test_a_chats_own_clients_get_there_too_while_the_model_reasons(
+    model: str, by_chat: tuple[str | None, ...], effort: str | None
+) -> None:
+    path, body = chat(model, tools=FUNCTIONS, **({"reasoning_effort": effort} if effort else {}))
+    assert path == ("/chat/completions" if effort in by_chat else "/responses")
+    assert body["tools"][0].get("name", "f") == "f"
+    assert ("messages" in body) is (effort in by_chat)
+
+
+@pytest.mark.parametrize("tools", [None, [], [{"type": "custom", "custom": {"name": "f"}}]])
+def test_what_is_no_function_is_for_the_provider_to_judge(tools: Any) -> None:
+    path, body = chat("gpt-6-luna", tools=tools)
+    assert (path, body["tools"]) == ("/chat/completions", tools)
+
+
+def test_what_responses_has_no_place_for_is_named() -> None:
+    with pytest.raises(Failure) as caught:
+        chat("gpt-6-luna", tools=FUNCTIONS, n=2)
+    assert caught.value.param == "n"
+
+
+def test_xai_is_asked_by_chat() -> None:
+    target = target_of("xai", model="grok-4.5")
+    assert target.adapter.request(message_call(tools=TOOLS), target).url.endswith("/chat/completions")
+
+
+@pytest.mark.parametrize(("ending", "path"), [("/openai/v1", "/responses"), ("", "/chat/completions")])
+def test_azure_is_asked_by_responses_where_it_has_them(ending: str, path: str) -> None:
+    target = target_of("azure", model="gpt-6-luna", base_url=f"https://x.openai.azure.com{ending}", api_version="v1")
+    assert target.adapter.request(message_call(tools=TOOLS), target).url.partition("?")[0].endswith(path)

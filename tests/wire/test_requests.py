@@ -46,7 +46,13 @@ CHATS: dict[str, dict[str, Any]] = {
         "frequency_penalty": 1.5,
         "logit_bias": {"50256": -100},
     },
-    "tools": {"messages": [USER], "tools": [TOOL], "tool_choice": "auto", "parallel_tool_calls": False},
+    "tools": {
+        "messages": [USER],
+        "tools": [TOOL],
+        "tool_choice": "auto",
+        "parallel_tool_calls": False,
+        "reasoning_effort": "none",
+    },
     "tool loop": {
         "messages": [
             USER,
@@ -54,6 +60,7 @@ CHATS: dict[str, dict[str, Any]] = {
             {"role": "tool", "tool_call_id": "call_a", "content": "12 °C"},
         ],
         "tools": [TOOL],
+        "reasoning_effort": "none",
     },
     "vision": {
         "messages": [

@@ -16,7 +16,6 @@ from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.prompt import Audio, Image, Message, Prompt, Reasoning, Text, Tool, ToolCall, ToolResult
 from oneflow_ai.dialects.responses import parse
 from oneflow_ai.providers.openai_responses_prompt import ABILITIES
-from tests.wire.chats import request_for
 from tests.wire.messages import foreign, message_call
 from tests.wire.prompts import ASKED, PROMPTS, WEATHER
 from tests.wire.replies import USER, requested, response_body, response_call, sent
@@ -209,7 +208,7 @@ WRITTEN: dict[str, Any] = {
     "prompt_cache_key": "k",
     "truncation": "auto",
     "max_output_tokens": 16,
-    "reasoning": {"effort": "low", "summary": "auto"},
+    "reasoning": {"effort": "medium", "summary": "auto"},
     "include": ["reasoning.encrypted_content"],
 }
 
@@ -270,11 +269,14 @@ def test_cache_marks_go_to_models_that_take_them() -> None:
     assert "prompt_cache_breakpoint" not in response_body(**written(prompt)).decode()
 
 
-def test_a_chat_of_such_a_model_keeps_its_words() -> None:
-    request = request_for(Prompt((ASKED,), logprobs=True, top_logprobs=3), "openai", ONLY)
-    body = orjson.loads(request.body)
+def test_who_does_not_reason_tells_how_probable_its_words_are() -> None:
+    call = replace(foreign(Prompt((ASKED,), effort="none", logprobs=True, top_logprobs=3)), dialect="responses")
+    body = sent(call, "gpt-6-luna")
     assert body["top_logprobs"] == 3
     assert body["include"] == ["message.output_text.logprobs", "reasoning.encrypted_content"]
+    with pytest.raises(Failure) as caught:
+        sent(call, ONLY)
+    assert caught.value.param == "logprobs"
 
 
 def test_a_call_is_streamed_as_its_client_asks() -> None:

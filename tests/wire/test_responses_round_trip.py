@@ -93,10 +93,8 @@ def prompts(draw: st.DrawFn) -> Prompt:
     prompt = Prompt(
         draw(conversations()),
         max_tokens=draw(st.none() | st.integers(16, 9999)),
-        temperature=draw(st.none() | st.floats(0, 2)),
-        top_p=draw(st.none() | st.floats(0, 1)),
         format=draw(FORMATS),
-        effort=draw(st.none() | st.sampled_from(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+        effort=draw(st.none() | st.sampled_from(["none", "low", "medium", "high", "xhigh", "max"])),
         show_reasoning=draw(st.booleans()),
         verbosity=draw(st.sampled_from(["", "low", "high"])),
         service_tier=draw(st.sampled_from(["", "default", "flex", "priority"])),
@@ -109,14 +107,17 @@ def prompts(draw: st.DrawFn) -> Prompt:
         tools = draw(TOOLS)
         named = tools[0].name if choice == "tool" else ""
         prompt = replace(prompt, tools=tools, tool_choice=choice, tool_name=named, parallel_tool_calls=draw(FLAGS))
-    if draw(st.booleans()):
-        prompt = replace(prompt, logprobs=True, top_logprobs=draw(st.none() | st.integers(1, 20)))
+    if prompt.effort == "none":
+        # Only then is a model's sampling its client's.
+        prompt = replace(prompt, temperature=draw(st.none() | st.floats(0, 2)), top_p=draw(st.none() | st.floats(0, 1)))
+        if draw(st.booleans()):
+            prompt = replace(prompt, logprobs=True, top_logprobs=draw(st.none() | st.integers(1, 20)))
     return prompt
 
 
 @given(prompts())
 def test_a_prompt_that_was_sent_is_read_as_it_was(prompt: Prompt) -> None:
-    found = response_call(**sent(foreign(prompt, dialect="anthropic"), ONLY)).prompt()
+    found = response_call(**sent(foreign(prompt, dialect="responses"))).prompt()
     # What is not said to be strict is said not to be, and a seal is the client's own wire's.
     tools = tuple(replace(tool, strict=tool.strict is True) for tool in prompt.tools)
     form = prompt.format

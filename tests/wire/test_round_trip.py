@@ -124,24 +124,36 @@ TOOLS = st.lists(
 ).map(tuple)
 FORMATS = st.none() | st.just(Format()) | st.builds(Format, SCHEMAS, NAMES, WORDS, FLAGS)
 
+PENALTIES = st.none() | st.floats(-2, 2)
+SAMPLINGS = st.fixed_dictionaries(
+    {
+        "temperature": st.none() | st.floats(0, 2),
+        "top_p": st.none() | st.floats(0, 1),
+        "stop": st.lists(SAID, max_size=4).map(tuple),
+        "presence_penalty": PENALTIES,
+        "frequency_penalty": PENALTIES,
+        "logit_bias": st.none() | st.dictionaries(NAMES, st.integers(-100, 100)),
+    }
+).flatmap(
+    lambda found: (
+        st.just(found)
+        | st.fixed_dictionaries({"logprobs": st.just(True), "top_logprobs": st.none() | st.integers(0, 20)}).map(
+            lambda more: found | more
+        )
+    )
+)
+
 
 @st.composite
 def prompts(draw: st.DrawFn) -> Prompt:
-    """Prompts of all that OpenAI's own wire has a place for."""
-    penalty = st.none() | st.floats(-2, 2)
+    """Prompts of all that OpenAI's own wire has a place for, where it does not reason more than where it does."""
     prompt = Prompt(
         draw(conversations(("5m",), sealed=False)),
         max_tokens=draw(st.none() | st.integers(1, 9999)),
-        temperature=draw(st.none() | st.floats(0, 2)),
-        top_p=draw(st.none() | st.floats(0, 1)),
-        stop=tuple(draw(st.lists(SAID, max_size=4))),
         seed=draw(st.none() | st.integers(-(1 << 63), (1 << 63) - 1)),
         n=draw(st.integers(1, 4)),
-        presence_penalty=draw(penalty),
-        frequency_penalty=draw(penalty),
-        logit_bias=draw(st.none() | st.dictionaries(NAMES, st.integers(-100, 100))),
         format=draw(FORMATS),
-        effort=draw(st.none() | st.sampled_from(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+        effort=draw(st.none() | st.sampled_from(["none", "low", "medium", "high", "xhigh", "max"])),
         verbosity=draw(st.sampled_from(["", "low", "high"])),
         service_tier=draw(st.sampled_from(["", "default", "flex", "priority"])),
         user=draw(WORDS),
@@ -152,9 +164,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
         tools = draw(TOOLS)
         named = tools[0].name if choice == "tool" else ""
         prompt = replace(prompt, tools=tools, tool_choice=choice, tool_name=named, parallel_tool_calls=draw(FLAGS))
-    if draw(st.booleans()):
-        prompt = replace(prompt, logprobs=True, top_logprobs=draw(st.none() | st.integers(0, 20)))
-    return prompt
+    return replace(prompt, **draw(SAMPLINGS)) if prompt.effort == "none" else prompt
 
 
 def there_and_back(prompt: Prompt, kind: str) -> Prompt:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities
+from oneflow_ai.providers.openai_reasoners import Reasoner
 from oneflow_ai.providers.schema import NUMBERS, WORDS, Rules
 from oneflow_ai.providers.schema_shape import DEFINED
 
@@ -93,21 +94,19 @@ class Idiom:
     """How one server of this wire wants a prompt written.
 
     `tokens_field` bounds an answer. `thoughts` is the field of a message that gives reasoning back; empty: none.
-    `efforts` maps an effort to the server's own word, where that is another; `effort_object` says that effort and
-    budget stand in `reasoning`; `thinking_switch` that `thinking` turns reasoning on and off. `cache_mark` is the field
-    of a part that ends what is cached. `joins_texts`: a content is one text, not parts. `tool_id_characters`: ids of
+    `reasoners` are the models that reason, of which the first row that fits a name counts; `effort_object` says that
+    effort and budget stand in `reasoning`; `thinking_switch` that `thinking` turns reasoning on and off. `cache_mark`
+    is the field of a part that ends what is cached; `marking_models` tells by their names those that take such marks;
+    None: all, or the server sees to it. `joins_texts`: a content is one text, not parts. `tool_id_characters`: ids of
     tool calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
-    `reasoning_models` tells by their names the models that take an effort, `marking_models` those that take cache
-    marks; None: all, or the server sees to it. `schemas` are the rules of strict schemas, where no other is enforced;
-    elsewhere a schema is sent as it is, and `strict` where the client says it. `bare` is what becomes of what the
-    `bare_models` do not take. `marks_begun`: an answer that the request begins is marked as such. `thoughts_refused`
-    are fields of thoughts that other servers take back, and this one refuses.
+    `schemas` are the rules of strict schemas, where no other is enforced; elsewhere a schema is sent as it is, and
+    `strict` where the client says it. `marks_begun`: an answer that the request begins is marked as such.
+    `thoughts_refused` are fields of thoughts that other servers take back, and this one refuses.
     """
 
     abilities: Abilities = field(default_factory=lambda: ABILITIES)
     tokens_field: str = "max_completion_tokens"
     thoughts: Thoughts = ""
-    efforts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     effort_object: bool = False
     thinking_switch: bool = False
     cache_mark: CacheMark = "prompt_cache_breakpoint"
@@ -115,26 +114,22 @@ class Idiom:
     tool_id_characters: int = 0
     stops_most: int = 4
     tiers: frozenset[str] = frozenset({"default", "flex", "scale", "priority", "fast"})
-    reasoning_models: re.Pattern[str] | None = None
+    reasoners: tuple[Reasoner, ...] = (Reasoner(re.compile("")),)
     marking_models: re.Pattern[str] | None = None
     schemas: Rules | None = None
-    bare_models: re.Pattern[str] | None = None
-    bare: Abilities = field(default_factory=lambda: MappingProxyType({}))
     marks_begun: bool = False
     thoughts_refused: frozenset[str] = frozenset()
 
-    def at(self, model: str) -> Idiom:
-        """What of it holds for one model."""
-        found = self
-        if self.bare_models is not None and self.bare_models.match(model):
-            found = replace(self, abilities=MappingProxyType({**self.abilities, **self.bare}))
+    def reasoner(self, model: str) -> Reasoner | None:
+        """The row of a model that reasons, as far as is known; None for one that takes no effort."""
+        return next((row for row in self.reasoners if row.models.match(model)), None)
+
+    def at(self, model: str, bare: Abilities) -> Idiom:
+        """What of it holds for one model, that takes less by so much."""
+        found = replace(self, abilities=MappingProxyType({**self.abilities, **bare})) if bare else self
         if self.marking_models is None or self.marking_models.match(model):
             return found
         return replace(found, abilities=plain(dropped=("prompt cache marks",), base=found.abilities))
-
-    def takes_effort(self, model: str) -> bool:
-        """Whether a model can be told how much to reason."""
-        return self.reasoning_models is None or self.reasoning_models.match(model) is not None
 
 
 def plain(

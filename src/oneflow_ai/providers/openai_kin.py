@@ -6,14 +6,12 @@ import re
 from dataclasses import replace
 from types import MappingProxyType
 
-from oneflow_ai.core.abilities import DROPPED, REFUSED
+from oneflow_ai.providers import openai_reasoners
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import ABILITIES, SCHEMAS, Idiom, plain
 from oneflow_ai.providers.openai_key_account import KeyAccountAdapter
 from oneflow_ai.providers.openai_responses import ResponsesAdapter
 
-# Models that reason: the o series, and all from GPT-5 on but those made for chat (OpenAI's client, 3.54.0).
-_OPENAI_REASONING = re.compile(r"o[1-9]|gpt-[5-9](?!.*-chat)|gpt-oss")
 # Models whose cache is told where to end: from GPT-5.6 on (OpenAI's specification, prompt_cache_options, 2026-11-23).
 # Others keep what they have seen without being told.
 _OPENAI_MARKING = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
@@ -22,16 +20,12 @@ _OPENAI_RESPONSES_ONLY = re.compile(
     r"o[13]-pro|o[34](?:-mini)?-deep-research|computer-use-|gpt-5(?:\.5)?-pro|gpt-5-codex|gpt-5\.1-codex-max"
     r"|gpt-daybreak-|gpt-[56](?:\.6)?-cyber|gpt-rosalind-|gpt-6-rosalind|gpt-6\.2-astra-law"
 )
-# Models that answer tools in a chat with a 400 unless they are told not to reason, or at all (developers.openai.com,
-# api/docs/guides/deployment-checklist; BerriAI/litellm/issues/34569, livekit/agents/issues/7169; 2026-11-27).
-_OPENAI_CALLING = re.compile(r"gpt-5\.[4-9](?!.*-chat)|gpt-[6-9](?!.*-chat)")
 _MAX_TOKENS = "max_tokens"
 _NO_TIERS: frozenset[str] = frozenset()
 
 OPENAI = ResponsesAdapter(
-    idiom=Idiom(reasoning_models=_OPENAI_REASONING, marking_models=_OPENAI_MARKING, schemas=SCHEMAS),
+    idiom=Idiom(reasoners=openai_reasoners.OPENAI, marking_models=_OPENAI_MARKING, schemas=SCHEMAS),
     only=_OPENAI_RESPONSES_ONLY,
-    calling=_OPENAI_CALLING,
     counts=True,
 )
 
@@ -39,7 +33,9 @@ OPENAI = ResponsesAdapter(
 # (learn.microsoft.com, Azure OpenAI v1 API).
 AZURE = ResponsesAdapter(
     deployments=True,
-    idiom=Idiom(plain(dropped=("prompt cache marks",), base=ABILITIES), schemas=SCHEMAS),
+    idiom=Idiom(
+        plain(dropped=("prompt cache marks",), base=ABILITIES), reasoners=openai_reasoners.AZURE, schemas=SCHEMAS
+    ),
     ending="/openai/v1",
 )
 
@@ -50,6 +46,7 @@ GROQ = OpenAIAdapter(
     idiom=Idiom(
         plain(sent=("answer begun", "service_tier"), refused=("logprobs", "logit_bias", "n")),
         tiers=frozenset({"flex"}),
+        reasoners=openai_reasoners.GROQ,
         thoughts_refused=frozenset({"reasoning_content", "reasoning_details"}),
     )
 )
@@ -57,7 +54,7 @@ GROQ = OpenAIAdapter(
 # Mistral sends usage in its last chunk unasked and refuses what it does not know, `max_completion_tokens` among it
 # (422 extra_forbidden: github.com/avante-corp/avante.nvim/issues/2347, editor-code-assistant/eca/issues/231). Its seed
 # has another name (docs.mistral.ai/api), its ids of tool calls have nine letters or digits (400, code 3280:
-# editor-code-assistant/eca/issues/233), and it reasons much or not at all (docs.mistral.ai, adjustable reasoning).
+# editor-code-assistant/eca/issues/233).
 # It knows no field of thoughts (BerriAI/litellm/issues/30835). An answer that is begun is marked (400, code 3230,
 # otherwise: QuantumNous/new-api/issues/2858), and repeated in the answer (SillyTavern/issues/2557; 2026-11-27).
 MISTRAL = OpenAIAdapter(
@@ -66,7 +63,7 @@ MISTRAL = OpenAIAdapter(
     idiom=Idiom(
         plain(refused=("logprobs", "logit_bias"), dropped=("user",)),
         tokens_field=_MAX_TOKENS,
-        efforts=MappingProxyType({"minimal": "none", "low": "high", "medium": "high", "xhigh": "high", "max": "high"}),
+        reasoners=openai_reasoners.MISTRAL,
         tool_id_characters=9,
         marks_begun=True,
         thoughts_refused=frozenset({"reasoning", "reasoning_content", "reasoning_details"}),
@@ -97,20 +94,8 @@ DEEPSEEK = OpenAIAdapter(
     )
 )  # fmt: skip
 
-# Its Responses are recorded (2026-11-23); it counts tokens in a way of its own. Models that reason answer a penalty or
-# a stop sequence with an error, and take few efforts, the older ones none (docs.x.ai, reasoning; 2026-11-27).
-XAI = ResponsesAdapter(
-    idiom=Idiom(
-        plain(),
-        tiers=_NO_TIERS,
-        efforts=MappingProxyType({"minimal": "low", "xhigh": "high", "max": "high"}),
-        reasoning_models=re.compile(r"grok-(?:3-mini|4\.[3-9]|[5-9]|latest)"),
-        bare_models=re.compile(r"(?!.*non-reasoning)grok-(?:3-mini|[4-9]|code|build|latest)"),
-        bare=MappingProxyType(
-            {"stop": REFUSED, **dict.fromkeys(("presence_penalty", "frequency_penalty"), DROPPED)},
-        ),
-    )
-)
+# Its Responses are recorded (2026-11-23); it counts tokens in a way of its own.
+XAI = ResponsesAdapter(idiom=Idiom(plain(), tiers=_NO_TIERS, reasoners=openai_reasoners.XAI))
 
 # openrouter.ai/docs: reasoning tokens, prompt caching, files and sound, parameters, assistant prefill.
 OPENROUTER = KeyAccountAdapter(
@@ -124,7 +109,7 @@ OPENROUTER = KeyAccountAdapter(
         tokens_field=_MAX_TOKENS,
         thoughts="reasoning_details",
         effort_object=True,
-        efforts=MappingProxyType({"max": "xhigh"}),
+        reasoners=openai_reasoners.OPENROUTER,
         cache_mark="cache_control",
         tiers=_NO_TIERS,
         # Its models of other makers give lists too.

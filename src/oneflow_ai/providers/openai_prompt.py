@@ -6,18 +6,16 @@ from typing import Any
 
 from oneflow_ai.core.abilities import SENT, fit
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
-from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool, ToolCall, is_less
+from oneflow_ai.core.prompt import Format, Prompt, Tool, ToolCall
 from oneflow_ai.providers.base import renamed
 from oneflow_ai.providers.openai_idiom import Idiom
+from oneflow_ai.providers.openai_reasoners import asked_of, without_usual
 from oneflow_ai.providers.openai_turns import Turns, cache_mark
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 WIRE = "openai"
 # A schema has a name on this wire.
 FORMAT_NAME = "answer"
-# Up to how many tokens of thinking each effort stands for; more is a high one. The least budget of Anthropic's wire is
-# 1,024 (its specification, 2026-11-23).
-_BUDGETS: tuple[tuple[int, Effort], ...] = ((0, "none"), (2_048, "low"), (8_192, "medium"))
 # What is sent as it is, where the server takes it: the field of the prompt, the wire's name of it, and the feature.
 _FIELDS = (
     ("temperature", "temperature", "temperature"),
@@ -39,8 +37,11 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     `seals` are the names of wires whose sealed reasoning is the server's own. Raises `Failure` (400) that names what
     the server cannot be asked for.
     """
-    idiom = idiom.at(model)
-    dropped = dict.fromkeys(fit(prompt, idiom.abilities, WIRE))
+    asked = asked_of(idiom.reasoner(model), prompt)
+    idiom = idiom.at(model, asked.bare)
+    if asked.bare:
+        prompt = without_usual(prompt)
+    dropped = dict.fromkeys((*fit(prompt, idiom.abilities, WIRE), *asked.lost))
     if idiom.schemas is not None:
         prompt, loose = with_fit_schemas(prompt, idiom.schemas, WIRE)
         dropped.update(dict.fromkeys(map(prompt.param, loose)))
@@ -56,10 +57,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     if prompt.max_tokens is not None:
         body[idiom.tokens_field] = prompt.max_tokens
     body |= _plain(prompt, idiom) | _choices(prompt)
-    if idiom.takes_effort(model):
-        body |= _effort(prompt, idiom, dropped)
-    else:
-        dropped.update(dict.fromkeys(asked_reasoning(prompt)))
+    body |= _effort(prompt, idiom, asked.effort)
     if prompt.service_tier in idiom.tiers:
         body["service_tier"] = prompt.service_tier
     elif prompt.service_tier:
@@ -141,36 +139,15 @@ def _choices(prompt: Prompt) -> dict[str, Any]:
     return found
 
 
-def _effort(prompt: Prompt, idiom: Idiom, dropped: dict[str, None]) -> dict[str, Any]:
-    effort, tokens = prompt.effort, prompt.thinking_tokens
-    if effort is None and tokens is not None:
-        if tokens and idiom.effort_object:
-            return {"reasoning": {"max_tokens": tokens}}
-        effort = effort_for(tokens)
-    if effort is None or idiom.abilities["reasoning effort"] is not SENT:
+def _effort(prompt: Prompt, idiom: Idiom, effort: str) -> dict[str, Any]:
+    if idiom.effort_object and prompt.effort is None and prompt.thinking_tokens:
+        return {"reasoning": {"max_tokens": prompt.thinking_tokens}}
+    if not effort:
         return {}
-    word = idiom.efforts.get(effort, effort)
-    if prompt.effort is not None and is_less(word, effort):
-        dropped[prompt.param("effort")] = None
     if idiom.effort_object:
-        return {"reasoning": {"effort": word}}
+        return {"reasoning": {"effort": effort}}
     if not idiom.thinking_switch:
-        return {"reasoning_effort": word}
+        return {"reasoning_effort": effort}
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
-    return {"thinking": {"type": "enabled"}, "reasoning_effort": word}
-
-
-def effort_for(tokens: int) -> Effort:
-    """The effort that comes nearest to a budget of tokens."""
-    return next((effort for most, effort in _BUDGETS if tokens <= most), "high")
-
-
-def asked_reasoning(prompt: Prompt) -> list[str]:
-    """The client's names of the reasoning that it asks for; not to reason is what such a model does anyway."""
-    found = []
-    if prompt.effort not in (None, "none"):
-        found.append(prompt.param("effort"))
-    if prompt.thinking_tokens:
-        found.append(prompt.param("thinking_tokens"))
-    return found
+    return {"thinking": {"type": "enabled"}, "reasoning_effort": effort}

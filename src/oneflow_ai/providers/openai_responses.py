@@ -44,9 +44,9 @@ _OWN_TOOLS = ("function", "custom")
 class ResponsesAdapter(OpenAIAdapter):
     """Requests and answers of such a server; whatever is not for its Responses is for its chat.
 
-    `only` tells by their names the models that its chat does not have, `calling` those that call no tools there
-    while they reason: what clients of other wires ask them with tools is for Responses. `counts` says that it
-    counts tokens. Where `ending` is given, the server speaks Responses at addresses that end so.
+    `only` tells by their names the models that its chat does not have. Functions are for Responses too, whoever asks,
+    where a model calls none in a chat as it is asked. `counts` says that the server counts tokens. Where `ending` is
+    given, it speaks Responses at addresses that end so.
     """
 
     def __init__(
@@ -55,14 +55,13 @@ class ResponsesAdapter(OpenAIAdapter):
         deployments: bool = False,
         idiom: Idiom | None = None,
         only: re.Pattern[str] | None = None,
-        calling: re.Pattern[str] | None = None,
         counts: bool = False,
         ending: str = "",
     ) -> None:
         super().__init__(deployments=deployments, idiom=idiom)
         # Asked twice for every chat: once a model is enough.
         self._is_only = lru_cache(MODELS_REMEMBERED)(lambda model: only is not None and only.match(model) is not None)
-        self._calling = calling
+        self._row = lru_cache(MODELS_REMEMBERED)(self.idiom.reasoner)
         self._counts = counts
         self._ending = ending
 
@@ -102,10 +101,19 @@ class ResponsesAdapter(OpenAIAdapter):
         return asked and target.base_url.endswith(self._ending)
 
     def _calls(self, call: Call, model: str) -> bool:
-        """Whether a client of another wire asks a model with tools that calls none in a chat."""
-        if call.wire == CHAT_WIRE or self._calling is None or not call.body.get("tools"):
+        """Whether a model is asked to call functions, as it does in no chat."""
+        tools = call.body.get("tools")
+        if not tools:
             return False
-        return self._calling.match(model) is not None
+        row = self._row(model)
+        if row is None or row.calls == "always":
+            return False
+        if call.wire != CHAT_WIRE:
+            return True
+        if any(tool.get("type") != "function" for tool in tools):
+            # Whatever else there is, or is wrong, is for the provider to say.
+            return False
+        return row.calls == "never" or row.reasons(call.body.get("reasoning_effort") or "")
 
     def _asked(self, call: Call, prompt: Prompt, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         body, dropped = body_of(prompt, self.idiom, target.model, _OWN_SEALS)

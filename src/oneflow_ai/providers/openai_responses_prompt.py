@@ -10,7 +10,8 @@ from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities, fit
 from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.openai_idiom import ABILITIES as CHAT_ABILITIES
 from oneflow_ai.providers.openai_idiom import Idiom
-from oneflow_ai.providers.openai_prompt import FORMAT_NAME, asked_reasoning, effort_for
+from oneflow_ai.providers.openai_prompt import FORMAT_NAME
+from oneflow_ai.providers.openai_reasoners import asked_of, without_usual
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_turns import Turns
 from oneflow_ai.providers.schema_fit import with_fit_schemas
@@ -37,20 +38,20 @@ ABILITIES: Abilities = MappingProxyType(
 OUTPUT_TOKENS_LEAST = 16
 _SEALED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
-# What is sent as it is: the field of the prompt, and the wire's name of it.
+# What is sent as it is, where it is taken: the field of the prompt, the wire's name of it, and the feature.
 _FIELDS = (
-    ("temperature", "temperature"),
-    ("top_p", "top_p"),
-    ("parallel_tool_calls", "parallel_tool_calls"),
-    ("user", "user"),
-    ("cache_key", "prompt_cache_key"),
+    ("temperature", "temperature", "temperature"),
+    ("top_p", "top_p", "top_p"),
+    ("parallel_tool_calls", "parallel_tool_calls", "parallel tools off"),
+    ("user", "user", "user"),
+    ("cache_key", "prompt_cache_key", "prompt cache key"),
 )
 
 
-def abilities_of(idiom: Idiom, model: str) -> Abilities:
+def _abilities(idiom: Idiom, model: str, bare: Abilities) -> Abilities:
     """What a model can be asked for here; cache marks are taken as the server's chat takes them."""
-    marks = idiom.at(model).abilities["prompt cache marks"]
-    return MappingProxyType({**ABILITIES, "prompt cache marks": marks})
+    marks = idiom.at(model, bare).abilities["prompt cache marks"]
+    return MappingProxyType({**ABILITIES, **bare, "prompt cache marks": marks})
 
 
 def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -59,8 +60,11 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     Nothing of it is stored there. `seals` are the names of wires whose sealed reasoning is the server's own. Raises
     `Failure` (400) that names what the server cannot be asked for.
     """
-    abilities = abilities_of(idiom, model)
-    dropped = dict.fromkeys(fit(prompt, abilities, WIRE))
+    asked = asked_of(row := idiom.reasoner(model), prompt)
+    abilities = _abilities(idiom, model, asked.bare)
+    if asked.bare:
+        prompt = without_usual(prompt)
+    dropped = dict.fromkeys((*fit(prompt, abilities, WIRE), *asked.lost))
     if idiom.schemas is not None:
         prompt, loose = with_fit_schemas(prompt, idiom.schemas, WIRE)
         dropped.update(dict.fromkeys(map(prompt.param, loose)))
@@ -69,9 +73,9 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         dropped[prompt.param("cache_control")] = None
     body: dict[str, Any] = {"input": Turns(seals, marks=marks).of(prompt.messages), "store": False}
     body |= _tools(prompt)
-    for field, name in _FIELDS:
+    for field, name, feature in _FIELDS:
         value = getattr(prompt, field)
-        if value not in (None, "") and (name != "parallel_tool_calls" or prompt.tools):
+        if value not in (None, "") and abilities[feature] is SENT and (name != "parallel_tool_calls" or prompt.tools):
             body[name] = value
     if prompt.truncation:
         body["truncation"] = "auto"
@@ -81,11 +85,9 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     if prompt.logprobs:
         include.append(_LOGPROBS)
         body |= {} if prompt.top_logprobs is None else {"top_logprobs": prompt.top_logprobs}
-    if idiom.takes_effort(model):
-        body |= _reasoning(prompt)
+    if row is not None and row.efforts:
+        body |= _reasoning(prompt, asked.effort)
         include.append(_SEALED)
-    else:
-        dropped.update(dict.fromkeys(asked_reasoning(prompt)))
     if include:
         body["include"] = include
     return body, tuple(dropped)
@@ -149,13 +151,8 @@ def _format(wanted: Format) -> Mapping[str, Any]:
     return found | ({"description": wanted.description} if wanted.description else {})
 
 
-def _reasoning(prompt: Prompt) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    effort = prompt.effort
-    if effort is None and prompt.thinking_tokens is not None:
-        effort = effort_for(prompt.thinking_tokens)
-    if effort is not None:
-        found["effort"] = effort
+def _reasoning(prompt: Prompt, effort: str) -> dict[str, Any]:
+    found = {"effort": effort} if effort else {}
     if prompt.show_reasoning:
         found["summary"] = "auto"
     return {"reasoning": found} if found else {}
