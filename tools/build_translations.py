@@ -51,10 +51,11 @@ Made from the code by `python -m tools.build_translations`; a test holds the two
 | 400 | refused with `unsupported_parameter`, naming the field; in a chain of targets the next is asked |
 | kept, drop | it depends on the model |
 
-What depends on the model may depend on how it is asked too: OpenAI's models take `temperature`, `top_p`, penalties, `stop`,
-`logit_bias` and `logprobs` while they do not reason, which GPT-5.1, 5.2 and 5.4 do only when told to, and others where
-they know the effort `none`. An effort that a model does not know is sent as the nearest that it knows, less rather than
-more; one that becomes less is named in `x-oneflow-dropped`, as is `none` where the model cannot but reason.
+What depends on the model may depend on how it is asked too: OpenAI's models take `temperature`, `top_p`, penalties,
+`stop`, `logit_bias` and `logprobs` while they do not reason, which GPT-5.1, 5.2 and 5.4 do only when told to, and
+others unless they are told `none`, where they know that. An effort that a model does not know is sent as the nearest
+that it knows, less rather than more; one that becomes less is named in `x-oneflow-dropped`, as is `none` where the
+model cannot but reason.
 
 What is kept may still be more than a provider takes at once, such as stop sequences: that is refused too.
 
