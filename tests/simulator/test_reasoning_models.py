@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from tests.simulator.raw import once
 
 CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "simulator.md"
+QUOTED = re.compile("`(.+?)`")
 Fields = Mapping[str, Any]
 
 TOOL: Fields = {"type": "function", "function": {"name": "get_weather"}}
@@ -87,6 +91,31 @@ async def test_a_model_takes_the_efforts_it_knows(simulator: Simulator, model: s
     assert taken == [each for each in EFFORTS if each in KNOWN[model]]
 
 
+def _documented() -> list[tuple[str, tuple[str, ...], list[str]]]:
+    """Each model that the reference page names, with its efforts and what it says of those unasked."""
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition("### What OpenAI's models do not take")
+    rows = [line.split(" | ") for line in rest.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    found = []
+    for models, efforts, *unasked in rows:
+        spans = [
+            EFFORTS[EFFORTS.index(a) : EFFORTS.index(b) + 1] for a, b in re.findall(r"`(\w+)` to `(\w+)`", efforts)
+        ]
+        named = {*QUOTED.findall(efforts), *(each for span in spans for each in span)}
+        known = tuple(each for each in EFFORTS if each in named)
+        found += [(name, known, QUOTED.findall(unasked[0])) for name in QUOTED.findall(models)]
+    return found
+
+
+@pytest.mark.parametrize(("model", "efforts", "unasked"), _documented())
+async def test_the_page_tells_the_efforts(
+    simulator: Simulator, model: str, efforts: tuple[str, ...], unasked: list[str]
+) -> None:
+    taken = [each for each in EFFORTS if (await _asked(simulator, CHAT, model, _effort(CHAT, each)))[0] == 200]
+    assert tuple(taken) == efforts
+    sampled = unasked[:1] in ([], ["none"]) or model == "gpt-oss"
+    assert (await _asked(simulator, CHAT, model, {"stop": "x"}))[0] == (200 if sampled else 400)
+
+
 ON_CHAT = "Unsupported value: 'reasoning_effort' does not support '{}' with this model. Supported values are: {}."
 ON_RESPONSES = "Unsupported value: '{}' is not supported with the '{}' model. Supported values are: {}."
 LISTED = "'none', 'low', 'medium', 'high', and 'xhigh'"
@@ -156,14 +185,14 @@ async def test_a_model_that_reasons_takes_no_sampling(
     refused = _refusal(*refusal)
     assert await _asked(simulator, path, "gpt-6-luna", fields) == refused
     assert await _asked(simulator, path, "o3", fields) == refused
-    assert await _asked(simulator, path, "gpt-5.4", fields | _effort(path, "low")) == refused
+    assert await _asked(simulator, path, "gpt-5.4", {**fields, **_effort(path, "low")}) == refused
 
 
 @pytest.mark.parametrize(("path", "fields"), [(path, fields) for path, fields, _ in REFUSED])
 async def test_a_model_that_does_not_reason_takes_it(simulator: Simulator, path: str, fields: Fields) -> None:
     for model in ("gpt-5.4", "gpt-5.1", "gpt-4.1-mini", "gpt-5.1-chat-latest", "gpt-oss-20b", "grok-4", "sim-model"):
         assert await _asked(simulator, path, model, fields) == (200, None), model
-    assert await _asked(simulator, path, "gpt-6-luna", fields | _effort(path, "none")) == (200, None)
+    assert await _asked(simulator, path, "gpt-6-luna", {**fields, **_effort(path, "none")}) == (200, None)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ _WORDS = (
 
 
 def logprobs(texts: Iterable[str], alternatives: int) -> dict[str, Any]:
-    """What is told of these tokens: of each its chance and those of so many tokens that could stand there, itself one."""
+    """What is told of these tokens: each one's chance, and that of so many that could stand there, itself the first."""
     return {"content": [_told(text, alternatives) for text in texts], "refusal": None}
 
 

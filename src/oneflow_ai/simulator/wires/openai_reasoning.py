@@ -1,7 +1,7 @@
 """What OpenAI refuses of its reasoning models, on chat and on Responses, in its words; other makers' are not judged.
 
-Efforts and defaults: developers.openai.com/api/docs/guides/latest-model, its guides/deployment-checklist and
-models/gpt-6.1-terra, learn.microsoft.com's page on reasoningeffort of @azure/ai-projects, BerriAI/litellm-docs/pull/1066.
+Efforts and defaults: developers.openai.com/api/docs, its guides/latest-model, guides/deployment-checklist and
+models/gpt-6.1-terra; learn.microsoft.com, `reasoningeffort` of @azure/ai-projects; BerriAI/litellm-docs/pull/1066.
 Refusals and their words: ItzCrazyKns/Vane/issues/1173, bolna-ai/bolna/pull/1019, livekit/agents/issues/7169 and
 pull/3966, OpenHands/software-agent-sdk/issues/1837, BoundaryML/baml/pull/2708, davidmigloz/langchain_dart/issues/712,
 GoogleChromeLabs/webmcp-tools/issues/417, Wei-Shaw/sub2api/issues/6740. All on 2026-11-28.
