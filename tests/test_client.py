@@ -88,7 +88,7 @@ def test_messages_tools_and_options_are_those_of_a_chat(settings: Loaded) -> Non
 def test_of_several_answers_the_first_is_told(settings: Loaded) -> None:
     tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
     with OneFlow(settings=settings) as flow:
-        options: Any = {"tools": [tool], "tool_choice": "required"}
+        options: Any = {"tools": [tool], "tool_choice": "required", "reasoning_effort": "none"}
         once = flow.text("Look", **options)
         for twice in (flow.text("Look", **options, n=2), flow.text("Look", on_piece=str, **options, n=2)):
             (call,), (found,) = once.tool_calls, twice.tool_calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from math import exp
 from typing import Any
 
 import openai
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from oneflow_ai.simulator import Simulator
 from oneflow_ai.simulator.text import tokens
 
-MODEL = "gpt-6-luna"
+MODEL = "gpt-5.4"
 HELLO: Any = [{"role": "user", "content": "Say hello to the bees."}]
 
 
@@ -139,6 +140,34 @@ class Bee(BaseModel):
 async def test_structured_output_parses_into_its_model(client: AsyncOpenAI) -> None:
     answer = await client.chat.completions.parse(model=MODEL, messages=HELLO, response_format=Bee)
     assert isinstance(answer.choices[0].message.parsed, Bee)
+
+
+@pytest.mark.parametrize("most", [None, 0, 3])
+async def test_probabilities_are_told_of_each_token(client: AsyncOpenAI, most: int | None) -> None:
+    asked: Any = {"model": MODEL, "messages": HELLO, "logprobs": True, "top_logprobs": most}
+    choice = (await client.chat.completions.create(**asked)).choices[0]
+    assert choice.logprobs
+    told = choice.logprobs.content or []
+    text = "".join(each.token for each in told)
+    assert text == choice.message.content == b"".join(bytes(each.bytes or ()) for each in told).decode()
+    for each in told:
+        assert [other.logprob for other in each.top_logprobs] == sorted(
+            [other.logprob for other in each.top_logprobs], reverse=True
+        )
+        assert len({other.token for other in each.top_logprobs}) == len(each.top_logprobs) == (most or 0)
+        assert most in (None, 0) or each.top_logprobs[0].token == each.token
+        assert sum(exp(other.logprob) for other in each.top_logprobs) < 1 and each.logprob < 0
+    events = [event.choices[0] async for event in await client.chat.completions.create(**asked, stream=True)]
+    assert [each for event in events if event.logprobs for each in event.logprobs.content or []] == told
+    assert [bool(event.logprobs) for event in events] == [bool(event.delta.content) for event in events]
+
+
+async def test_alternatives_are_not_told_without_probabilities(client: AsyncOpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="only allowed when 'logprobs' is enabled"):
+        await client.chat.completions.create(model=MODEL, messages=HELLO, top_logprobs=2)
+    with pytest.raises(openai.BadRequestError, match="an integer from 0 to 20"):
+        await client.chat.completions.create(model=MODEL, messages=HELLO, logprobs=True, top_logprobs=21)
+    assert (await client.chat.completions.create(model=MODEL, messages=HELLO)).choices[0].logprobs is None
 
 
 async def test_pictures_are_accepted_and_counted(client: AsyncOpenAI) -> None:

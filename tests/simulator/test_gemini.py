@@ -20,6 +20,7 @@ DECLARED: Any = [
     {"name": name, "description": "x", "parametersJsonSchema": dict(WEATHER)} for name in ("get_weather", "get_news")
 ]
 TOOLS: Any = [{"functionDeclarations": DECLARED}]
+ONE_ALONE = "Multiple candidates is not enabled for this model"
 NO_THOUGHT = {"thinkingConfig": {"thinkingBudget": 0}}
 
 
@@ -85,6 +86,8 @@ async def test_several_candidates_differ(simulator: Simulator) -> None:
             texts[each["index"]] += "".join(part["text"] for part in each["content"]["parts"])
     assert texts == [each["content"]["parts"][0]["text"] for each in whole]
     assert len({*texts}) == 3
+    refused = await _raw(simulator, NEWER, generationConfig=config)
+    assert refused.json["error"] == {"code": 400, "message": ONE_ALONE, "status": "INVALID_ARGUMENT"}
 
 
 @pytest.mark.parametrize("model", [MODEL, NEWER])

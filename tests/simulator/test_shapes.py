@@ -13,7 +13,11 @@ from oneflow_ai.simulator import FAST, Limits, Simulator, SimulatorOptions
 from tests.simulator.raw import CHAT, STREAM, Seen, once
 
 TOOL = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
-TOOLS = {"tools": [{"type": "function", "function": {"name": "square", "parameters": TOOL}}], "tool_choice": "required"}
+TOOLS = {
+    "tools": [{"type": "function", "function": {"name": "square", "parameters": TOOL}}],
+    "tool_choice": "required",
+    "reasoning_effort": "none",
+}
 
 
 def shape(value: Any) -> Any:

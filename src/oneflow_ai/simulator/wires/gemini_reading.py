@@ -77,6 +77,9 @@ def check(document: Document, model: str) -> None:
     _check_turns(contents)
     _check_seals(contents, model)
     _check_settings(document)
+    # googleapis/js-genai/issues/1609, googleapis/python-genai/issues/1723, 2026-11-28
+    if settings(document).get("candidateCount", 1) > 1 and generation(model) >= (3, 0):
+        raise Refused("Multiple candidates is not enabled for this model")
 
 
 def _check_turns(contents: Sequence[Content]) -> None:

@@ -25,6 +25,8 @@ from oneflow_ai.simulator.reply import (
     reply,
 )
 from oneflow_ai.simulator.text import pieces, tokens
+from oneflow_ai.simulator.wires.openai_logprobs import logprobs
+from oneflow_ai.simulator.wires.openai_reasoning import check_chat
 from oneflow_ai.simulator.wires.openai_schemas import check_strict
 from oneflow_ai.simulator.wires.openai_shapes import (
     Asked,
@@ -86,6 +88,7 @@ def answer(document: dict[str, Any], around: Surroundings, owner: str = "") -> A
     asked = read_asked(document)
     talk = _read(document)
     offered = _offered(document.get("tools"))
+    check_chat(document)
     question = _question(document, talk, asked, offered)
     replies = [reply(question, around.say, around.answer_tokens, number) for number in range(asked.choices)]
     choices = [_choice(each, offered, around.unique) for each in replies]
@@ -112,16 +115,23 @@ def _whole(asked: Asked, choices: list[Choice], spent: dict[str, Any], around: S
         message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None, "annotations": []}
         if choice.calls:
             message["tool_calls"] = [call.as_json() for call in choice.calls]
-        listed.append({"index": number, "message": message, "logprobs": None, "finish_reason": choice.finish})
+        likely = _likely(choice, asked.alternatives)
+        listed.append({"index": number, "message": message, "logprobs": likely, "finish_reason": choice.finish})
     body = chat_frame(asked.model, around, "chat.completion") | {"choices": listed, "usage": spent}
     return Answer(
         body=orjson.dumps(body), input_tokens=spent["prompt_tokens"], output_tokens=spent["completion_tokens"]
     )
 
 
+def _likely(choice: Choice, alternatives: int | None) -> dict[str, Any] | None:
+    if alternatives is None or choice.text is None:
+        return None
+    return logprobs(pieces(choice.text), alternatives)
+
+
 def _stream(asked: Asked, choices: list[Choice], spent: dict[str, Any], around: Surroundings) -> Answer:
     frame = chat_frame(asked.model, around, "chat.completion.chunk")
-    shape = chunk_shape(frame, asked.include_usage)
+    shape = chunk_shape(frame, asked.include_usage, asked.alternatives)
     if len(choices) == 1:
         return streamed(frame, choice_events(shape, 0, choices[0]), spent, asked)
     rounds = zip_longest(*[choice_events(shape, number, choice) for number, choice in enumerate(choices)])

@@ -12,6 +12,7 @@ import orjson
 from oneflow_ai.simulator.answer import CONTENT, DONE, FINISH, START, STREAM_TYPE, USAGE, Answer, StreamEvent
 from oneflow_ai.simulator.reply import LENGTH, Reply
 from oneflow_ai.simulator.wires.events import event
+from oneflow_ai.simulator.wires.openai_logprobs import ALTERNATIVES_MOST, logprobs
 from oneflow_ai.simulator.wires.wire import Surroundings
 
 CHOICES_MOST = 128
@@ -59,7 +60,10 @@ def check_name(name: str, param: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What both text routes ask alike; `tokens_most` is 0 when nothing bounds the answer."""
+    """What both text routes ask alike; `tokens_most` is 0 when nothing bounds the answer.
+
+    `alternatives` is how many a chat tells for each token, None where it tells no probabilities.
+    """
 
     model: str
     stream: bool
@@ -67,6 +71,7 @@ class Asked:
     choices: int
     tokens_most: int
     stops: tuple[str, ...]
+    alternatives: int | None = None
 
 
 def read_asked(document: dict[str, Any], tokens_most: int = 0) -> Asked:
@@ -87,7 +92,8 @@ def read_asked(document: dict[str, Any], tokens_most: int = 0) -> Asked:
             break
     choices = _whole_number(document, "n", 1, CHOICES_MOST) if document.get("n") is not None else 1
     include_usage = bool(options.get("include_usage")) if isinstance(options, dict) else False
-    return Asked(str(document["model"]), stream, include_usage, choices, tokens_most, _stops(document.get("stop")))
+    stops, alternatives = _stops(document.get("stop")), _alternatives(document)
+    return Asked(str(document["model"]), stream, include_usage, choices, tokens_most, stops, alternatives)
 
 
 def why_ended(reply: Reply) -> str:
@@ -113,6 +119,16 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple([each for each in stops if each])
 
 
+def _alternatives(document: dict[str, Any]) -> int | None:
+    told, wanted = document.get("logprobs") is True, document.get("top_logprobs")
+    if wanted is None:
+        return 0 if told else None
+    if not told:
+        words = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
+        raise BadRequest(words, "invalid_value", "top_logprobs")
+    return _whole_number(document, "top_logprobs", 0, ALTERNATIVES_MOST)
+
+
 def usage(prompt_tokens: int, completion_tokens: int, cached: int = 0, reasoning: int = 0) -> dict[str, Any]:
     """The usage block of a chat answer; `completion_tokens` has the reasoning in it."""
     return {
@@ -131,19 +147,24 @@ def usage(prompt_tokens: int, completion_tokens: int, cached: int = 0, reasoning
 
 @dataclass(frozen=True, slots=True)
 class ChunkShape:
-    """How the events of one stream look: the fields before the choice, cut into bytes once."""
+    """How the events of one stream look: the fields before the choice, cut into bytes once; probabilities or none."""
 
     before: bytes
     after: bytes
+    alternatives: int | None = None
 
-    def delta(self, kind: str, index: int, delta: bytes, finish: bytes = b"null") -> StreamEvent:
-        """An event for one choice; `delta` is JSON, `finish` too."""
+    def delta(
+        self, kind: str, index: int, delta: bytes, finish: bytes = b"null", likely: bytes = b"null"
+    ) -> StreamEvent:
+        """An event for one choice; `delta`, `finish` and `likely`, its probabilities, are JSON."""
         parts = (
             self.before,
             b"%d" % index,
             b',"delta":',
             delta,
-            b',"logprobs":null,"finish_reason":',
+            b',"logprobs":',
+            likely,
+            b',"finish_reason":',
             finish,
             self.after,
         )
@@ -151,15 +172,19 @@ class ChunkShape:
 
     def texts(self, index: int, texts: Iterable[str]) -> list[StreamEvent]:
         """Pieces of text for one choice, an event each."""
+        if (alternatives := self.alternatives) is not None:
+            told = [(orjson.dumps({"content": text}), orjson.dumps(logprobs([text], alternatives))) for text in texts]
+            return [self.delta(CONTENT, index, delta, likely=likely) for delta, likely in told]
         before = b'%b%d,"delta":{"content":' % (self.before, index)
         after = b'},"logprobs":null,"finish_reason":null' + self.after
         return [StreamEvent(CONTENT, before + orjson.dumps(text) + after) for text in texts]
 
 
-def chunk_shape(frame: dict[str, Any], include_usage: bool) -> ChunkShape:
+def chunk_shape(frame: dict[str, Any], include_usage: bool, alternatives: int | None = None) -> ChunkShape:
     """The shape of a chat stream whose events share a frame of fields."""
     usage_field = b',"usage":null' if include_usage else b""
-    return ChunkShape(b'data: %b,"choices":[{"index":' % orjson.dumps(frame)[:-1], b"}]%b}\n\n" % usage_field)
+    before, after = b'data: %b,"choices":[{"index":' % orjson.dumps(frame)[:-1], b"}]%b}\n\n" % usage_field
+    return ChunkShape(before, after, alternatives)
 
 
 def streamed(frame: dict[str, Any], events: Iterable[StreamEvent], spent: dict[str, Any], asked: Asked) -> Answer:

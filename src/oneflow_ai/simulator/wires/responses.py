@@ -16,6 +16,7 @@ from oneflow_ai.simulator.wires import responses_odd
 from oneflow_ai.simulator.wires.events import Document, Places, edited, named_event
 from oneflow_ai.simulator.wires.openai import MODELS
 from oneflow_ai.simulator.wires.openai_manners import OpenAIManners, error
+from oneflow_ai.simulator.wires.openai_reasoning import check_responses
 from oneflow_ai.simulator.wires.openai_shapes import BadRequest, missing
 from oneflow_ai.simulator.wires.responses_answer import COMPLETED, INCOMPLETE, Made, items, streamed, usage, whole
 from oneflow_ai.simulator.wires.responses_fields import COUNT_FIELDS, FIELDS
@@ -126,6 +127,7 @@ def _counted(document: dict[str, Any], owner: str, around: Surroundings) -> Answ
 def _asked(document: dict[str, Any], owner: str, around: Surroundings) -> Answer:
     _need_model(document, around)
     _CHECK(document, ())
+    check_responses(document)
     if document.get("stream_options") and not document.get("stream"):
         words = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise BadRequest(words, "invalid_value", "stream_options")
