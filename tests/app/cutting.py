@@ -102,6 +102,10 @@ class _Answer:
         self._stage.taken.set()
         self._answer.close()
 
+    def discard(self) -> None:
+        self._stage.taken.set()
+        self._answer.discard()
+
 
 class _Ways(Ways):
     """The real ways out, whose answers are watched."""

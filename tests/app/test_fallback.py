@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import orjson
@@ -98,6 +99,34 @@ async def test_a_body_that_stalls_gives_way_to_the_next_provider(tmp_path: Path,
             assert (reply.status, reply.headers["x-oneflow-provider"]) == (200, "b")
             assert reply.headers["x-oneflow-attempts"] == "2"
             assert asyncio.get_running_loop().time() - began < 3.5
+            await gateway.quiet()
+
+
+CUT = (
+    b'data: {"id":"1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"A"}}]}\n\n'
+)
+
+
+async def test_a_connection_whose_stream_was_cut_in_order_carries_no_other(tmp_path: Path) -> None:
+    connections = 0
+
+    async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+                kind = b"content-type: text/event-stream\r\ntransfer-encoding: chunked"
+                writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (kind, len(CUT), CUT))
+        writer.close()
+
+    async with await asyncio.start_server(cuts, "127.0.0.1", 0) as server:
+        provider = f'base_url = "http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"'
+        async with running(tmp_path, providers={"a": provider}) as gateway:
+            for called in (1, 2):
+                reply = await gateway.chat("a/m", stream=True)
+                assert b"upstream_stream_interrupted" in reply.body
+                assert connections == called
             await gateway.quiet()
 
 

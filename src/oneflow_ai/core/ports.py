@@ -155,6 +155,9 @@ class HttpAnswer(Protocol):
     def close(self) -> None:
         """Close the connection at once, unless the answer was read to its end or released. Harmless if repeated."""
 
+    def discard(self) -> None:
+        """The answer was not what it should be: close the connection, even if it was read to its end."""
+
 
 class Mark(Protocol):
     """Whoever must know whether a request went out, even if it is cancelled midway."""

@@ -99,7 +99,11 @@ class Attempt:
                 self._opened(answer)
                 if answer.status != 200:
                     raise await self._refusal(answer)
-                await self._relay(answer)
+                try:
+                    await self._relay(answer)
+                except Failure:
+                    answer.discard()
+                    raise
                 if self.end is not None:
                     answer.release()
             finally:

@@ -98,6 +98,10 @@ class ScriptedAnswer(Pouring):
             self.closed = True
             self._upstream.open_answers -= 1
 
+    def discard(self) -> None:
+        """Close the connection."""
+        self.close()
+
 
 def _arrivals(steps: Iterable[bytes | float | Failure], head_seconds: float) -> Iterator[tuple[float, bytes | Failure]]:
     due_seconds = head_seconds

@@ -83,6 +83,13 @@ class AiohttpAnswer(Pouring):
             else:
                 self._response.close()
 
+    def discard(self) -> None:
+        """Close the connection, whatever came."""
+        self._stop_timer()
+        if not self._done:
+            self._done = True
+            self._response.close()
+
     async def _read(self, until_seconds: float) -> bytes:
         content = self._response.content
         try:

@@ -133,6 +133,12 @@ class Answer:
         else:
             self._line.break_off()
 
+    def discard(self) -> None:
+        """Close the connection, whatever came: who breaks an answer off in order is about to close."""
+        if not self._left:
+            self._leave()
+            self._line.break_off()
+
     async def _read(self, until_seconds: float) -> bytes:
         while not self._pieces:
             if self._failure is not None:

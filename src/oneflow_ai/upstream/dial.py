@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from oneflow_ai.core.failure import (
     UPSTREAM_CLOSED,
@@ -114,12 +117,49 @@ async def _socket(place: str, port: int, seconds: float) -> socket.socket:
     try:
         line.setblocking(False)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        async with asyncio.timeout(seconds):
-            await loop.sock_connect(line, where)
+        try:
+            async with asyncio.timeout(seconds):
+                await _connect(loop, line, where)
+        except TimeoutError:
+            # Was it this process that stood still, the other side has accepted long since.
+            if not _is_connected(line):
+                raise
     except BaseException:
         line.close()
         raise
     return line
+
+
+async def _connect(loop: asyncio.AbstractEventLoop, line: socket.socket, where: Any) -> None:
+    """Connect at once: uvloop would ask a thread for the address's name first, and stand still before it begins."""
+    if sys.platform == "win32":
+        # Its loop tells of no socket that it may be written to.
+        await loop.sock_connect(line, where)
+        return
+    code = line.connect_ex(where)
+    if code == errno.EINPROGRESS:
+        done: asyncio.Future[None] = loop.create_future()
+        loop.add_writer(line, _settle, done)
+        try:
+            await done
+        finally:
+            loop.remove_writer(line)
+        code = line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _is_connected(line: socket.socket) -> bool:
+    try:
+        line.getpeername()
+    except OSError:
+        return False
+    return line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
 def _broken(error: OSError, address: Address) -> Failure:
