@@ -49,3 +49,6 @@ class NullAnswer(Pouring):
 
     def close(self) -> None:
         """No connection to close."""
+
+    def discard(self) -> None:
+        """No connection to close."""
