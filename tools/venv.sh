@@ -1,6 +1,7 @@
 #!/bin/sh
 # sh tools/venv.sh serve|dev: makes .venv and installs the locked packages, unless exactly these are in it already.
 set -eu
+. tools/python.sh
 
 case ${1-} in
   serve) locks='requirements.txt requirements-build.txt' ;;
@@ -9,17 +10,6 @@ case ${1-} in
 esac
 python=.venv/bin/python
 kept=.venv/installed # copies of what was installed, compared byte by byte
-
-newest_python() {
-  # Run each: a name on the path may be a shim that leads nowhere, or a Python without what venv needs.
-  probe='import sys, ensurepip, venv; v = sys.version_info; print(v[0] * 1000 + v[1], sys.executable)'
-  for name in python3 python3.13 python3.12 python3.11; do
-    "$name" -c "$probe" 2>/dev/null || continue
-  done | sort -rn | while read -r version path; do
-    [ "$version" -ge 3011 ] && printf '%s\n' "$path"
-    break
-  done
-}
 
 usable() {
   "$python" -c '' 2>/dev/null || return 1
@@ -34,11 +24,12 @@ installed() {
 }
 
 if ! usable; then
-  found=$(newest_python)
+  found=${PYTHON:-$(pythons | best_python)}
   if [ -z "$found" ]; then
     echo 'OneFlow needs Python 3.11 or newer with its venv module (Debian, Ubuntu: apt-get install python3-venv); none was found.' >&2
     exit 1
   fi
+  echo "Making .venv of $found" >&2
   rm -rf .venv
   "$found" -m venv .venv
 fi

@@ -15,9 +15,11 @@ from oneflow_ai.providers.openai_responses import ResponsesAdapter
 # Models whose cache is told where to end: from GPT-5.6 on (OpenAI's specification, prompt_cache_options, 2026-11-23).
 # Others keep what they have seen without being told.
 _OPENAI_MARKING = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
-# Models that Responses alone has (OpenAI's specification, ResponsesOnlyModel, and its client 3.54.0, 2026-11-23).
+# Models that Responses alone has (OpenAI's specification, ResponsesOnlyModel, and its client 3.54.0, 2026-11-23; of the
+# pro and codex models those that it leaves out too: BerriAI/litellm/pull/23143, SillyTavern/pull/5212, 2026-11-28).
 _OPENAI_RESPONSES_ONLY = re.compile(
-    r"o[13]-pro|o[34](?:-mini)?-deep-research|computer-use-|gpt-5(?:\.5)?-pro|gpt-5-codex|gpt-5\.1-codex-max"
+    r"o[13]-pro|o[34](?:-mini)?-deep-research|computer-use-|gpt-5(?:\.[2-5])?-pro|gpt-5(?:\.[23])?-codex"
+    r"|gpt-5\.1-codex-max"
     r"|gpt-daybreak-|gpt-[56](?:\.6)?-cyber|gpt-rosalind-|gpt-6-rosalind|gpt-6\.2-astra-law"
 )
 _MAX_TOKENS = "max_tokens"
