@@ -76,6 +76,21 @@ def test_what_is_no_function_is_for_the_provider_to_judge(tools: Any) -> None:
     assert (path, body["tools"]) == ("/chat/completions", tools)
 
 
+@pytest.mark.parametrize(("effort", "path"), [("none", "/chat/completions"), ("low", "/responses")])
+def test_a_chat_that_gives_sealed_thoughts_back_goes_by_its_effort_too(effort: str, path: str) -> None:
+    sealed = {"type": "reasoning.text", "text": "", "signature": 'of:responses:{"id":"rs_1","encrypted_content":"g"}'}
+    turns = [{"role": "assistant", "content": "Hi", "reasoning_details": [sealed]}, {"role": "user", "content": "And?"}]
+    asked: dict[str, Any] = {"messages": turns, "tools": FUNCTIONS, "reasoning_effort": effort}
+    if effort == "none":
+        asked["stop"] = ["END"]
+    assert chat("gpt-6-luna", **asked)[0] == path
+
+
+@pytest.mark.parametrize("model", ["gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.3-codex", "gpt-5-codex", "gpt-5.5-pro"])
+def test_models_without_a_chat_are_asked_by_responses_whatever_is_asked(model: str) -> None:
+    assert chat(model)[0] == "/responses"
+
+
 def test_what_responses_has_no_place_for_is_named() -> None:
     with pytest.raises(Failure) as caught:
         chat("gpt-6-luna", tools=FUNCTIONS, n=2)

@@ -108,7 +108,7 @@ class ResponsesAdapter(OpenAIAdapter):
         row = self._row(model)
         if row is None or row.calls == "always":
             return False
-        if call.wire != CHAT_WIRE:
+        if call.dialect != CHAT_WIRE:
             return True
         if any(tool.get("type") != "function" for tool in tools):
             # Whatever else there is, or is wrong, is for the provider to say.

@@ -319,10 +319,11 @@ def _bounds(schema: Mapping[str, Any], step: float) -> tuple[float | None, float
     return max(lows, default=None), min(highs, default=None)
 
 
-_PIECE = r"(?:\\[dwsDWS.\-+/@#_()\[\]{}*?|^$:]|\[\^?(?:[^\]\[\\]|\\[dwsDWS.\-+/@#_()\[\]])+\]|[^\\()\[\]{}*+?|^$])"
+_PIECE = r"(?:\\[dwsDWS.\-+/@#_()\[\]{}*?|^$:]|\[(?:[^\]\[\\]|\\[dwsDWS.\-+/@#_()\[\]])+\]|[^\\()\[\]{}*+?|^$])"
 _FIXED_TIMES, _ANY_TIMES = r"\{[0-9]{1,2}\}", r"[*+?]|\{[0-9]{1,2},(?:[0-9]{1,2})?\}"
-_SIMPLE = re.compile(rf"\^?(?:{_PIECE}(?:{_FIXED_TIMES}|{_ANY_TIMES})?+)*+\$?")
-_TIMES = re.compile(rf"{_PIECE}(?:({_ANY_TIMES})|{_FIXED_TIMES})?+")
+# Each piece can be read in one way only, so nothing is tried twice (possessive forms match too much in CPython 3.11.2).
+_SIMPLE = re.compile(rf"\^?(?:{_PIECE}(?:{_FIXED_TIMES}|{_ANY_TIMES})?)*\$?")
+_TIMES = re.compile(rf"{_PIECE}(?:({_ANY_TIMES})|{_FIXED_TIMES})?")
 _PATTERN_CHARACTERS_MOST = 200
 _VARIABLE_MOST = 2
 _MATCHED_CHARACTERS_MOST = 100
