@@ -108,7 +108,7 @@ class ResponsesAdapter(OpenAIAdapter):
         row = self._row(model)
         if row is None or row.calls == "always":
             return False
-        if call.dialect != CHAT_WIRE:
+        if CHAT_WIRE not in (call.wire, call.dialect):
             return True
         if any(tool.get("type") != "function" for tool in tools):
             # Whatever else there is, or is wrong, is for the provider to say.
