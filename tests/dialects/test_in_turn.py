@@ -6,7 +6,6 @@ import time
 from itertools import pairwise
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +67,7 @@ def blocks_of(events: list[dict[str, Any]]) -> list[Any]:
             case "content_block_stop":
                 assert event["index"] == opened
                 opened, text = None, "".join(pieces)
-                found[-1] = text if found[-1] == "" else (found[-1][0], orjson.loads(text or "{}"))
+                found[-1] = text if found[-1] == "" else (found[-1][0], json.loads(text or "{}"))
     assert opened is None
     return found
 

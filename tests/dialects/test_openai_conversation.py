@@ -118,6 +118,11 @@ def test_the_older_form_of_tools_gets_ids() -> None:
     )
 
 
+def test_what_openais_client_has_parsed_is_given_back_unread() -> None:
+    said = {"role": "assistant", "content": '{"a":1}', "parsed": {"a": 1}}
+    assert prompt_of(messages=[USER, said]).further == ()
+
+
 def test_an_assistants_refusal_and_its_thoughts() -> None:
     assert parts_of({"role": "assistant", "content": None, "refusal": "No."}) == (Refusal("No."),)
     assert parts_of({"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}) == (Refusal("No."),)

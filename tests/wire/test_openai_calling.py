@@ -23,7 +23,7 @@ def path(model: str, **asked: Any) -> str:
     return request.url.removeprefix(target.base_url)
 
 
-@pytest.mark.parametrize("model", ["gpt-5.4", "gpt-5.6-terra", "gpt-6-luna", "gpt-6.1-sol", "gpt-7"])
+@pytest.mark.parametrize("model", ["gpt-5.5", "gpt-5.6-terra", "gpt-6-luna", "gpt-6.1-sol", "gpt-7"])
 def test_newer_models_call_tools_by_responses(model: str) -> None:
     assert path(model, tools=TOOLS) == "/responses"
     assert path(model) == "/chat/completions"
@@ -84,6 +84,53 @@ def test_a_chat_that_gives_sealed_thoughts_back_goes_by_its_effort_too(effort: s
     if effort == "none":
         asked["stop"] = ["END"]
     assert chat("gpt-6-luna", **asked)[0] == path
+
+
+def test_a_chat_that_gives_sealed_thoughts_back_is_sent_as_it_is_but_for_them() -> None:
+    seal = 'of:responses:{"id":"rs_1","encrypted_content":"g"}'
+    called = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    sealed = called | {"extra_content": {"google": {"thought_signature": "of:gemini:s"}}}
+    thought = {"reasoning_content": "Hm", "reasoning_details": [{"type": "reasoning.encrypted", "data": seal}]}
+    turns: list[dict[str, Any]] = [
+        {"role": "assistant", "content": None, **thought},
+        {"role": "assistant", "content": "Hi", "tool_calls": [sealed], **thought},
+        {"role": "tool", "tool_call_id": "c", "content": "1"},
+    ]
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [FUNCTIONS[0]]}}
+    asked = {"tools": FUNCTIONS, "reasoning_effort": "none", "tool_choice": allowed, "newer": {"x": 1}}
+    call = call_of({"model": "text", "messages": turns, **asked})
+    target = target_of("openai", model="gpt-6-luna")
+    request = target.adapter.request(call, target)
+    first, second, third = (body := orjson.loads(request.body))["messages"]
+    assert first == {"role": "assistant", "content": ""}
+    assert second == {"role": "assistant", "content": "Hi", "tool_calls": [called]}
+    assert third == turns[2]
+    assert {name: body[name] for name in asked} == asked
+    assert request.dropped == ("messages",)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "expected"),
+    [
+        ("gpt-5.4", {}, "/chat/completions"),
+        ("gpt-5.4", {"output_config": {"effort": "low"}}, "/responses"),
+        ("gpt-6-luna", {"thinking": {"type": "disabled"}}, "/chat/completions"),
+        ("gpt-6-luna", {}, "/responses"),
+        ("gpt-6.1-terra", {"thinking": {"type": "disabled"}}, "/responses"),
+    ],
+)
+def test_clients_of_other_wires_call_in_a_chat_what_does_not_reason(
+    model: str, asked: dict[str, Any], expected: str
+) -> None:
+    assert path(model, tools=TOOLS, **asked) == expected
+    if expected == "/chat/completions":
+        assert path(model, tools=TOOLS, stop_sequences=["END"], **asked) == expected
+
+
+def test_the_older_form_of_functions_goes_by_the_effort_too() -> None:
+    assert chat("gpt-6-luna", functions=[{"name": "f"}])[0] == "/responses"
+    assert chat("gpt-6-luna", functions=[{"name": "f"}], reasoning_effort="none")[0] == "/chat/completions"
+    assert chat("gpt-5.1", functions=[{"name": "f"}])[0] == "/chat/completions"
 
 
 @pytest.mark.parametrize("model", ["gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.3-codex", "gpt-5-codex", "gpt-5.5-pro"])

@@ -19,6 +19,8 @@ _KNOWN = frozenset(
     {
         "role", "content", "name", "tool_calls", "function_call", "tool_call_id", "refusal", "reasoning_content",
         "reasoning", "reasoning_details", "cache_control", "annotations", "provider_specific_fields", "thinking_blocks",
+        # As OpenAI's client has read the content, which is there too.
+        "parsed",
     }
 )  # fmt: skip
 

@@ -41,7 +41,7 @@ PATHS: Mapping[Operation, str] = {
     Operation.TRANSLATION: "/audio/translations",
 }
 # Dialects whose own wire this is: what they call their own seal was made here.
-_OWN_DIALECTS = frozenset({DIALECT, "plain"})
+OWN_DIALECTS = frozenset({DIALECT, "plain"})
 _OWN_SEALS = frozenset({DIALECT})
 
 
@@ -139,7 +139,7 @@ class OpenAIAdapter:
             raise not_done(call, target)
         if call.order is not None:
             return (*self._ordered(call, call.order, target), ())
-        seals = _OWN_SEALS | {""} if call.dialect in _OWN_DIALECTS else _OWN_SEALS
+        seals = _OWN_SEALS | {""} if call.dialect in OWN_DIALECTS else _OWN_SEALS
         prompt, names, cut = prompt_of(call, target, LETTERS_64, DIALECT)
         body, dropped = body_of(prompt, self.idiom, target.model, seals)
         return {"model": target.model, **body}, tuple(dict.fromkeys((*dropped, *cut))), names

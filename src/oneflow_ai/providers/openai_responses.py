@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,12 +18,14 @@ from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import own_body
 from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.openai import DIALECT as CHAT_WIRE
-from oneflow_ai.providers.openai import OpenAIAdapter
+from oneflow_ai.providers.openai import OWN_DIALECTS, OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_names import client_name
+from oneflow_ai.providers.openai_reasoners import asked_of
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_prompt import body_of
 from oneflow_ai.providers.openai_responses_stream import decoder_of
+from oneflow_ai.providers.openai_turns import without_seals
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 
 PATHS: Mapping[Operation, str] = {
@@ -68,7 +71,7 @@ class ResponsesAdapter(OpenAIAdapter):
     def request(self, call: Call, target: Target) -> HttpRequest:
         """The call's own body where it is of this wire, else one made from its middle form; raises `Failure`."""
         if not self._responds(call, target):
-            return super().request(call, target)
+            return self._chat(call, target)
         dropped: tuple[str, ...] = ()
         names: tuple[tuple[str, str], ...] = ()
         body: dict[str, Any]
@@ -101,19 +104,37 @@ class ResponsesAdapter(OpenAIAdapter):
         return asked and target.base_url.endswith(self._ending)
 
     def _calls(self, call: Call, model: str) -> bool:
-        """Whether a model is asked to call functions, as it does in no chat."""
-        tools = call.body.get("tools")
-        if not tools:
+        """Whether a model is asked to call functions, as it does in no chat while it is asked so."""
+        body = call.body
+        tools = body.get("tools")
+        if not tools and not body.get("functions"):
             return False
         row = self._row(model)
         if row is None or row.calls == "always":
             return False
         if CHAT_WIRE not in (call.wire, call.dialect):
-            return True
-        if any(tool.get("type") != "function" for tool in tools):
+            # Each dialect has words of its own for how much is thought.
+            prompt = call.prompt()
+            return bool(prompt.tools) and (row.calls == "never" or row.reasons(asked_of(row, prompt).effort))
+        if any(tool.get("type") != "function" for tool in tools or ()):
             # Whatever else there is, or is wrong, is for the provider to say.
             return False
-        return row.calls == "never" or row.reasons(call.body.get("reasoning_effort") or "")
+        return row.calls == "never" or row.reasons(body.get("reasoning_effort") or "")
+
+    def _chat(self, call: Call, target: Target) -> HttpRequest:
+        """The request for the server's chat.
+
+        A client's own chat whose history has thoughts that another wire sealed goes out as it is but for them: no chat
+        of these servers takes them back, and what is written anew has no place for what we do not know.
+        """
+        if call.wire or call.translated or call.operation is not _CHAT or call.dialect not in OWN_DIALECTS:
+            return super().request(call, target)
+        messages = call.body.get("messages") or []
+        kept = list(map(without_seals, messages))
+        if kept == messages:
+            return super().request(call, target)
+        request = super().request(replace(call, wire=CHAT_WIRE, body={**call.body, "messages": kept}), target)
+        return replace(request, dropped=(*request.dropped, "messages"))
 
     def _asked(self, call: Call, prompt: Prompt, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
         body, dropped = body_of(prompt, self.idiom, target.model, _OWN_SEALS)

@@ -30,6 +30,10 @@ _PDF = "application/pdf"
 TOOL_ID_CHARACTERS_MOST = 40
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BREAK = "\n\n"
+# The fields in which this wire's servers tell what was thought, and where Google's of them seal a call of a tool.
+_THOUGHTS = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
+_SEALED_CALL = "extra_content"
+_SAID = ("content", "tool_calls", "function_call", "refusal", "audio")
 _Fields = dict[str, Any]
 
 
@@ -160,6 +164,18 @@ def without_thoughts(body: _Fields, refused: frozenset[str]) -> tuple[_Fields, t
     kept = [{name: value for name, value in message.items() if name not in refused} for message in messages]
     told = any(message.get(name) for message in messages for name in refused)
     return {**body, "messages": kept}, ("messages",) if told else ()
+
+
+def without_seals(message: _Fields) -> _Fields:
+    """A message of this wire's own without what was thought, and without the seals of its calls of tools."""
+    kept = {name: value for name, value in message.items() if name not in _THOUGHTS}
+    calls = kept.get("tool_calls")
+    if isinstance(calls, list):
+        kept["tool_calls"] = [{name: call[name] for name in call if name != _SEALED_CALL} for call in calls]
+    if kept["role"] == "assistant" and not any(map(kept.get, _SAID)):
+        # Nothing but the thoughts was in it; a content that says nothing may not be null.
+        kept["content"] = ""
+    return kept
 
 
 def short_id(call_id: str, characters_most: int) -> str:
