@@ -63,7 +63,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def _has_many_brackets(body: bytes) -> bool:
-    """Whether a body opens more brackets than may be nested; searched, as to count takes CPython twenty times as long."""
+    """Whether a body opens more brackets than may be nested; searched for, as counting takes twenty times as long."""
     left = DEPTH_MOST
     for bracket in (b"{", b"["):
         place = body.find(bracket)
