@@ -21,11 +21,11 @@ from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.openai_failure import failure_of
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_names import client_name
+from oneflow_ai.providers.openai_own import OwnChats
 from oneflow_ai.providers.openai_prompt import body_of
 from oneflow_ai.providers.openai_speech import sound_decoder
 from oneflow_ai.providers.openai_stream import text_decoder
 from oneflow_ai.providers.openai_transcripts import transcript_decoder
-from oneflow_ai.providers.openai_turns import without_thoughts
 from oneflow_ai.providers.openai_vectors import embedding_decoder, moderation_decoder
 
 DIALECT = "openai"
@@ -63,8 +63,11 @@ class OpenAIAdapter:
     ) -> None:
         self._stream_usage = stream_usage
         self._deployments = deployments
-        self._renamed = renamed or {}
         self.idiom = idiom or Idiom()
+        self._renamed = {"max_completion_tokens": self.idiom.tokens_field, **(renamed or {})}
+        if self.idiom.tokens_field == "max_completion_tokens":
+            del self._renamed["max_completion_tokens"]
+        self._own = OwnChats(self.idiom)
 
     def request(self, call: Call, target: Target) -> HttpRequest:
         """The call's own body with the target's model in its place; unknown fields are kept, in their order.
@@ -77,7 +80,7 @@ class OpenAIAdapter:
         if (form := self._form(call, target)) is not None:
             return form
         if call.wire == DIALECT:
-            body, dropped = without_thoughts(own_body(call, target), self.idiom.thoughts_refused)
+            body, dropped = self._own.fit(own_body(call, target))
             if isinstance(call.order, SpeechOrder) and (voice := voice_of(call.order, target)) != call.order.voice:
                 body["voice"] = voice
         else:

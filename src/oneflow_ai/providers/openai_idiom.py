@@ -101,7 +101,8 @@ class Idiom:
     tool calls are exactly so long, of letters and digits. `stops_most` and `tiers` are what the server takes of either.
     `schemas` are the rules of strict schemas, where no other is enforced; elsewhere a schema is sent as it is, and
     `strict` where the client says it. `marks_begun`: an answer that the request begins is marked as such.
-    `thoughts_refused` are fields of thoughts that other servers take back, and this one refuses.
+    `thoughts_refused` are fields of thoughts that other servers take back, and this one refuses. `has_developer`: it
+    knows the role `developer`, by which OpenAI's clients say what others call `system`.
     """
 
     abilities: Abilities = field(default_factory=lambda: ABILITIES)
@@ -119,6 +120,7 @@ class Idiom:
     schemas: Rules | None = None
     marks_begun: bool = False
     thoughts_refused: frozenset[str] = frozenset()
+    has_developer: bool = True
 
     def reasoner(self, model: str) -> Reasoner | None:
         """The row of a model that reasons, as far as is known; None for one that takes no effort."""

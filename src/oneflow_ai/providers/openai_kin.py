@@ -59,9 +59,10 @@ GROQ = OpenAIAdapter(
 # editor-code-assistant/eca/issues/233).
 # It knows no field of thoughts (BerriAI/litellm/issues/30835). An answer that is begun is marked (400, code 3230,
 # otherwise: QuantumNous/new-api/issues/2858), and repeated in the answer (SillyTavern/issues/2557; 2026-11-27).
+# The roles of its messages are system, user, assistant and tool (docs.mistral.ai/api, 2026-11-28).
 MISTRAL = OpenAIAdapter(
     stream_usage=False,
-    renamed=MappingProxyType({"max_completion_tokens": "max_tokens", "seed": "random_seed"}),
+    renamed=MappingProxyType({"seed": "random_seed"}),
     idiom=Idiom(
         plain(refused=("logprobs", "logit_bias"), dropped=("user",)),
         tokens_field=_MAX_TOKENS,
@@ -70,13 +71,15 @@ MISTRAL = OpenAIAdapter(
         marks_begun=True,
         thoughts_refused=frozenset({"reasoning", "reasoning_content", "reasoning_details"}),
         tiers=_NO_TIERS,
+        has_developer=False,
     ),
 )
 
 # A content is a text (400 "invalid type: sequence": github.com/QwenLM/qwen-code/pull/2320): nothing is seen or heard.
 # What was thought comes back with each turn that called a tool, be it empty (400 otherwise: api-docs.deepseek.com,
 # thinking mode; anomalyco/opencode/issues/24722, deepseek-harness/discussions/739). JSON without a schema; a seed, more
-# than one choice, biases and calls one by one are not among its parameters (api-docs.deepseek.com/api).
+# than one choice, biases and calls one by one are not among its parameters (api-docs.deepseek.com/api). A bound by
+# OpenAI's newer name bounds nothing (earendil-works/pi/issues/8018), a `developer` is a 400 (…//1048; 2026-11-28).
 DEEPSEEK = OpenAIAdapter(
     idiom=Idiom(
         plain(
@@ -93,6 +96,7 @@ DEEPSEEK = OpenAIAdapter(
         joins_texts=True,
         stops_most=16,
         tiers=_NO_TIERS,
+        has_developer=False,
     )
 )  # fmt: skip
 
@@ -122,11 +126,15 @@ OPENROUTER = KeyAccountAdapter(
 # docs.together.ai/reference/chat-completions: log probabilities are asked for by a number there.
 TOGETHER = OpenAIAdapter(
     idiom=Idiom(
-        plain(sent=("top_k",), refused=("logprobs",), dropped=("user",)), tokens_field=_MAX_TOKENS, tiers=_NO_TIERS
+        plain(sent=("top_k",), refused=("logprobs",), dropped=("user",)),
+        tokens_field=_MAX_TOKENS,
+        tiers=_NO_TIERS,
+        has_developer=False,
     )
 )
 
-# docs.ollama.com/api/openai-compatibility lists what it takes; the rest it does not even refuse.
+# docs.ollama.com/api/openai-compatibility lists what it takes; the rest it does not even refuse. Who a `developer` is
+# depends on the model, some do not hear it (fgrehm/pi-ollama-cloud/pull/10, 2026-11-28).
 OLLAMA = OpenAIAdapter(
     idiom=Idiom(
         plain(
@@ -138,10 +146,17 @@ OLLAMA = OpenAIAdapter(
         ),
         tokens_field=_MAX_TOKENS,
         tiers=_NO_TIERS,
+        has_developer=False,
     )
 )  # fmt: skip
 
-# docs.vllm.ai: extra parameters, and the field in which reasoning goes both ways (vllm-project/vllm/issues/38488).
+# docs.vllm.ai: extra parameters, and the field in which reasoning goes both ways (vllm-project/vllm/issues/38488). Most
+# models' templates refuse a `developer` (400 "Unexpected message role.": ogx-ai/ogx/issues/6069, 2026-11-28).
 VLLM = OpenAIAdapter(
-    idiom=Idiom(plain(sent=("audio", "reasoning given back", "top_k")), thoughts="reasoning", tiers=_NO_TIERS)
+    idiom=Idiom(
+        plain(sent=("audio", "reasoning given back", "top_k")),
+        thoughts="reasoning",
+        tiers=_NO_TIERS,
+        has_developer=False,
+    )
 )

@@ -21,11 +21,11 @@ from oneflow_ai.providers.openai import DIALECT as CHAT_WIRE
 from oneflow_ai.providers.openai import OWN_DIALECTS, OpenAIAdapter
 from oneflow_ai.providers.openai_idiom import Idiom
 from oneflow_ai.providers.openai_names import client_name
+from oneflow_ai.providers.openai_own import without_seals
 from oneflow_ai.providers.openai_reasoners import asked_of
 from oneflow_ai.providers.openai_responses_items import WIRE
 from oneflow_ai.providers.openai_responses_prompt import body_of
 from oneflow_ai.providers.openai_responses_stream import decoder_of
-from oneflow_ai.providers.openai_turns import without_seals
 from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 
 PATHS: Mapping[Operation, str] = {

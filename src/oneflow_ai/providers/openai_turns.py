@@ -29,11 +29,7 @@ _PDF = "application/pdf"
 # OpenAI refuses longer ids of tool calls ("expected a string with maximum length 40", community.openai.com).
 TOOL_ID_CHARACTERS_MOST = 40
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_BREAK = "\n\n"
-# The fields in which this wire's servers tell what was thought, and where Google's of them seal a call of a tool.
-_THOUGHTS = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
-_SEALED_CALL = "extra_content"
-_SAID = ("content", "tool_calls", "function_call", "refusal", "audio")
+BREAK = "\n\n"
 _Fields = dict[str, Any]
 
 
@@ -117,7 +113,7 @@ class Turns:
         parts = [_said(part) for part in parts]
         texts = [part for part in parts if isinstance(part, Text)]
         if self._idiom.joins_texts and len(texts) == len(parts):
-            return _BREAK.join(part.text for part in texts)
+            return BREAK.join(part.text for part in texts)
         written = [self._part(part) for part in parts]
         if cache and written:
             written[-1] |= cache_mark(cache, self._idiom)
@@ -151,31 +147,6 @@ class Turns:
 
     def _named(self, message: Message, written: _Fields) -> _Fields:
         return written | {"name": message.name} if message.name else written
-
-
-def without_thoughts(body: _Fields, refused: frozenset[str]) -> tuple[_Fields, tuple[str, ...]]:
-    """A body of this wire's own without the fields of thoughts that the server refuses, and the name of what lost any.
-
-    A client gives back what it was told, be it by another server, which has such fields.
-    """
-    messages = body.get("messages")
-    if not refused or not isinstance(messages, list) or not any(map(refused.intersection, messages)):
-        return body, ()
-    kept = [{name: value for name, value in message.items() if name not in refused} for message in messages]
-    told = any(message.get(name) for message in messages for name in refused)
-    return {**body, "messages": kept}, ("messages",) if told else ()
-
-
-def without_seals(message: _Fields) -> _Fields:
-    """A message of this wire's own without what was thought, and without the seals of its calls of tools."""
-    kept = {name: value for name, value in message.items() if name not in _THOUGHTS}
-    calls = kept.get("tool_calls")
-    if isinstance(calls, list):
-        kept["tool_calls"] = [{name: call[name] for name in call if name != _SEALED_CALL} for call in calls]
-    if kept["role"] == "assistant" and not any(map(kept.get, _SAID)):
-        # Nothing but the thoughts was in it; a content that says nothing may not be null.
-        kept["content"] = ""
-    return kept
 
 
 def short_id(call_id: str, characters_most: int) -> str:
