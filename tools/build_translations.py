@@ -51,6 +51,10 @@ Made from the code by `python -m tools.build_translations`; a test holds the two
 | 400 | refused with `unsupported_parameter`, naming the field; in a chain of targets the next is asked |
 | kept, drop | it depends on the model |
 
+Not every chat for a model of OpenAI's, or of Azure's at an address that ends in `/openai/v1`, passes as it is: one for
+a model that Responses alone has, or with functions for a model that calls none in a chat, is written anew for
+Responses, as for another wire. What the two wires share arrives as it is ([HTTP](http-api.md)).
+
 What depends on the model may depend on how it is asked too: OpenAI's models take `temperature`, `top_p`, penalties,
 `stop`, `logit_bias` and `logprobs` while they do not reason, which GPT-5.1, 5.2 and 5.4 do only when told to, and
 others unless they are told `none`, where they know that. An effort that a model does not know is sent as the nearest

@@ -19,6 +19,7 @@ CALL = {"id": "call_a", "type": "function", "function": {"name": "f", "arguments
 RESULT = {"role": "tool", "tool_call_id": "call_a", "content": "12"}
 FUNCTION = {"name": "f", "description": "Does f", "parameters": {"type": "object"}, "strict": True}
 SCHEMA = {"type": "object", "properties": {}}
+NEWER = {"user": "safety_identifier"}
 
 
 def test_a_plain_chat() -> None:
@@ -42,8 +43,9 @@ def test_a_plain_chat() -> None:
         ({"parallel_tool_calls": False}, Prompt((), parallel_tool_calls=False)),
         ({"verbosity": "low", "service_tier": "flex"}, Prompt((), verbosity="low", service_tier="flex")),
         ({"service_tier": "auto"}, Prompt(())),
-        ({"user": "u", "safety_identifier": "s"}, Prompt((), user="u")),
-        ({"safety_identifier": "s"}, Prompt((), user="s", params={"user": "safety_identifier"})),
+        ({"user": "u", "safety_identifier": ""}, Prompt((), user="u")),
+        ({"user": "u", "safety_identifier": "s"}, Prompt((), user="s", minor=("user",), params=NEWER)),
+        ({"safety_identifier": "s"}, Prompt((), user="s", params=NEWER)),
         ({"metadata": {"a": "b"}}, Prompt((), metadata={"a": "b"})),
         ({"prompt_cache_key": "k"}, Prompt((), cache_key="k", params={"cache_key": "prompt_cache_key"})),
         ({"response_format": {"type": "text"}}, Prompt(())),
@@ -133,7 +135,7 @@ def test_a_plain_chat() -> None:
 )
 def test_fields(fields: dict[str, Any], expected: Prompt) -> None:
     found = prompt_of(**fields)
-    assert found == replace(expected, messages=found.messages)
+    assert found == replace(expected, messages=found.messages, shared=found.shared)
 
 
 def test_tools() -> None:
@@ -297,6 +299,10 @@ def test_what_an_answer_carried_may_be_given_back() -> None:
             "response_format.json_schema.schema",
         ),
         ({"verbosity": 7}, "verbosity"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": 7}}]}]},
+            "messages[0].content[0].file.file_id",
+        ),
         ({"prompt_cache_key": 7}, "prompt_cache_key"),
         ({"safety_identifier": 7}, "safety_identifier"),
     ],

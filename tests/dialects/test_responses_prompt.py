@@ -157,6 +157,12 @@ def test_options_are_read() -> None:
     assert response_call(text={"format": {"type": "text"}}, service_tier="auto").prompt().format is None
 
 
+def test_the_newer_name_of_the_end_user_counts_and_the_other_is_told() -> None:
+    prompt = response_call(user="u", safety_identifier="s").prompt()
+    assert (prompt.user, prompt.param("user"), prompt.minor) == ("s", "safety_identifier", ("user",))
+    assert response_call(user="u").prompt().minor == ()
+
+
 def test_allowed_tools_are_all_that_is_offered() -> None:
     tools = [{"type": "function", "name": name} for name in "abc"]
     allowed = [{"type": "function", "name": name} for name in "ac"]

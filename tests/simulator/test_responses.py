@@ -228,6 +228,8 @@ OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "fine"}
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal("responses", "I think.")}
 ASKED = {"role": "user", "content": "x"}
 OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
+# As chats name them.
+ALLOWED = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "function": {"name": "a"}}]}
 OPTIONAL = {**OPEN, "additionalProperties": False}
 
 
@@ -287,6 +289,8 @@ def _format(schema: Any) -> Any:
         ),
         ({"tools": TOOLS, "tool_choice": {"type": "function", "name": "bee"}}, "tool_choice", None),
         ({"tool_choice": "any"}, "tool_choice", "invalid_value"),
+        ({"tool_choice": ALLOWED}, "tool_choice.tools[0].name", "missing_required_parameter"),
+        ({"prompt_cache_options": {"ttl": "5m"}}, "prompt_cache_options.ttl", "invalid_value"),
         (
             {"text": {"format": {"type": "json_schema", "name": "it"}}},
             "text.format.schema",

@@ -41,7 +41,10 @@ class Image:
 
 @value
 class Document:
-    """A file to read: by `url`, as base64 `data` with its `media_type`, or as plain `text`."""
+    """A file to read: by `url`, as base64 `data` with its `media_type`, or as plain `text`.
+
+    One that lies with a provider has its `id` there; its place is in `further` too, since no other can read it.
+    """
 
     url: str = ""
     data: str = ""
@@ -50,6 +53,7 @@ class Document:
     name: str = ""
     cache: str = ""
     citations: bool = False
+    id: str = ""
 
 
 def text_in(document: Document) -> str | None:
@@ -158,18 +162,22 @@ class Format:
 class Prompt:
     """A text request that knows no wire. None, empty or False: the client did not say.
 
-    `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens`
-    is the budget of tokens for reasoning, 0 for none; `adaptive` asks that the model sees itself how much it needs.
+    `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `allowed` are the
+    names of the tools that alone may be called; empty: all. `thinking_tokens` is the budget of tokens for reasoning,
+    0 for none; `adaptive` asks that the model sees itself how much it needs.
     `begun` says that the last message is the beginning of the answer, which the model is to go on with.
     `truncation` lets the provider forget the oldest turns of a conversation that is too long. `further` are fields
     with a meaning that no other wire has, `minor` those that an answer is nearly the same without, both by the
-    client's own names. `params` maps a name used here to the client's own name of it, where the two differ.
+    client's own names. `shared` maps the client's names of fields that another wire of the same maker has too to what
+    is said there, or to None where the prompt itself has it; for all other wires they are in `further` or `minor` too,
+    or in fields of the prompt. `params` maps a name used here to the client's own name of it, where the two differ.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["", "auto", "none", "required", "tool"] = ""
     tool_name: str = ""
+    allowed: tuple[str, ...] = ()
     parallel_tool_calls: bool | None = None
     max_tokens: int | None = None
     temperature: float | None = None
@@ -197,6 +205,7 @@ class Prompt:
     truncation: bool = False
     further: tuple[str, ...] = ()
     minor: tuple[str, ...] = ()
+    shared: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
 
     def param(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from oneflow_ai.core.failure import INVALID_MESSAGES, Failure
@@ -70,16 +70,24 @@ def _audio(part: Mapping[str, Any], param: str) -> Part:
     )
 
 
-def _file(part: Mapping[str, Any], param: str) -> Part | str:
-    found = _object(part.get("file"), f"{param}.file")
+def _file(part: Mapping[str, Any], param: str) -> Part:
+    found, cache = _object(part.get("file"), f"{param}.file"), cache_of(part, param)
     if found.get("file_id"):
-        # It lies with one provider: no other can read it.
-        return f"{param}.file.file_id"
+        return Document(id=_word(found["file_id"], f"{param}.file.file_id"), cache=cache)
     content, name = _word(found.get("file_data"), f"{param}.file.file_data"), found.get("filename")
-    name, cache = name if isinstance(name, str) else "", cache_of(part, param)
+    name = name if isinstance(name, str) else ""
     if content[:8].lower().startswith(("https://", "http://")):
         return Document(url=content, name=name, cache=cache)
     return document_of(content, name, cache)
+
+
+def ids_of_files(messages: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Where messages that were read have files which lie with one provider, and whose the messages are."""
+    for place, message in enumerate(messages):
+        content = message.get("content")
+        for number, part in enumerate(content if isinstance(content, list) else ()):
+            if part["type"] == "file" and part["file"].get("file_id"):
+                yield f"messages[{place}].content[{number}].file.file_id", message["role"]
 
 
 def document_of(content: str, name: str, cache: str) -> Document:

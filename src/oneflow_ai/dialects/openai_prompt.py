@@ -8,7 +8,7 @@ from typing import Any, get_args
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, Failure
 from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool
 from oneflow_ai.dialects.openai_conversation import Conversation
-from oneflow_ai.dialects.openai_parts import cache_of
+from oneflow_ai.dialects.openai_parts import cache_of, ids_of_files
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
 # What a model is asked for that is to think, but not how much: the default of those who write it so.
@@ -22,6 +22,8 @@ _MINOR = frozenset(
         "store", "prompt_cache_options", "prompt_cache_retention", "prediction", "min_p", "top_a", "repetition_penalty",
     }
 )  # fmt: skip
+# What OpenAI's Responses has by the same name (its specification, CreateResponse, 2026-11-23).
+_SHARED = ("user", "safety_identifier", "metadata", "prompt_cache_options", "prompt_cache_retention")
 _TOOL_CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
 
@@ -29,11 +31,15 @@ def read(body: Mapping[str, Any]) -> Prompt:
     """The middle form of a chat's body that `openai.check` let through.
 
     `further` names every field that has none: those with a meaning that only this wire has, and unknown ones; `minor`
-    those that may be left out. Raises `Failure` for what cannot be read.
+    those that may be left out; `shared` those of both that OpenAI's Responses has. Raises `Failure` for what cannot be
+    read.
     """
     talk = Conversation()
     talk.read(body["messages"])
-    draft = _Draft(body, talk.further)
+    files = tuple(ids_of_files(body["messages"]))
+    draft = _Draft(body, [*(name for name, _ in files), *talk.further])
+    # The model itself says no files, on any wire.
+    draft.shared |= {name: None for name, role in files if role != "assistant"}
     for name, value in body.items():
         if value is None or name in _HARMLESS:
             continue
@@ -49,6 +55,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
         tuple(talk.messages),
         further=tuple(draft.further),
         minor=tuple(draft.minor),
+        shared=draft.shared,
         params=draft.params,
         **draft.fields,
     )
@@ -57,7 +64,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
 class _Draft:
     """What a prompt is made of, as it is found: its fields, the client's names of them, and what has no place."""
 
-    __slots__ = ("body", "fields", "further", "minor", "params")
+    __slots__ = ("body", "fields", "further", "minor", "params", "shared")
 
     def __init__(self, body: Mapping[str, Any], further: list[str]) -> None:
         self.body = body
@@ -65,6 +72,7 @@ class _Draft:
         self.params: dict[str, str] = {}
         self.further = further
         self.minor: list[str] = []
+        self.shared: dict[str, Any] = {name: body[name] for name in _SHARED if body.get(name)}
 
     def put(self, field: str, param: str, value: Any) -> None:
         """Set a field of the prompt, which the client calls `param`."""
@@ -99,8 +107,16 @@ def _text(field: str) -> _Reader:
     return _as(field, "a text", str)
 
 
+def _user(draft: _Draft, name: str, value: Any) -> None:
+    if draft.body.get("safety_identifier"):
+        # Its newer name counts (OpenAI's specification, 2026-11-23).
+        draft.minor.append(name)
+    else:
+        _text("user")(draft, name, value)
+
+
 def _safety_identifier(draft: _Draft, name: str, value: Any) -> None:
-    if draft.body.get("user") is None:
+    if value != "":
         _text("user")(draft, name, value)
 
 
@@ -228,6 +244,9 @@ def _tool_choice(draft: _Draft, name: str, value: Any) -> None:
         return
     if not isinstance(value, dict):
         raise Failure(INVALID_TYPE, f"{name} is a text or an object", param=name)
+    if value.get("type") == "allowed_tools":
+        _allowed_tools(draft, name, value.get("allowed_tools"))
+        return
     function = value if name == "function_call" else value.get("function")
     wanted = function.get("name") if isinstance(function, dict) else None
     if isinstance(wanted, str) and value.get("type") in (None, "function"):
@@ -235,6 +254,23 @@ def _tool_choice(draft: _Draft, name: str, value: Any) -> None:
         draft.put("tool_name", name, wanted)
     else:
         draft.further.append(name)
+
+
+def _allowed_tools(draft: _Draft, name: str, found: Any) -> None:
+    """The tools that alone may be called: `further` has the field as well, since few wires can be told so."""
+    draft.further.append(name)
+    mode, tools = (found.get("mode"), found.get("tools")) if isinstance(found, dict) else (None, None)
+    names = [_function_name(tool) for tool in tools] if isinstance(tools, list) else []
+    if mode in ("auto", "required") and names and all(names) and draft.body.get("tools"):
+        draft.put("tool_choice", name, mode)
+        draft.put("allowed", name, tuple(names))
+        draft.shared[name] = None
+
+
+def _function_name(tool: Any) -> str:
+    """The name of a function among tools; empty for what is none."""
+    function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
+    return _word(function, "name") if isinstance(function, dict) else ""
 
 
 def _word(found: Mapping[str, Any], name: str) -> str:
@@ -274,7 +310,7 @@ _FIELDS: Mapping[str, _Reader] = {
     "modalities": _modalities,
     "verbosity": _text("verbosity"),
     "service_tier": _service_tier,
-    "user": _text("user"),
+    "user": _user,
     "safety_identifier": _safety_identifier,
     "metadata": _as("metadata", "an object", dict),
     "prompt_cache_key": _text("cache_key"),

@@ -73,12 +73,12 @@ def read(body: Mapping[str, Any]) -> Prompt:
         **_reasoning(body.get("reasoning") or {}, further),
         # The provider's own choice is what there is without the field.
         service_tier="" if body.get("service_tier") in (None, "auto") else body["service_tier"],
-        user=user or safety or "",
+        user=safety or user or "",
         metadata=body.get("metadata"),
         cache_key=body.get("prompt_cache_key") or "",
         truncation=body.get("truncation") == "auto",
         further=(*further, *talk.further),
-        minor=tuple(name for name in elsewhere if name in _MINOR),
+        minor=(*(name for name in elsewhere if name in _MINOR), *(("user",) if safety and user else ())),
         params=_params(body),
     )
 
@@ -86,7 +86,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
 def _params(body: Mapping[str, Any]) -> Mapping[str, str]:
     """What the client calls the fields that this wire has two names for."""
     found = {}
-    if body.get("safety_identifier") and not body.get("user"):
+    if body.get("safety_identifier"):
         found["user"] = "safety_identifier"
     if body.get("top_logprobs"):
         found["logprobs"] = "top_logprobs"

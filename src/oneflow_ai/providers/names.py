@@ -67,6 +67,7 @@ def with_fit_names(prompt: Prompt, rule: re.Pattern[str]) -> tuple[Prompt, tuple
         messages=tuple(_called(message, sent) for message in prompt.messages),
         tools=tuple(replace(tool, name=sent[tool.name]) if tool.name in sent else tool for tool in prompt.tools),
         tool_name=sent.get(prompt.tool_name, prompt.tool_name),
+        allowed=tuple(sent.get(name, name) for name in prompt.allowed),
     )
     return changed, tuple((found, name) for name, found in sent.items())
 

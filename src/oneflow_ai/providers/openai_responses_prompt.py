@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -60,6 +61,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     Nothing of it is stored there. `seals` are the names of wires whose sealed reasoning is the server's own. Raises
     `Failure` (400) that names what the server cannot be asked for.
     """
+    prompt = _without_shared(prompt)
     asked = asked_of(row := idiom.reasoner(model), prompt)
     abilities = _abilities(idiom, model, asked.bare)
     if asked.bare:
@@ -90,7 +92,22 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
         include.append(_SEALED)
     if include:
         body["include"] = include
+    body |= {name: value for name, value in prompt.shared.items() if value is not None}
     return body, tuple(dropped)
+
+
+def _without_shared(prompt: Prompt) -> Prompt:
+    """A prompt whose fields that a chat shares with this wire stand in `shared` alone, as the client wrote them."""
+    shared = prompt.shared
+    if not shared:
+        return prompt
+    return replace(
+        prompt,
+        user="" if "user" in shared or "safety_identifier" in shared else prompt.user,
+        metadata=None if "metadata" in shared else prompt.metadata,
+        further=tuple(name for name in prompt.further if name not in shared),
+        minor=tuple(name for name in prompt.minor if name not in shared),
+    )
 
 
 def _marks_unplaced(prompt: Prompt) -> bool:
@@ -116,7 +133,10 @@ def _tools(prompt: Prompt) -> dict[str, Any]:
     if not prompt.tools:
         return {}
     found: dict[str, Any] = {"tools": [_tool(tool) for tool in prompt.tools]}
-    if prompt.tool_choice == "tool":
+    if prompt.allowed:
+        functions = [{"type": "function", "name": name} for name in prompt.allowed]
+        found["tool_choice"] = {"type": "allowed_tools", "mode": prompt.tool_choice, "tools": functions}
+    elif prompt.tool_choice == "tool":
         found["tool_choice"] = {"type": "function", "name": prompt.tool_name}
     elif prompt.tool_choice:
         found["tool_choice"] = prompt.tool_choice

@@ -146,6 +146,8 @@ def _document(document: Document) -> Item:
     """A file; what is plain text is said as it is, under its name."""
     if document.text:
         return {"type": "input_text", "text": _BREAK.join(filter(None, (document.name, document.text)))}
+    if document.id:
+        return {"type": "input_file", "file_id": document.id}
     if document.url:
         return {"type": "input_file", "file_url": document.url}
     name = document.name or ("document.pdf" if document.media_type == "application/pdf" else "document")

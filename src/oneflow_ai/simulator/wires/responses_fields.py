@@ -171,18 +171,11 @@ _TOOLS: Mapping[str, Check] = {
         object_,
     ),
 }
-_CHOICE = text_or(
-    tagged(
-        "type",
-        {
-            "function": _part({"name": text(1)}, "name"),
-            "custom": _part({"name": text(1)}, "name"),
-            "allowed_tools": _part({"mode": one_of("auto", "required"), "tools": listed(object_)}, "mode", "tools"),
-            **dict.fromkeys([name for name in _TOOLS if name not in ("function", "custom")], object_),
-        },
-    ),
-    one_of("none", "auto", "required"),
-)
+_NAMED = _part({"name": text(1)}, "name")
+# How one tool is named: those that the server runs, by their type alone.
+_CHOSEN: Mapping[str, Check] = {**dict.fromkeys(_TOOLS, object_), "function": _NAMED, "custom": _NAMED}
+_ALLOWED = _part({"mode": one_of("auto", "required"), "tools": listed(tagged("type", _CHOSEN))}, "mode", "tools")
+_CHOICE = text_or(tagged("type", {**_CHOSEN, "allowed_tools": _ALLOWED}), one_of("none", "auto", "required"))
 _FORMAT = tagged(
     "type",
     {
@@ -245,7 +238,7 @@ FIELDS: Mapping[str, Check] = {
     "moderation": nullable(object_),
     "prompt": nullable(object_),
     "prompt_cache_key": nullable(text()),
-    "prompt_cache_options": nullable(object_),
+    "prompt_cache_options": nullable(record({"mode": one_of("implicit", "explicit"), "ttl": one_of("30m")})),
     "prompt_cache_retention": nullable(one_of("in_memory", "24h")),
     "safety_identifier": nullable(text(0, 64)),
     "service_tier": nullable(one_of("auto", "default", "flex", "scale", "priority", "fast")),
