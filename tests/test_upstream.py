@@ -75,6 +75,34 @@ async def test_an_answer_left_in_the_middle_is_never_reused(kind: Kind) -> None:
         assert simulator.record.counts.connections == 2
 
 
+async def test_an_answer_that_is_discarded_takes_its_connection_with_it(kind: Kind) -> None:
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator, upstream_of(kind) as upstream:
+        for model, read in ((b"gpt-6-luna", True), (b"gpt-6-luna", False), (b"sim-F11", False)):
+            answer = await upstream.send(request_to(simulator.base_url, model), soon())
+            while read and await answer.read(soon()):
+                pass
+            answer.discard()
+            answer.discard()
+            answer.close()
+        await whole(upstream, request_to(simulator.base_url))
+        assert simulator.record.counts.connections == 4
+
+
+@pytest.mark.parametrize("left", ["close", "release"])
+async def test_what_was_given_back_is_not_discarded(kind: Kind, left: str) -> None:
+    async with Simulator(SimulatorOptions(pace=FAST)) as simulator, upstream_of(kind) as upstream:
+        answer = await upstream.send(request_to(simulator.base_url), soon())
+        while await answer.read(soon()):
+            pass
+        getattr(answer, left)()
+        other = await upstream.send(request_to(simulator.base_url), soon())
+        answer.discard()
+        while await other.read(soon()):
+            pass
+        other.close()
+        assert simulator.record.counts.connections == 1
+
+
 async def test_surplus_bytes_never_become_the_next_answer(kind: Kind) -> None:
     async with Simulator(SimulatorOptions(pace=FAST)) as simulator, upstream_of(kind) as upstream:
         answer = await upstream.send(request_to(simulator.base_url, b"sim-F30;kind=smuggle"), soon())

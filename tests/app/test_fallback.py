@@ -105,28 +105,41 @@ async def test_a_body_that_stalls_gives_way_to_the_next_provider(tmp_path: Path,
 CUT = (
     b'data: {"id":"1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"A"}}]}\n\n'
 )
+TOLD = b'data: {"error":{"message":"The server had an error","type":"server_error"}}\n\n'
 
 
-async def test_a_connection_whose_stream_was_cut_in_order_carries_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("body", "end", "code", "connections_opened"),
+    [
+        (CUT, b"0\r\n\r\n", b"upstream_stream_interrupted", 2),
+        (CUT + b"data: nonsense\n\n", b"0\r\n\r\n", b"upstream_stream_interrupted", 2),
+        (CUT + TOLD, b"0\r\n\r\n", b"upstream_error", 1),
+        (CUT + TOLD, b"", b"upstream_error", 2),
+    ],
+    ids=["cut", "nonsense", "told", "told and not ended"],
+)
+async def test_a_connection_is_kept_when_a_stream_that_ended_told_why_it_failed(
+    tmp_path: Path, body: bytes, end: bytes, code: bytes, connections_opened: int
+) -> None:
     connections = 0
 
-    async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
         with contextlib.suppress(asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
                 kind = b"content-type: text/event-stream\r\ntransfer-encoding: chunked"
-                writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (kind, len(CUT), CUT))
+                writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%x\r\n%b\r\n%b" % (kind, len(body), body, end))
         writer.close()
 
-    async with await asyncio.start_server(cuts, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
         provider = f'base_url = "http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"'
         async with running(tmp_path, providers={"a": provider}) as gateway:
-            for called in (1, 2):
+            for _ in range(2):
                 reply = await gateway.chat("a/m", stream=True)
-                assert b"upstream_stream_interrupted" in reply.body
-                assert connections == called
+                assert code in reply.body
+            assert connections == connections_opened
             await gateway.quiet()
 
 

@@ -57,6 +57,10 @@ def test_the_steps_of_a_call_are_all_measured() -> None:
     assert all(len(figures) == len(hot.shapes()) and min(figures) > 0 for figures in found.values())
 
 
+def test_the_steps_of_a_call_are_measured_without_sockets(tmp_path: Path) -> None:
+    assert hot._settings(tmp_path).settings.models.refresh_hours == 0
+
+
 def result(cpu_milliseconds: float, **fields: object) -> Result:
     made = Result(100, 2.0, cpu_milliseconds / 10, 0.0, 0.0, 0.0, 1.5, 9.0, 1.0, 100, 100, 100, 0, 0, "")
     return replace(made, **fields)  # type: ignore[arg-type] # fields of the table below

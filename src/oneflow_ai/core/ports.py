@@ -156,7 +156,10 @@ class HttpAnswer(Protocol):
         """Close the connection at once, unless the answer was read to its end or released. Harmless if repeated."""
 
     def discard(self) -> None:
-        """The answer was not what it should be: close its connection, unless that went back at the answer's end."""
+        """The answer was not what it should be: close the connection, even if it was read to its end.
+
+        Nothing after `release` or `close`. Harmless if repeated.
+        """
 
 
 class Mark(Protocol):

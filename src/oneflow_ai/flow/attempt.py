@@ -28,6 +28,9 @@ _WAITS = (
 )  # fmt: skip
 DEADLINE_SLACK_SECONDS = 0.01
 
+# What a decoder finds of an answer that is cut or is none. Whatever else it ends in, the provider has told.
+_FOUND_OUT = (kinds.UPSTREAM_BAD_RESPONSE, kinds.UPSTREAM_STREAM_INTERRUPTED, kinds.UPSTREAM_TOO_LARGE)
+
 # What a connection's failure is called once something of the answer has reached the client.
 _INTERRUPTIONS = {
     kinds.UPSTREAM_TIMEOUT: kinds.UPSTREAM_IDLE_TIMEOUT,
@@ -44,8 +47,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_latest_seconds", "_left",
-        "_named", "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds", "_upstream",
+        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_in_order", "_latest_seconds",
+        "_left", "_named", "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds",
+        "_upstream",
         "asked",
         "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
@@ -66,7 +70,7 @@ class Attempt:
         self._named: Callable[[Prompt, str], str | None] | None = None
         self._names: tuple[tuple[str, str], ...] = ()
         self._latest_seconds = self._until_seconds = 0.0
-        self._left = False
+        self._in_order = self._left = False
         self._decoder: Decoder | None = None
         self._failure: Failure | None = None
         self.target = target
@@ -102,7 +106,8 @@ class Attempt:
                 try:
                     await self._relay(answer)
                 except Failure:
-                    answer.discard()
+                    # Where the provider says why it gives no answer, the connection is as good as after one.
+                    (answer.release if self._in_order else answer.discard)()
                     raise
                 if self.end is not None:
                     answer.release()
@@ -295,6 +300,7 @@ class Attempt:
     def _finish(self, end: End, cut: Failure | None) -> None:
         failure = end.failure
         if failure is not None:
+            self._in_order = cut is None and failure.kind not in _FOUND_OUT
             self._failure = self._as_interruption(cut or failure)
             return
         if not self.committed:

@@ -24,6 +24,17 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _INTERIM_HEADS = re.compile(rb"(?:HTTP/1\.1 1(?!01).*?\r\n\r\n)*", re.DOTALL)
 
 
+class HeldResponse(aiohttp.ClientResponse):
+    """A response that keeps its connection after its end, until it is released or closed.
+
+    aiohttp gives it back as the last byte arrives: whoever then finds that the answer was not what it should be comes
+    too late (3.14.5, `ClientResponse._response_eof`, 2026-11-28).
+    """
+
+    def _response_eof(self) -> None:
+        """The last byte is there."""
+
+
 class AiohttpAnswer(Pouring):
     """Implements the `HttpAnswer` port over one aiohttp response."""
 
@@ -68,7 +79,7 @@ class AiohttpAnswer(Pouring):
         if self._done:
             return
         self._done = True
-        if self._response.content.at_eof():
+        if self._response.content.is_eof():
             self._response.release()
         else:
             _Linger(self._response, self._loop)
@@ -78,7 +89,7 @@ class AiohttpAnswer(Pouring):
         self._stop_timer()
         if not self._done:
             self._done = True
-            if self._response.content.at_eof():
+            if self._response.content.is_eof():
                 self._response.release()
             else:
                 self._response.close()
@@ -146,12 +157,12 @@ class _Linger:
 
     def __init__(self, response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
         self._response = response
-        self._timer = loop.call_later(LINGER_SECONDS, self._close)
-        # At its end the response gives its connection back by itself; then closing it does nothing.
-        response.content.on_eof(self._timer.cancel)
+        self._timer = loop.call_later(LINGER_SECONDS, response.close)
+        response.content.on_eof(self._ended)
 
-    def _close(self) -> None:
-        self._response.close()
+    def _ended(self) -> None:
+        self._timer.cancel()
+        self._response.release()
 
 
 class PunctualHandler(ResponseHandler):

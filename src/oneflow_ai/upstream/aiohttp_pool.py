@@ -25,7 +25,7 @@ from oneflow_ai.core.failure import (
     Kind,
 )
 from oneflow_ai.core.ports import HttpRequest, Mark
-from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, PunctualHandler
+from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, HeldResponse, PunctualHandler
 from oneflow_ai.upstream.aiohttp_names import GuardedNames
 from oneflow_ai.upstream.dial import late, trust, untrusted
 from oneflow_ai.upstream.reach import is_literal, refused
@@ -200,6 +200,7 @@ class AiohttpUpstream:
         connector._factory = _handlers(self.way.head_seconds, connector._loop)  # type: ignore[assignment] # no public hook
         return aiohttp.ClientSession(
             connector=connector,
+            response_class=HeldResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),

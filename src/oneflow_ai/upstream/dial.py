@@ -20,8 +20,12 @@ from oneflow_ai.core.failure import (
 )
 from oneflow_ai.core.target import Timeouts
 from oneflow_ai.upstream.address import Address
+from oneflow_ai.upstream.alarm import in_time
 from oneflow_ai.upstream.resolve import addresses_of
 from oneflow_ai.upstream.way import Way
+
+# The loop's own limit of a TLS handshake would ring before what came is read: ours does not.
+_NEVER_SECONDS = 3_600.0
 
 _Line = TypeVar("_Line", bound=asyncio.Protocol)
 
@@ -43,23 +47,27 @@ async def dial(
     connected_by = min(until_seconds, loop.time() + limits.connect_seconds)
     left = max(0.0, connected_by - loop.time())
     places = await addresses_of(way.resolver, address.host, address.port, way.private, left)
+    if loop.time() >= connected_by:
+        # The name was found in time: it is this process that stood still.
+        connected_by = min(until_seconds, loop.time() + limits.connect_seconds)
     try:
         line = await _connected(places, address, connected_by)
     except Failure:
         # They may have moved away from all of them.
         way.resolver.doubt(address.host, address.port)
         raise
+    agreed_by = until_seconds if context is None else min(until_seconds, loop.time() + limits.tls_seconds)
     try:
-        async with asyncio.timeout_at(until_seconds):
+        async with in_time(agreed_by):
             _, protocol = await loop.create_connection(
                 make,
                 sock=line,
                 ssl=context,
                 server_hostname=address.host if context is not None else None,
-                ssl_handshake_timeout=limits.tls_seconds if context is not None else None,
+                ssl_handshake_timeout=_NEVER_SECONDS if context is not None else None,
             )
     except TimeoutError:
-        raise late(address.host) from None
+        raise (untrusted if agreed_by < until_seconds else late)(address.host) from None
     except OSError as error:
         raise _broken(error, address) from None
     return protocol
@@ -117,13 +125,8 @@ async def _socket(place: str, port: int, seconds: float) -> socket.socket:
     try:
         line.setblocking(False)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            async with asyncio.timeout(seconds):
-                await _connect(loop, line, where)
-        except TimeoutError:
-            # Was it this process that stood still, the other side has accepted long since.
-            if not _is_connected(line):
-                raise
+        async with in_time(loop.time() + seconds):
+            await _connect(loop, line, where)
     except BaseException:
         line.close()
         raise
@@ -137,7 +140,8 @@ async def _connect(loop: asyncio.AbstractEventLoop, line: socket.socket, where: 
         await loop.sock_connect(line, where)
         return
     code = line.connect_ex(where)
-    if code == errno.EINPROGRESS:
+    # What a signal interrupts goes on as well: connect(2), EINTR, 2026-11-28.
+    if code in (errno.EINPROGRESS, errno.EINTR):
         done: asyncio.Future[None] = loop.create_future()
         loop.add_writer(line, _settle, done)
         try:
@@ -154,18 +158,10 @@ def _settle(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-def _is_connected(line: socket.socket) -> bool:
-    try:
-        line.getpeername()
-    except OSError:
-        return False
-    return line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-
-
 def _broken(error: OSError, address: Address) -> Failure:
     if isinstance(error, ssl.SSLError):
         return untrusted(address.host, error)
-    # TLS that takes too long is an aborted connection to the loop, one that is not answered a reset one.
+    # TLS that is not answered is a reset connection to the loop.
     if isinstance(error, ConnectionError) and address.tls:
         return untrusted(address.host)
     if isinstance(error, ConnectionError):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from oneflow_ai.core.failure import UPSTREAM_BLOCKED, UPSTREAM_UNREACHABLE, Failure
+from oneflow_ai.upstream.alarm import in_time
 from oneflow_ai.upstream.reach import is_literal, refused
 
 
@@ -37,7 +38,7 @@ async def addresses_of(resolver: Resolver, host: str, port: int, private: bool |
 
 async def _looked_up(resolver: Resolver, host: str, port: int, seconds: float) -> Sequence[str]:
     try:
-        async with asyncio.timeout(seconds):
+        async with in_time(asyncio.get_running_loop().time() + seconds):
             found = await resolver(host, port)
     except TimeoutError:
         raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} was not resolved in time") from None
