@@ -108,11 +108,8 @@ def _stop(draft: _Draft, name: str, value: Any) -> None:
     stops = (value,) if isinstance(value, str) else tuple(value)
     if not all(isinstance(stop, str) for stop in stops):
         raise Failure(INVALID_TYPE, f"{name} is a text or a list of texts", param=name)
-    if "" in stops:
-        # Servers of this wire may take it; no other wire does.
-        at = name if isinstance(value, str) else f"{name}[{stops.index('')}]"
-        raise Failure(INVALID_VALUE, f"{at} is empty", param=at)
-    draft.put("stop", name, stops)
+    # An empty one asks for nothing. Servers of this wire take it; no other wire does.
+    draft.put("stop", name, tuple(filter(None, stops)))
 
 
 def _logit_bias(draft: _Draft, name: str, value: Any) -> None:
