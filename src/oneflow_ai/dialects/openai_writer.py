@@ -224,13 +224,12 @@ class WholeWriter:
 
     def _choice(self, index: int, choice: Choice, end: End) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": choice.refusal or None}
+        message["annotations"] = [annotation(citation, len(choice.text)) for citation in choice.citations]
         if not choice.text and (choice.tools or choice.refusal):
             message["content"] = None
         if choice.thoughts and not self._hides:
             message["reasoning_content"] = choice.reasoning or None
             message["reasoning_details"] = [_detail(thought, place) for place, thought in enumerate(choice.thoughts)]
-        if choice.citations:
-            message["annotations"] = [annotation(citation, len(choice.text)) for citation in choice.citations]
         if choice.tools:
             message["tool_calls"] = [
                 {
