@@ -161,6 +161,7 @@ class Prompt:
     `tool_choice` is `auto`, `none`, `required` or `tool`, the last with the name in `tool_name`. `thinking_tokens`
     is the budget of tokens for reasoning, 0 for none; `adaptive` asks that the model sees itself how much it needs.
     `begun` says that the last message is the beginning of the answer, which the model is to go on with.
+    `one_call` says that the answer's form has a place for one call of a tool.
     `truncation` lets the provider forget the oldest turns of a conversation that is too long. `further` are fields
     with a meaning that no other wire has, `minor` those that an answer is nearly the same without, both by the
     client's own names. `params` maps a name used here to the client's own name of it, where the two differ.
@@ -171,6 +172,7 @@ class Prompt:
     tool_choice: Literal["", "auto", "none", "required", "tool"] = ""
     tool_name: str = ""
     parallel_tool_calls: bool | None = None
+    one_call: bool = False
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -198,6 +200,11 @@ class Prompt:
     further: tuple[str, ...] = ()
     minor: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def calls_in_parallel(self) -> bool | None:
+        """Whether several calls may come at once, as it is asked for where that can be; None: as the model does."""
+        return False if self.one_call else self.parallel_tool_calls
 
     def param(self, name: str) -> str:
         """The client's own name of a field."""

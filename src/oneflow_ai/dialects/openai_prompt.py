@@ -8,6 +8,7 @@ from typing import Any, get_args
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, Failure
 from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool
 from oneflow_ai.dialects.openai_conversation import Conversation
+from oneflow_ai.dialects.openai_legacy import is_legacy
 from oneflow_ai.dialects.openai_parts import cache_of
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
@@ -47,6 +48,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
             reader(draft, name, value)
     return Prompt(
         tuple(talk.messages),
+        one_call=is_legacy(body),
         further=tuple(draft.further),
         minor=tuple(draft.minor),
         params=draft.params,
