@@ -79,7 +79,7 @@ def whole(*events: Event, end: End = STOP, usage: Usage = USAGE, **fields: Any) 
 
 def message(*events: Event, end: End = STOP, **fields: Any) -> dict[str, Any]:
     (choice,) = whole(*events, end=end, **fields)["choices"]
-    return {name: value for name, value in choice["message"].items() if value is not None}
+    return {name: value for name, value in choice["message"].items() if value not in (None, [])}
 
 
 def test_a_text_stream() -> None:
@@ -104,7 +104,7 @@ def test_a_whole_text() -> None:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "Hello", "refusal": None},
+                "message": {"role": "assistant", "content": "Hello", "refusal": None, "annotations": []},
                 "logprobs": None,
                 "finish_reason": "length",
             }

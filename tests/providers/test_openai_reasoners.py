@@ -35,6 +35,7 @@ def effort_sent(effort: Effort, model: str, kind: str = "openai") -> tuple[str |
     [
         ("openai", "o3", "low medium high"),
         ("openai", "o4-mini", "low medium high"),
+        ("openai", "ft:o4-mini-2025-04-16:org:my-chat:id", "low medium high"),
         ("openai", "gpt-5", "minimal low medium high"),
         ("openai", "gpt-5-mini-2025-08-07", "minimal low medium high"),
         ("openai", "gpt-5-pro", "high"),
@@ -74,7 +75,15 @@ def test_an_effort_that_a_model_does_not_know_becomes_the_nearest_and_is_told(
         assert told is (word != effort and (bool(lower) or effort == "none")), effort
 
 
-@pytest.mark.parametrize(("kind", "model"), [("openai", "gpt-4.1"), ("xai", "grok-4"), ("groq", "llama-3.3-70b")])
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("openai", "gpt-4.1"),
+        ("openai", "ft:gpt-4.1-mini-2025-04-14:org::o3"),
+        ("xai", "grok-4"),
+        ("groq", "llama-3.3-70b"),
+    ],
+)
 def test_who_takes_no_effort_is_sent_none(kind: str, model: str) -> None:
     assert [effort_sent(effort, model, kind) for effort in EFFORTS] == [(None, effort != "none") for effort in EFFORTS]
     assert sent(Prompt((HI,), thinking_tokens=0), model, kind)[1] == set()
@@ -99,6 +108,7 @@ def test_a_budget_of_nothing_is_told_where_it_cannot_be() -> None:
         ("gpt-4.1", None, True),
         ("gpt-5-chat-latest", None, True),
         ("o3", None, False),
+        ("ft:o4-mini-2025-04-16:org::id", None, False),
         ("gpt-5", None, False),
         ("gpt-5", "none", False),
         ("gpt-5.1", None, True),

@@ -1,4 +1,4 @@
-"""What the simulated provider refuses of OpenAI's reasoning models, by the model, the field and the wire."""
+"""What the simulated provider refuses of OpenAI's models, by the model, the field and the wire."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ def _effort(path: str, effort: str) -> Fields:
 
 def _refusal(message: str, param: str | None, code: str | None) -> tuple[int, Fields]:
     return 400, {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+
+
+# Models that only Responses have.
+NO_CHAT = (
+    *("o1-pro", "o3-pro-2025-06-10", "o3-deep-research", "o4-mini-deep-research", "computer-use-preview"),
+    *("gpt-5-pro", "gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.5-pro", "gpt-5-codex", "gpt-5.1-codex-max", "gpt-5.2-codex"),
+    *("gpt-5.3-codex", "gpt-5.6-cyber", "gpt-daybreak-red-latest"),
+)
 
 
 # ---- efforts
@@ -84,8 +92,10 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("path", [CHAT, RESPONSES])
-@pytest.mark.parametrize("model", KNOWN)
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [(model, path) for path in (CHAT, RESPONSES) for model in KNOWN if path == RESPONSES or model not in NO_CHAT],
+)
 async def test_a_model_takes_the_efforts_it_knows(simulator: Simulator, model: str, path: str) -> None:
     taken = [each for each in EFFORTS if (await _asked(simulator, path, model, _effort(path, each)))[0] == 200]
     assert taken == [each for each in EFFORTS if each in KNOWN[model]]
@@ -110,10 +120,11 @@ def _documented() -> list[tuple[str, tuple[str, ...], list[str]]]:
 async def test_the_page_tells_the_efforts(
     simulator: Simulator, model: str, efforts: tuple[str, ...], unasked: list[str]
 ) -> None:
-    taken = [each for each in EFFORTS if (await _asked(simulator, CHAT, model, _effort(CHAT, each)))[0] == 200]
+    path = RESPONSES if model in NO_CHAT else CHAT
+    taken = [each for each in EFFORTS if (await _asked(simulator, path, model, _effort(path, each)))[0] == 200]
     assert tuple(taken) == efforts
     sampled = unasked[:1] in ([], ["none"]) or model == "gpt-oss"
-    assert (await _asked(simulator, CHAT, model, {"stop": "x"}))[0] == (200 if sampled else 400)
+    assert (await _asked(simulator, path, model, {"top_p": 0.9}))[0] == (200 if sampled else 400)
 
 
 ON_CHAT = "Unsupported value: 'reasoning_effort' does not support '{}' with this model. Supported values are: {}."
@@ -125,12 +136,15 @@ LISTED = "'none', 'low', 'medium', 'high', and 'xhigh'"
     ("path", "model", "effort", "refusal"),
     [
         (CHAT, "gpt-5.2", "minimal", (ON_CHAT.format("minimal", LISTED), "reasoning_effort", "unsupported_value")),
-        (CHAT, "gpt-5-pro", "low", (ON_CHAT.format("low", "'high'"), "reasoning_effort", "unsupported_value")),
         (CHAT, "gpt-4o", "low", ("Unrecognized request argument supplied: reasoning_effort", None, None)),
         (CHAT, "gpt-5-chat-latest", "low", ("Unrecognized request argument supplied: reasoning_effort", None, None)),
         (
             *(RESPONSES, "gpt-5.2", "minimal"),
             (ON_RESPONSES.format("minimal", "gpt-5.2", LISTED), "reasoning.effort", "unsupported_value"),
+        ),
+        (
+            *(RESPONSES, "gpt-5-pro", "low"),
+            (ON_RESPONSES.format("low", "gpt-5-pro", "'high'"), "reasoning.effort", "unsupported_value"),
         ),
         (
             *(RESPONSES, "gpt-4.1", "low"),
@@ -250,3 +264,27 @@ async def test_a_chat_takes_no_functions_from_newer_models_that_reason(
 )
 async def test_others_take_them(simulator: Simulator, model: str, fields: Fields) -> None:
     assert await _asked(simulator, CHAT, model, fields) == (200, None)
+
+
+# ---- models that chats do not have
+
+
+@pytest.mark.parametrize("model", NO_CHAT)
+async def test_a_chat_does_not_have_the_models_of_responses_alone(simulator: Simulator, model: str) -> None:
+    words = (
+        "This is not a chat model and thus not supported in the v1/chat/completions endpoint. "
+        "Did you mean to use v1/completions?"
+    )
+    assert await _asked(simulator, CHAT, model, {}) == (404, _refusal(words, "model", None)[1])
+    assert await _asked(simulator, CHAT, model, {"stream": True}) == (404, _refusal(words, "model", None)[1])
+    assert await _asked(simulator, RESPONSES, model, {}) == (200, None)
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-5-pro", "sim-pro", "gpt-5.1-codex", "ft:o4-mini-2025-04-16:org::id"])
+async def test_a_chat_has_others(simulator: Simulator, model: str) -> None:
+    assert await _asked(simulator, CHAT, model, {}) == (200, None)
+
+
+async def test_a_fine_tuned_model_is_judged_as_its_base(simulator: Simulator) -> None:
+    assert (await _asked(simulator, CHAT, "ft:o4-mini-2025-04-16:org::id", {"stop": "x"}))[0] == 400
+    assert (await _asked(simulator, CHAT, "ft:gpt-4.1-2025-04-14:org::o3", {"stop": "x"}))[0] == 200

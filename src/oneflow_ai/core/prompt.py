@@ -166,6 +166,7 @@ class Prompt:
     names of the tools that alone may be called; empty: all. `thinking_tokens` is the budget of tokens for reasoning,
     0 for none; `adaptive` asks that the model sees itself how much it needs.
     `begun` says that the last message is the beginning of the answer, which the model is to go on with.
+    `one_call` says that the answer's form has a place for one call of a tool.
     `truncation` lets the provider forget the oldest turns of a conversation that is too long. `further` are fields
     with a meaning that no other wire has, `minor` those that an answer is nearly the same without, both by the
     client's own names. `shared` maps the client's names of fields that another wire of the same maker has too to what
@@ -179,6 +180,7 @@ class Prompt:
     tool_name: str = ""
     allowed: tuple[str, ...] = ()
     parallel_tool_calls: bool | None = None
+    one_call: bool = False
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -207,6 +209,11 @@ class Prompt:
     minor: tuple[str, ...] = ()
     shared: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def calls_in_parallel(self) -> bool | None:
+        """Whether several calls may come at once, as it is asked for where that can be; None: as the model does."""
+        return False if self.one_call else self.parallel_tool_calls
 
     def param(self, name: str) -> str:
         """The client's own name of a field."""

@@ -34,6 +34,7 @@ from oneflow_ai.dialects import (
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
 from oneflow_ai.dialects.openai_conversation import holds_wrapped_seals
+from oneflow_ai.dialects.openai_legacy import is_legacy
 from oneflow_ai.dialects.openai_messages import check_messages
 from oneflow_ai.dialects.openai_prompt import read
 from oneflow_ai.dialects.openai_writer import DONE, ChunkWriter, WholeWriter, usage_object
@@ -152,6 +153,7 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     text = chat or operation is _COMPLETION_OPERATION
     stream = found.get("stream_format") == "sse" if operation is _SPEECH else found.get("stream") is True
     options = found.get("stream_options")
+    wire = "" if chat and holds_wrapped_seals(found["messages"]) else DIALECT
     # What most calls come by: `envelope.call` would take two microseconds more.
     return Call(
         id=envelope.id,
@@ -169,12 +171,14 @@ def parse(body: bytes, envelope: Envelope) -> Call:
         user=user_of(found) if "user" in found else "",
         tags=envelope.tags,
         client_id=envelope.client_id,
-        wire="" if chat and holds_wrapped_seals(found["messages"]) else DIALECT,
+        wire=wire,
         output_most_tokens=(found.get("max_completion_tokens") or found.get("max_tokens")) if text else None,
         answers=1 if not text or _SEVERAL.isdisjoint(found) else answers_of(found),
         media=media,
         read=read if chat else None,
         order=None if text or operation not in _ORDERS else _ORDERS[operation](found),
+        # What is written anew is asked for in the newer form, and answered so.
+        translated=not wire and is_legacy(found),
     )
 
 

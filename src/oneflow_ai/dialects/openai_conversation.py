@@ -24,6 +24,9 @@ _KNOWN = frozenset(
     }
 )  # fmt: skip
 
+# Where a message may hold what another wire sealed.
+_SEALED = frozenset({"reasoning_details", "tool_calls", "function_call"})
+
 
 class Conversation:
     """Reads the messages of one chat. `messages` is their middle form; `further` names what that has no place for."""
@@ -32,7 +35,9 @@ class Conversation:
         self.messages: list[Message] = []
         self.further: list[str] = []
         self._results: list[Part] = []
+        # Of each function its last call, and those of this turn that have no result yet.
         self._legacy_ids: dict[str, str] = {}
+        self._legacy_waiting: dict[str, list[str]] = {}
 
     def read(self, messages: Iterable[Mapping[str, Any]]) -> None:
         """Read them all; they are as `check_messages` lets them through. Raises `Failure` for what cannot be read."""
@@ -49,6 +54,7 @@ class Conversation:
         self._said("system", message, self._content(message, param), param)
 
     def _user(self, message: Mapping[str, Any], param: str) -> None:
+        self._legacy_waiting.clear()
         self._said("user", message, self._content(message, param), param)
 
     def _assistant(self, message: Mapping[str, Any], param: str) -> None:
@@ -61,8 +67,9 @@ class Conversation:
         legacy = message.get("function_call")
         if legacy:
             # The older form has no ids: its answers name the function.
-            made = self._function(legacy, f"call_{len(self.messages)}", f"{param}.function_call")
+            made = self._sealed(legacy, f"call_{len(self.messages)}", legacy, f"{param}.function_call")
             self._legacy_ids[made.name] = made.id
+            self._legacy_waiting.setdefault(made.name, []).append(made.id)
             parts.append(made)
         self._said("assistant", message, parts, param)
 
@@ -71,10 +78,10 @@ class Conversation:
 
     def _legacy_result(self, message: Mapping[str, Any], param: str) -> None:
         name = message.get("name")
-        call_id = self._legacy_ids.get(name) if isinstance(name, str) else None
-        if call_id is None:
+        if not isinstance(name, str) or name not in self._legacy_ids:
             raise _wrong(f"{param}.name", "a function's message names the function of an earlier function_call")
-        self._result(call_id, message, param)
+        waiting = self._legacy_waiting.get(name)
+        self._result(waiting.pop(0) if waiting else self._legacy_ids[name], message, param)
 
     def _said(self, role: Role, message: Mapping[str, Any], parts: list[Part], param: str) -> None:
         parts, name = _with_mark(parts, cache_of(message, param)), message.get("name")
@@ -112,9 +119,13 @@ class Conversation:
         if call.get("type") not in (None, "function"):
             self.further.append(param)
             return []
-        made = self._function(call.get("function"), call["id"], f"{param}.function")
+        made = self._sealed(call.get("function"), call["id"], call, f"{param}.function")
+        return [replace(made, cache=cache_of(call, param))]
+
+    def _sealed(self, function: Any, call_id: str, call: Mapping[str, Any], param: str) -> ToolCall:
+        made = self._function(function, call_id, param)
         wire, seal = unwrapped(_signature(call))
-        return [replace(made, signature=seal, cache=cache_of(call, param), wire=wire)]
+        return replace(made, signature=seal, wire=wire)
 
     def _function(self, function: Any, call_id: str, param: str) -> ToolCall:
         name = function.get("name") if isinstance(function, dict) else None
@@ -140,10 +151,7 @@ _ROLES: Mapping[str, Callable[[Conversation, Mapping[str, Any], str], None]] = {
 
 def holds_wrapped_seals(messages: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a message gives back reasoning, or a tool call, that another wire sealed."""
-    for message in messages:
-        if ("reasoning_details" in message or "tool_calls" in message) and any(map(is_wrapped, _seals(message))):
-            return True
-    return False
+    return any(not _SEALED.isdisjoint(message) and any(map(is_wrapped, _seals(message))) for message in messages)
 
 
 def _seals(message: Mapping[str, Any]) -> list[Any]:
@@ -152,7 +160,7 @@ def _seals(message: Mapping[str, Any]) -> list[Any]:
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict):
             found += [detail.get("signature"), detail.get("data")]
-    for call in calls if isinstance(calls, list) else ():
+    for call in (*(calls if isinstance(calls, list) else ()), message.get("function_call")):
         if isinstance(call, dict) and "extra_content" in call:
             found.append(_signature(call))
     return found

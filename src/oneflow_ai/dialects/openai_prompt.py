@@ -8,6 +8,7 @@ from typing import Any, get_args
 from oneflow_ai.core.failure import INVALID_TYPE, INVALID_VALUE, Failure
 from oneflow_ai.core.prompt import Effort, Format, Prompt, Tool
 from oneflow_ai.dialects.openai_conversation import Conversation
+from oneflow_ai.dialects.openai_legacy import is_legacy
 from oneflow_ai.dialects.openai_parts import cache_of, ids_of_files
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
@@ -53,6 +54,7 @@ def read(body: Mapping[str, Any]) -> Prompt:
             reader(draft, name, value)
     return Prompt(
         tuple(talk.messages),
+        one_call=is_legacy(body),
         further=tuple(draft.further),
         minor=tuple(draft.minor),
         shared=draft.shared,
@@ -124,11 +126,8 @@ def _stop(draft: _Draft, name: str, value: Any) -> None:
     stops = (value,) if isinstance(value, str) else tuple(value)
     if not all(isinstance(stop, str) for stop in stops):
         raise Failure(INVALID_TYPE, f"{name} is a text or a list of texts", param=name)
-    if "" in stops:
-        # Servers of this wire may take it; no other wire does.
-        at = name if isinstance(value, str) else f"{name}[{stops.index('')}]"
-        raise Failure(INVALID_VALUE, f"{at} is empty", param=at)
-    draft.put("stop", name, stops)
+    # An empty one asks for nothing. Servers of this wire take it; no other wire does.
+    draft.put("stop", name, tuple(filter(None, stops)))
 
 
 def _logit_bias(draft: _Draft, name: str, value: Any) -> None:

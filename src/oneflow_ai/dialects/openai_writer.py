@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 from oneflow_ai.core.call import Call
 from oneflow_ai.core.events import Delta, End, Usage
-from oneflow_ai.core.fold import Choice, Fold, Thought
+from oneflow_ai.core.fold import Called, Choice, Fold, Thought
 from oneflow_ai.core.money import usd_float
 from oneflow_ai.core.target import Target
+from oneflow_ai.dialects.openai_legacy import is_legacy
 from oneflow_ai.dialects.seal import wrapped
 from oneflow_ai.dialects.seam import seam
 
@@ -29,9 +31,12 @@ REASONS: Mapping[str, str] = {
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority"})
 _TEXT = "reasoning.text"
 _ENCRYPTED = "reasoning.encrypted"
+_CALLED, _LEGACY_CALLED = "tool_calls", "function_call"
 _ID_CHARACTERS = 24
 # What a tool is called with that takes nothing: clients of this wire parse it as JSON.
 _NO_ARGUMENTS = "{}"
+_Seal = Mapping[str, Any]
+_NO_SEAL: _Seal = MappingProxyType({})
 
 
 def hides_reasoning(body: Mapping[str, Any]) -> bool:
@@ -80,11 +85,12 @@ class _Place:
 class ChunkWriter:
     """Writes an answer as chunks of a stream, each delta as it comes."""
 
-    __slots__ = ("_choices", "_frame", "_head", "_hides", "_include_usage", "_tail")
+    __slots__ = ("_choices", "_frame", "_head", "_hides", "_include_usage", "_legacy", "_tail")
 
     def __init__(self, call: Call, target: Target) -> None:
         self._frame = frame = _Frame(call, target)
         self._hides = hides_reasoning(call.body)
+        self._legacy = is_legacy(call.body)
         self._include_usage = call.include_usage
         self._choices: dict[int, _Place] = {}
         self._head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":[' % (
@@ -119,8 +125,9 @@ class ChunkWriter:
         if not self._choices:
             pieces.append(self._begin(0)[0])
         for index, place in sorted(self._choices.items()):
-            pieces += [self._chunk(index, _arguments(number, _NO_ARGUMENTS)) for number in place.bare]
-            reason = orjson.dumps(_reason(end.reason_of(index), refused=place.refused))
+            bare = [self._called(number, {"arguments": _NO_ARGUMENTS}) for number in place.bare]
+            pieces += [self._chunk(index, called) for called in bare if called]
+            reason = orjson.dumps(_reason(end.reason_of(index), refused=place.refused, legacy=self._legacy))
             choice = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":%b}' % (index, reason)
             pieces.append(self._head + choice + self._tail)
         if self._include_usage:
@@ -176,26 +183,33 @@ class ChunkWriter:
             place.bare[number] = None
             call_id = delta.tool_id or self._frame.tool_id(delta.index, number)
             function = {"name": delta.text, "arguments": ""}
-            return {"tool_calls": [{"index": number, "id": call_id, "type": "function", "function": function}]}
+            return self._called(number, function, id=call_id, type="function")
         begun = tools.get(delta.tool_index)
         if begun is None:
             return {}
         if kind == "tool_arguments":
             if delta.text:
                 place.bare.pop(begun, None)
-            return _arguments(begun, delta.text)
+            return self._called(begun, {"arguments": delta.text})
         # With empty arguments: clients add up what each piece brings.
-        return {"tool_calls": [{"index": begun, "function": {"arguments": ""}, **_sealed(delta.wire, delta.text)}]}
+        return self._called(begun, {"arguments": ""}, _sealed(delta.wire, delta.text))
+
+    def _called(self, number: int, function: Mapping[str, str], seal: _Seal = _NO_SEAL, **named: str) -> dict[str, Any]:
+        """What a piece of a call brings, with its id and type in `named`; the older form has a place for one call."""
+        if not self._legacy:
+            return {_CALLED: [{"index": number, **named, "function": function, **seal}]}
+        return {} if number else {_LEGACY_CALLED: {**function, **seal}}
 
 
 class WholeWriter:
     """Writes an answer as one object, at its end."""
 
-    __slots__ = ("_fold", "_frame", "_hides")
+    __slots__ = ("_fold", "_frame", "_hides", "_legacy")
 
     def __init__(self, call: Call, target: Target) -> None:
         self._frame = _Frame(call, target)
         self._hides = hides_reasoning(call.body)
+        self._legacy = is_legacy(call.body)
         self._fold = Fold()
 
     def feed(self, delta: Delta) -> bytes:
@@ -224,28 +238,30 @@ class WholeWriter:
 
     def _choice(self, index: int, choice: Choice, end: End) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": choice.refusal or None}
+        message["annotations"] = [annotation(citation, len(choice.text)) for citation in choice.citations]
         if not choice.text and (choice.tools or choice.refusal):
             message["content"] = None
         if choice.thoughts and not self._hides:
             message["reasoning_content"] = choice.reasoning or None
             message["reasoning_details"] = [_detail(thought, place) for place, thought in enumerate(choice.thoughts)]
-        if choice.citations:
-            message["annotations"] = [annotation(citation, len(choice.text)) for citation in choice.citations]
         if choice.tools:
-            message["tool_calls"] = [
-                {
-                    "id": call.id or self._frame.tool_id(index, place),
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments or _NO_ARGUMENTS},
-                    **(_sealed(call.wire, call.signature) if call.signature else {}),
-                }
-                for place, call in enumerate(choice.tools.values())
-            ]
+            message |= self._calls(index, list(choice.tools.values()))
         return {
             "index": index,
             "message": message,
             "logprobs": _logprobs(choice.logprobs) if choice.logprobs else None,
-            "finish_reason": _reason(end.reason_of(index), refused=bool(choice.refusal)),
+            "finish_reason": _reason(end.reason_of(index), refused=bool(choice.refusal), legacy=self._legacy),
+        }
+
+    def _calls(self, index: int, calls: list[Called]) -> dict[str, Any]:
+        functions = [{"name": call.name, "arguments": call.arguments or _NO_ARGUMENTS} for call in calls]
+        seals = [_sealed(call.wire, call.signature) if call.signature else _NO_SEAL for call in calls]
+        if self._legacy:
+            return {_LEGACY_CALLED: {**functions[0], **seals[0]}}
+        ids = [call.id or self._frame.tool_id(index, place) for place, call in enumerate(calls)]
+        told = zip(ids, functions, seals, strict=True)
+        return {
+            _CALLED: [{"id": id_, "type": "function", "function": function, **seal} for id_, function, seal in told]
         }
 
 
@@ -290,11 +306,7 @@ def _detail(thought: Thought, place: int) -> dict[str, Any]:
     return {"type": _TEXT, "text": thought.text, **signature, "index": place}
 
 
-def _arguments(number: int, text: str) -> dict[str, Any]:
-    return {"tool_calls": [{"index": number, "function": {"arguments": text}}]}
-
-
-def _sealed(wire: str, signature: str) -> dict[str, Any]:
+def _sealed(wire: str, signature: str) -> _Seal:
     """The seal of a tool call, in the place that Google's servers of this wire have for it (ai.google.dev)."""
     return {"extra_content": {"google": {"thought_signature": wrapped(wire, signature)}}}
 
@@ -303,10 +315,12 @@ def _logprobs(pieces: list[str]) -> dict[str, Any]:
     return {"content": [token for piece in pieces for token in orjson.loads(piece)], "refusal": None}
 
 
-def _reason(reason: str | None, *, refused: bool) -> str:
+def _reason(reason: str | None, *, refused: bool, legacy: bool) -> str:
     if reason == "refusal" and refused:
         # What it would not do it has said, in its own field.
         return "stop"
+    if legacy and reason == "tool_calls":
+        return _LEGACY_CALLED
     return REASONS.get(reason or "stop", "stop")
 
 

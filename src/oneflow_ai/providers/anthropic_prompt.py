@@ -151,7 +151,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 def _tool_choice(prompt: Prompt) -> dict[str, Any]:
     choice = prompt.tool_choice
-    alone = prompt.parallel_tool_calls is False and choice != "none"
+    alone = prompt.calls_in_parallel is False and choice != "none"
     if not choice and not alone:
         return {}
     found: dict[str, Any] = {"type": _TOOL_CHOICES[choice or "auto"]}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from oneflow_ai.core.abilities import DROPPED, REFUSED, SENT, Abilities
-from oneflow_ai.providers.openai_reasoners import Reasoner
+from oneflow_ai.providers.openai_reasoners import Reasoner, base_of
 from oneflow_ai.providers.schema import NUMBERS, WORDS, Rules
 from oneflow_ai.providers.schema_shape import DEFINED
 
@@ -124,12 +124,13 @@ class Idiom:
 
     def reasoner(self, model: str) -> Reasoner | None:
         """The row of a model that reasons, as far as is known; None for one that takes no effort."""
-        return next((row for row in self.reasoners if row.models.match(model)), None)
+        base = base_of(model)
+        return next((row for row in self.reasoners if row.models.match(base)), None)
 
     def at(self, model: str, bare: Abilities) -> Idiom:
         """What of it holds for one model, that takes less by so much."""
         found = replace(self, abilities=MappingProxyType({**self.abilities, **bare})) if bare else self
-        if self.marking_models is None or self.marking_models.match(model):
+        if self.marking_models is None or self.marking_models.match(base_of(model)):
             return found
         return replace(found, abilities=plain(dropped=("prompt cache marks",), base=found.abilities))
 

@@ -97,7 +97,7 @@ def _tools(prompt: Prompt, idiom: Idiom) -> dict[str, Any]:
         found["tool_choice"] = {"type": "function", "function": {"name": prompt.tool_name}}
     elif prompt.tool_choice:
         found["tool_choice"] = prompt.tool_choice
-    parallel = prompt.parallel_tool_calls
+    parallel = prompt.calls_in_parallel
     if parallel is not None and idiom.abilities["parallel tools off"] is SENT:
         found["parallel_tool_calls"] = parallel
     return found

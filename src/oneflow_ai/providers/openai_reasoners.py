@@ -28,6 +28,15 @@ def knowing(*known: Effort) -> Mapping[Effort, str]:
     )
 
 
+def base_of(model: str) -> str:
+    """The model that a fine-tuned one was made of, `ft:BASE:organisation:name:id` on OpenAI's wire; any other as it is.
+
+    OpenAI's specification, FineTuningJob, 2026-11-28.
+    """
+    tuned, _, rest = model.partition(":")
+    return rest.partition(":")[0] if tuned == "ft" else model
+
+
 @dataclass(frozen=True, slots=True)
 class Reasoner:
     """One row.
@@ -111,6 +120,11 @@ _BARE: Abilities = MappingProxyType(
 )
 
 
+# One call of a tool at a time is all that the oldest make, and what they cannot be asked for ("Unsupported parameter:
+# 'parallel_tool_calls' is not supported with this model", 400: run-llama/llama_index/issues/20865, 2026-11-28).
+_BARE_ALONE: Abilities = MappingProxyType({**_BARE, "parallel tools off": DROPPED})
+
+
 def _openai(models: str, *known: Effort, usual: str = "medium", calls: Calls = "always") -> Reasoner:
     # Those made for chat do not reason (OpenAI's client, 3.54.0).
     return Reasoner(re.compile(rf"(?!.*-chat)(?:{models})"), knowing(*known), usual, _BARE, calls=calls)
@@ -120,7 +134,8 @@ def _openai(models: str, *known: Effort, usual: str = "medium", calls: Calls = "
 # ReasoningEffort); who names none was found out by the sampling that is refused then (BerriAI/litellm-docs/pull/1066);
 # calls: the pages above, ItzCrazyKns/Vane/issues/1173, livekit/agents/issues/7169. All of 2026-11-28.
 OPENAI = (
-    _openai(r"o[1-9]|gpt-5(?:\.1)?-codex(?!-max)", *_LOW_HIGH),
+    Reasoner(re.compile("o[1-9]"), knowing(*_LOW_HIGH), bare=_BARE_ALONE),
+    _openai(r"gpt-5(?:\.1)?-codex(?!-max)", *_LOW_HIGH),
     Reasoner(re.compile("gpt-oss"), knowing(*_LOW_HIGH)),
     _openai(r"gpt-5-pro", "high", usual="high"),
     _openai(r"gpt-5(?!\.)", "minimal", *_LOW_HIGH),

@@ -43,7 +43,7 @@ _LOGPROBS = "message.output_text.logprobs"
 _FIELDS = (
     ("temperature", "temperature", "temperature"),
     ("top_p", "top_p", "top_p"),
-    ("parallel_tool_calls", "parallel_tool_calls", "parallel tools off"),
+    ("calls_in_parallel", "parallel_tool_calls", "parallel tools off"),
     ("user", "user", "user"),
     ("cache_key", "prompt_cache_key", "prompt cache key"),
 )

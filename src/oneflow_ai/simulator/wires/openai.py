@@ -11,6 +11,7 @@ from oneflow_ai.simulator.answer import Answer
 from oneflow_ai.simulator.request import Request
 from oneflow_ai.simulator.wires import openai_chat, openai_completions, openai_odd
 from oneflow_ai.simulator.wires.openai_manners import OpenAIManners, need_model, no_model
+from oneflow_ai.simulator.wires.openai_reasoning import need_chat
 from oneflow_ai.simulator.wires.openai_shapes import BadRequest
 from oneflow_ai.simulator.wires.wire import Surroundings
 
@@ -60,6 +61,7 @@ class OpenAIWire(OpenAIManners):
             need_model(document, around, MODELS)
             if route == "completions":
                 return openai_completions.answer(document, around)
+            need_chat(document["model"])
             return openai_chat.answer(document, around, request.credential_hash)
 
         return self.checked(request, around, make)

@@ -1,10 +1,12 @@
-"""What OpenAI refuses of its reasoning models, on chat and on Responses, in its words; other makers' are not judged.
+"""What OpenAI refuses of its own models, on chat and on Responses, in its words; other makers' are not judged.
 
 Efforts and defaults: developers.openai.com/api/docs, its guides/latest-model, guides/deployment-checklist and
 models/gpt-6.1-terra; learn.microsoft.com, `reasoningeffort` of @azure/ai-projects; BerriAI/litellm-docs/pull/1066.
 Refusals and their words: ItzCrazyKns/Vane/issues/1173, bolna-ai/bolna/pull/1019, livekit/agents/issues/7169 and
 pull/3966, OpenHands/software-agent-sdk/issues/1837, BoundaryML/baml/pull/2708, davidmigloz/langchain_dart/issues/712,
-GoogleChromeLabs/webmcp-tools/issues/417, Wei-Shaw/sub2api/issues/6740. All on 2026-11-28.
+GoogleChromeLabs/webmcp-tools/issues/417, Wei-Shaw/sub2api/issues/6740.
+Models that chats do not have: OpenAI's specification, ResponsesOnlyModel; SillyTavern/pull/5212; the words:
+egoist/chatwise-releases/issues/1256, ChatGPTNextWeb/NextChat/issues/6571. All on 2026-11-28.
 """
 
 from __future__ import annotations
@@ -62,6 +64,11 @@ _MINDS: Mapping[str, _Mind] = {
     r"gpt-6-astra|gpt-6\.1-sol|gpt-6\.2-(astra|sol)": _Mind(_TO_MAX, functions=_NEVER),
 }
 
+_RESPONSES_ONLY = re.compile(
+    r"o[13]-pro|o[34](-mini)?-deep-research|computer-use-preview|gpt-5(\.[245])?-pro|gpt-5(\.[23])?-codex"
+    r"|gpt-5\.1-codex-max|gpt-5\.6-cyber|gpt-daybreak-(blue|red)-latest"
+)
+
 # What a model that reasons does not take, with the values that say nothing.
 _CHAT_FIELDS: Mapping[str, tuple[Any, ...]] = {
     "temperature": (1,),
@@ -77,6 +84,18 @@ _RESPONSES_FIELDS: Mapping[str, tuple[Any, ...]] = {"temperature": (1,), "top_p"
 _LOGPROBS = "message.output_text.logprobs"
 _CHAT_JUDGED = frozenset((*_CHAT_FIELDS, "reasoning_effort", "tools"))
 _RESPONSES_JUDGED = frozenset((*_RESPONSES_FIELDS, "reasoning", "include"))
+
+
+def need_chat(model: str) -> None:
+    """Raise `BadRequest` for a model that only Responses have."""
+    if len(model) <= _NAME_CHARACTERS_MOST and _has_no_chat(model):
+        words = "This is not a chat model and thus not supported in the v1/chat/completions endpoint."
+        raise BadRequest(f"{words} Did you mean to use v1/completions?", "", "model", 404)
+
+
+@lru_cache(maxsize=256)
+def _has_no_chat(model: str) -> bool:
+    return _RESPONSES_ONLY.fullmatch(_DAY.sub("", model)) is not None
 
 
 def check_chat(document: Mapping[str, Any]) -> None:
@@ -130,7 +149,8 @@ def _mind_of(model: Any) -> _Mind | None:
 
 @lru_cache(maxsize=256)
 def _mind(model: str) -> _Mind | None:
-    name = _DAY.sub("", model)
+    # A fine-tuned model is `ft:`, its base, whose it is, and so on.
+    name = _DAY.sub("", model.split(":")[1] if model.startswith("ft:") else model)
     return next((mind for pattern, mind in _MINDS.items() if re.fullmatch(pattern, name)), None)
 
 
