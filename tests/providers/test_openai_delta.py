@@ -39,7 +39,7 @@ def test_blocks_of_reasoning_keep_all_that_the_server_put_into_them() -> None:
 
 def test_blocks_that_cannot_be_read_leave_the_plain_field_its_word() -> None:
     dark = {"type": "reasoning.encrypted", "data": "d"}
-    assert [delta.kind for delta in of({"reasoning": "Hm", "reasoning_details": [dark]})] == ["sealed", "reasoning"]
+    assert [delta.kind for delta in of({"reasoning": "Hm", "reasoning_details": [dark]})] == ["reasoning", "sealed"]
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,18 @@ def test_nothing_that_a_choice_holds_is_more_than_texts(choice: dict[str, Any], 
         assert all(isinstance(text, str) for text in (delta.kind, delta.text, delta.tool_id, delta.wire))
         assert {type(delta.index), type(delta.tool_index)} == {int}
     assert isinstance(deltas.ended(End("stop")).reason, str)
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_thoughts_come_before_what_they_led_to(field: str, whole: bool) -> None:
+    said = {"content": "Hi", "refusal": "No", field: "I think"}
+    choice = {"index": 0, "message" if whole else "delta": said}
+    kinds = [delta.kind for delta in Deltas().of(choice, whole=whole)]
+    assert kinds == ["reasoning", "text", "refusal"]
+
+
+def test_a_seal_follows_the_thought_that_it_ends() -> None:
+    detail = {"type": "reasoning.text", "signature": "s"}
+    found = Deltas().of({"delta": {"content": "Hi", "reasoning": "I think", "reasoning_details": [detail]}})
+    assert [delta.kind for delta in found] == ["reasoning", "signature", "text"]

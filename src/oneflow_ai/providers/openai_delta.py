@@ -9,15 +9,7 @@ from typing import Any
 from oneflow_ai.core.events import Delta, End
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED, Failure
 from oneflow_ai.providers.base import encoded, word
-
-# What of a delta is text: the field's name and the middle form's kind of it.
-_TEXT_FIELDS = (
-    ("content", "text"),
-    ("reasoning_content", "reasoning"),
-    ("reasoning", "reasoning"),
-    ("refusal", "refusal"),
-)
-
+from oneflow_ai.providers.openai_calls import Tools
 
 # This wire's finish reasons in the middle form's words: OpenAI's, and `model_length` of Mistral's. What no one knows is
 # a stop: the answer is whole.
@@ -84,11 +76,15 @@ class Deltas:
         known = self._choices.get(index)
         if known is None:
             known = self._choices[index] = _Choice()
-        found = _thoughts(delta, index) if "reasoning_details" in delta else []
-        for name, kind in _TEXT_FIELDS:
-            value = delta.get(name)
-            if value and not (kind == "reasoning" and _is_told_already(name, delta, found)):
-                found += [Delta(said, text, index) for said, text in _texts(value, kind)]
+        found = _reasoning(delta, index)
+        content, refusal = delta.get("content"), delta.get("refusal")
+        if content:
+            thought = any(each.kind == "reasoning" for each in found)
+            found += [
+                Delta(said, text, index) for said, text in _texts(content, "text") if said == "text" or not thought
+            ]
+        if refusal:
+            found += [Delta(said, text, index) for said, text in _texts(refusal, "refusal")]
         if delta.get("tool_calls") or delta.get("function_call"):
             found += _calls(delta, index, known.tools, whole=whole)
         if delta.get("annotations"):
@@ -112,50 +108,11 @@ class Deltas:
         return replace(end, reason=reason, stop_sequence=stop, reasons=reasons)
 
 
-class _Tools:
-    """The tool calls of one choice: which place each has in the middle form.
-
-    That is its own `index`, but for servers that send none, or the same one for every call: there a new id begins a new
-    call (Ollama, github.com/ollama/ollama/issues/7881 and 15457, checked 2026-11-24).
-    """
-
-    __slots__ = ("_ids", "_last", "_named", "_next", "_places")
-
-    def __init__(self) -> None:
-        self._places: dict[int, int] = {}
-        self._ids: dict[int, str] = {}
-        self._named: set[int] = set()
-        self._last: int | None = None
-        self._next = 0
-
-    def place(self, index: Any, name: str, tool_id: str) -> tuple[int, bool]:
-        """Give the place of a piece of a call, and whether the call begins with it."""
-        key = index if type(index) is int else None
-        place = self._last if key is None else self._places.get(key)
-        if place is None or (name and place in self._named and self._is_other(place, tool_id, key is None)):
-            place = key if key is not None and key not in self._ids else self._next
-            self._ids[place] = tool_id
-            self._next = max(self._next, place + 1)
-        if key is not None:
-            self._places[key] = place
-        self._last = place
-        begins = bool(name) and place not in self._named
-        if begins:
-            self._named.add(place)
-        return place, begins
-
-    def _is_other(self, place: int, tool_id: str, without_index: bool) -> bool:
-        known = self._ids[place]
-        if without_index:
-            return not tool_id or tool_id != known
-        return bool(known and tool_id) and tool_id != known
-
-
 @dataclass(slots=True)
 class _Choice:
     """One choice so far; `finished` is the wire's word for why it ended, empty until then."""
 
-    tools: _Tools = field(default_factory=_Tools)
+    tools: Tools = field(default_factory=Tools)
     finished: str = ""
     stop_sequence: str = ""
     refused: bool = False
@@ -191,7 +148,7 @@ def _unfinished(reasons: list[str]) -> str:
     return "the provider ended the answer before each choice was finished" if any(reasons) and not all(reasons) else ""
 
 
-def _calls(delta: dict[str, Any], index: int, tools: _Tools, *, whole: bool) -> list[Delta]:
+def _calls(delta: dict[str, Any], index: int, tools: Tools, *, whole: bool) -> list[Delta]:
     found: list[Delta] = []
     calls = delta.get("tool_calls")
     if isinstance(calls, list):
@@ -204,7 +161,7 @@ def _calls(delta: dict[str, Any], index: int, tools: _Tools, *, whole: bool) -> 
     return found
 
 
-def _call(call: dict[str, Any], index: int, tools: _Tools, order: Any) -> list[Delta]:
+def _call(call: dict[str, Any], index: int, tools: Tools, order: Any) -> list[Delta]:
     function = call.get("function") or call.get("custom")
     if not isinstance(function, dict):
         function = {}
@@ -221,11 +178,14 @@ def _call(call: dict[str, Any], index: int, tools: _Tools, order: Any) -> list[D
     return found
 
 
-def _is_told_already(field: str, delta: dict[str, Any], found: list[Delta]) -> bool:
-    """Whether reasoning stands in another field too: servers write it under both names, or in blocks beside it."""
-    if field == "reasoning" and delta.get("reasoning_content"):
-        return True
-    return any(delta.kind == "reasoning" for delta in found)
+def _reasoning(delta: dict[str, Any], index: int) -> list[Delta]:
+    """What was thought, which comes before what is said: servers write it under either name, or in blocks beside it."""
+    found = _thoughts(delta, index) if "reasoning_details" in delta else []
+    thought = delta.get("reasoning_content") or delta.get("reasoning")
+    if not thought or any(each.kind == "reasoning" for each in found):
+        return found
+    # A seal ends the thought before it.
+    return [*(Delta(said, text, index) for said, text in _texts(thought, "reasoning")), *found]
 
 
 def _thoughts(delta: dict[str, Any], index: int) -> list[Delta]:

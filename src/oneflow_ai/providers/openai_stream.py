@@ -14,6 +14,7 @@ from oneflow_ai.core.failure import (
     Failure,
 )
 from oneflow_ai.providers.base import WholeDecoder, word
+from oneflow_ai.providers.openai_calls import OpenCalls
 from oneflow_ai.providers.openai_delta import Deltas, delta_of, has_content
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
 from oneflow_ai.providers.openai_usage import read_usage
@@ -24,6 +25,7 @@ _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_f
 _SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
 _OBJECT = b"data: {"
+_CUT_CALL = "the provider ended the answer within a tool's call"
 
 
 class StreamDecoder(EventStreamDecoder["_Batch"]):
@@ -36,7 +38,8 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
     """
 
     __slots__ = (
-        "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_passes", "_reason", "_usage",
+        "_calls", "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_passes", "_reason",
+        "_usage",
     )  # fmt: skip
 
     def __init__(self, *, raw: bool, include_usage: bool) -> None:
@@ -49,6 +52,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         self._passes = False
         self._reason: str | None = None
         self._highest = 0
+        self._calls: OpenCalls | None = None
         self._finished: set[int] = set()
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -151,13 +155,24 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
                 if not index or self._reason is None:
                     self._reason = reason
                 self._finished.add(index)
-            if not content_events:
-                delta = choice.get("delta")
-                if (type(delta) is dict and delta.get("content")) or has_content(delta_of(choice)):
-                    content_events = 1
+            delta = choice.get("delta")
+            if type(delta) is not dict:
+                delta = delta_of(choice)
+            if delta.get("tool_calls") or delta.get("function_call"):
+                content_events = 1
+                self._note_calls(index, delta)
+            elif not content_events and (delta.get("content") or has_content(delta)):
+                content_events = 1
         return content_events
 
+    def _note_calls(self, index: int, delta: dict[str, Any]) -> None:
+        if self._calls is None:
+            self._calls = OpenCalls()
+        self._calls.note(index, delta)
+
     def _done(self) -> Failure | bool:
+        if self._calls is not None and self._calls.cut(self._finished):
+            return Failure(UPSTREAM_STREAM_INTERRUPTED, _CUT_CALL)
         if self._seen:
             return True
         return Failure(UPSTREAM_BAD_RESPONSE, "the provider ended the stream without an answer")
@@ -205,9 +220,9 @@ def _passed_on(body: bytes, found: Any) -> list[Event]:
         failure = whole_failure(found, "choices")
         if failure is not None:
             return [End(failure=failure)]
-    events = _ending(found)
-    events.insert(0, Raw(body, 1))
-    return events
+    *usage, end = _ending(found)
+    assert isinstance(end, End)
+    return [Raw(body, 1), *usage, end] if end.failure is None else [*usage, end]
 
 
 def _translated(body: bytes, found: Any) -> list[Event]:
@@ -233,13 +248,25 @@ def _ending(found: dict[str, Any]) -> list[Event]:
         if reason is None and type(choice) is dict and type(given := choice.get("finish_reason")) is str:
             reason = given
     model, answer_id = found.get("model"), found.get("id")
+    failure = None
+    if reason is None and _ends_within_a_call(found["choices"]):
+        failure = Failure(UPSTREAM_STREAM_INTERRUPTED, _CUT_CALL)
     end = End(
         reason,
+        failure,
         model=model if model and type(model) is str else None,
         answer_id=answer_id if type(answer_id) is str else "",
     )
     usage = read_usage(found.get("usage"), found.get("service_tier"))
     return [end] if usage is None else [usage, end]
+
+
+def _ends_within_a_call(choices: list[Any]) -> bool:
+    calls = OpenCalls()
+    for index, choice in enumerate(choices):
+        if type(choice) is dict:
+            calls.note(index, delta_of(choice), whole=True)
+    return calls.cut(set())
 
 
 class _Batch:
