@@ -189,6 +189,7 @@ async def test_tokens_are_counted_as_they_are_used(simulator: Simulator) -> None
 
 
 CALL = {"toolUse": {"toolUseId": "a", "name": "get_news", "input": {}}}
+EMPTY = {"toolResult": {"toolUseId": "a", "content": [{"text": ""}]}}
 RESULT = {"toolResult": {"toolUseId": "a", "content": [{"json": {"x": 1}}]}}
 
 
@@ -206,6 +207,11 @@ def _turns(*contents: Any) -> list[Any]:
     [
         ({"messages": []}, "messages"),
         ({"messages": _turns([{"text": " "}])}, "messages.0.content.0 is blank"),
+        (
+            {"messages": _turns([{"text": "x"}], [CALL], [EMPTY]), "toolConfig": TOOLS},
+            "messages.2.content.0 is blank",
+        ),
+        ({"messages": _turns([{"text": "x"}], [{"text": "y "}])}, "cannot end with trailing whitespace"),
         ({"messages": [*ASKED, *ASKED]}, "roles must alternate"),
         ({"messages": _turns([], [])[1:]}, "must start with a user message"),
         ({"messages": _turns([{"text": "x"}], [CALL], [RESULT])}, "toolConfig field must be defined"),

@@ -139,7 +139,7 @@ def test_turns_of_one_role_are_one_message() -> None:
     picture = {"image": {"format": "png", "source": {"bytes": PNG}}}
     assert found[2]["content"] == [
         {"toolResult": {"toolUseId": "call_1", "content": [{"text": "12 °C"}, picture]}},
-        {"toolResult": {"toolUseId": "call_2", "content": [{"text": ""}], "status": "error"}},
+        {"toolResult": {"toolUseId": "call_2", "content": [{"text": "(empty)"}], "status": "error"}},
     ]
 
 

@@ -103,13 +103,16 @@ def _exemplified(tools: Iterable[Mapping[str, Any]]) -> Iterator[int]:
     return (place for place, tool in enumerate(tools) if tool.get("input_examples"))
 
 
-def without_foreign_thoughts(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A checked conversation without the thoughts that this wire did not seal; the same one where there are none."""
-    if not any(_is_foreign(block) for message in messages for block in _said(message)):
+def without_refused(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A checked conversation without what this wire does not take back; the same one where there is none of it.
+
+    That are thoughts that it did not seal, and blank texts, which models of other makers write before they call a tool.
+    """
+    if not any(_is_refused(block) for message in messages for block in _said(message)):
         return messages
     kept = []
     for message in messages:
-        said = [block for block in _said(message) if not _is_foreign(block)]
+        said = [block for block in _said(message) if not _is_refused(block)]
         if len(said) == len(_said(message)):
             kept.append(message)
         elif said:
@@ -138,12 +141,14 @@ def _said(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return content if message["role"] == "assistant" and isinstance(content, list) else []
 
 
-def _is_foreign(block: Mapping[str, Any]) -> bool:
-    """Whether a block is what another wire sealed, or a thought without a seal: this wire has one on each of its own.
+def _is_refused(block: Mapping[str, Any]) -> bool:
+    """Whether a block is blank, what another wire sealed, or a thought without a seal: this wire seals each of its own.
 
-    It is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not shown has its seal
+    Such a thought is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not shown has its seal
     (platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-27).
     """
+    if block["type"] == "text":
+        return not block["text"].strip()
     if block["type"] == "thinking" and not block.get("signature"):
         return True
     seal = block.get("signature") or block.get("data")

@@ -28,7 +28,7 @@ from oneflow_ai.providers.bedrock_model import WIRE, Family, family, is_claude, 
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
-from oneflow_ai.providers.claude import SCHEMAS, check_stops, with_fit_marks
+from oneflow_ai.providers.claude import SCHEMAS, check_stops, trim_begun, with_fit_marks
 from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
@@ -118,6 +118,8 @@ class BedrockAdapter:
             raise renamed(failure, prompt) from None
         if not row.prefill:
             refuse_begun(prompt, body["messages"])
+        if is_claude(target.model):
+            trim_begun(body["messages"])
         further, undone = _further(prompt, row, target)
         told = map(prompt.param, (*loose, *unmarked, *undone))
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *told, *cut)))

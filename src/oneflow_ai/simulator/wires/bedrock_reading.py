@@ -159,8 +159,20 @@ def check_stops(model: str, document: Document) -> None:
 
 
 def check_last(document: Document, model: str) -> None:
-    """Refuse an answer that is begun, as models that begin each themselves do (anomalyco/opencode/issues/29760)."""
-    if document["messages"][-1]["role"] == "assistant" and generation(model) >= (4, 6):
+    """Refuse an answer that is begun, as models that begin each themselves do (anomalyco/opencode/issues/29760).
+
+    Those of Claude that go on with one refuse white space at its end, on Anthropic's own wire as here.
+    """
+    last = document["messages"][-1]
+    if last["role"] != "assistant":
+        return
+    ending = last["content"][-1].get("text", "") if last["content"] else ""
+    if "claude" in model and generation(model) < (4, 6) and ending != ending.rstrip():
+        raise Refused(
+            "The model returned the following errors: messages: final assistant content cannot end with trailing "
+            "whitespace"
+        )
+    if generation(model) >= (4, 6):
         raise Refused(
             "The model returned the following errors: This model does not support assistant message prefill. The "
             "conversation must end with a user message."
@@ -186,7 +198,8 @@ def _check_form(document: Document) -> None:
 def _check_block(block: Document, where: str, document: Document) -> None:
     if len(block) != 1:
         raise Refused(f"The content block at {where} must have exactly one field.")
-    if not block.get("text", "x").strip():
+    inner = block["toolResult"]["content"] if "toolResult" in block else ()
+    if not all(each.get("text", "x").strip() for each in (block, *inner)):
         raise Refused(f"The text field in the ContentBlock object at {where} is blank. Add text to the text field.")
     if ("toolUse" in block or "toolResult" in block) and "toolConfig" not in document:
         raise Refused("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
