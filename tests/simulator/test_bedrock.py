@@ -128,6 +128,20 @@ async def test_tool_choice_decides(simulator: Simulator, choice: Any, names: lis
     assert [block["toolUse"]["name"] for block in _content(seen) if "toolUse" in block] == names
 
 
+@pytest.mark.parametrize(("kind", "count"), [("auto", 1), ("any", 1)])
+async def test_one_tool_at_a_time_is_the_models_own_field(simulator: Simulator, kind: str, count: int) -> None:
+    turns: Any = [{"role": "user", "content": [{"text": "Use get_weather for London, then get news."}]}]
+    own = {"additionalModelRequestFields": {"tool_choice": {"type": kind, "disable_parallel_tool_use": True}}}
+    seen = await _raw(simulator, messages=turns, toolConfig=TOOLS, **own)
+    assert len([block for block in _content(seen) if "toolUse" in block]) == count
+    twice = await _raw(simulator, toolConfig=TOOLS | {"toolChoice": {"any": {}}}, **own)
+    assert (twice.status, "tool_choice/type conflicts" in twice.json["message"]) == (400, True)
+    alone = await _raw(simulator, **own)
+    typeless: Any = {"additionalModelRequestFields": {"tool_choice": {"disable_parallel_tool_use": True}}}
+    for wrong in (alone, await _raw(simulator, toolConfig=TOOLS, **typeless)):
+        assert (wrong.status, "Field required" in wrong.json["message"]) == (400, True)
+
+
 async def test_thoughts_come_sealed_and_go_back_unchanged(simulator: Simulator) -> None:
     said = _content(await _raw(simulator, **THINKING))
     told = said[0]["reasoningContent"]["reasoningText"]

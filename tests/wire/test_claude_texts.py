@@ -1,4 +1,4 @@
-"""What Claude refuses of texts, here and on Bedrock, is not sent: blank ones, and a beginning that ends in white space."""
+"""What Claude refuses, here and on Bedrock, is not sent: blank texts, white space at a beginning's end, odd ids."""
 
 from typing import Any
 

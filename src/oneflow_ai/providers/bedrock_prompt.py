@@ -25,7 +25,7 @@ from oneflow_ai.core.prompt import (
     ToolResult,
 )
 from oneflow_ai.providers.base import arguments_of, silent
-from oneflow_ai.providers.bedrock_model import WIRE, Family
+from oneflow_ai.providers.bedrock_model import WIRE, Family, tells_single
 from oneflow_ai.providers.names import LETTERS_64, fit_id
 
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
@@ -190,6 +190,8 @@ def _tools(prompt: Prompt, row: Family, called: Mapping[str, None]) -> dict[str,
         if tool.cache and row.cache:
             listed.append(_cache_point(tool.cache))
     found: dict[str, Any] = {"tools": listed} if listed else {}
+    if tells_single(prompt, row):
+        return found
     if listed and prompt.tool_choice == "required":
         found["toolChoice"] = {"any": {}}
     elif listed and prompt.tool_choice == "tool":
