@@ -131,6 +131,7 @@ _DOCUMENT = record(
     name={"type": "string", "pattern": r"^(?!.*\s\s)[A-Za-z0-9\s()\[\]-]{1,200}$"},
     source=_SOURCE,
     citations=record("enabled", enabled=FLAG),
+    context=TEXT,
 )
 _TOOL_USE_ID: JSON = {"type": "string", "pattern": "^[a-zA-Z0-9_.:-]{1,64}$"}
 _TOOL_NAME: JSON = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}

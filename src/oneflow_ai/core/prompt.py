@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
 
 from oneflow_ai.core.value import value
@@ -41,7 +41,10 @@ class Image:
 
 @value
 class Document:
-    """A file to read: by `url`, as base64 `data` with its `media_type`, or as plain `text`."""
+    """A file to read: by `url`, as base64 `data` with its `media_type`, or as plain `text`.
+
+    `context` is what the model is told of it, such as where it comes from.
+    """
 
     url: str = ""
     data: str = ""
@@ -50,6 +53,7 @@ class Document:
     name: str = ""
     cache: str = ""
     citations: bool = False
+    context: str = ""
 
 
 def text_in(document: Document) -> str | None:
@@ -115,6 +119,24 @@ class Refusal:
     """The model's own word that it will not answer."""
 
     text: str
+
+
+def _has_context(part: Part) -> bool:
+    if isinstance(part, ToolResult):
+        return any(map(_has_context, part.parts))
+    return isinstance(part, Document) and bool(part.context)
+
+
+def _told(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for part in parts:
+        if isinstance(part, ToolResult):
+            part = replace(part, parts=_told(part.parts))
+        elif isinstance(part, Document) and part.context:
+            found.append(Text(part.context))
+            part = replace(part, context="")
+        found.append(part)
+    return tuple(found)
 
 
 Part: TypeAlias = Text | Image | Document | Audio | ToolCall | ToolResult | Reasoning | Refusal
@@ -198,6 +220,12 @@ class Prompt:
     further: tuple[str, ...] = ()
     minor: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self) -> Prompt:
+        """The same prompt, with what is known of a document said before it: for wires with no place of its own."""
+        if not any(_has_context(part) for message in self.messages for part in message.parts):
+            return self
+        return replace(self, messages=tuple(replace(each, parts=_told(each.parts)) for each in self.messages))
 
     def param(self, name: str) -> str:
         """The client's own name of a field."""

@@ -142,8 +142,8 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     name_model(found)
     media = _check(found, envelope.operation)
     given = found["messages"]
-    # A thought that another wire sealed, or none, and a blank text are nothing that this wire's providers take back; all
-    # else they get.
+    # A thought that another wire sealed, or none, and a blank text are nothing that this wire's providers take back;
+    # all else they get.
     kept = without_refused(given)
     budgeted = (found.get("thinking") or {}).get("type") == "enabled"
     return envelope.call(

@@ -24,7 +24,8 @@ class BlockWriter:
     seal of a tool's call, stands in data of its own after the call.
 
     `quiet` is for a client that asked for no thoughts: seals without a word are told with the calls of tools alone,
-    whose model needs them again, so that a text is the first block of an answer which is one. Once a thought is shown, all are, in their places.
+    whose model needs them again, so that a text is the first block of an answer which is one. Once a
+    thought is shown, all are, in their places.
     """
 
     __slots__ = ("_held", "_index", "_open", "_quiet", "_seals", "_turns", "calls")

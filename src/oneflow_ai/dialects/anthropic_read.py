@@ -144,8 +144,8 @@ def _said(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _is_refused(block: Mapping[str, Any]) -> bool:
     """Whether a block is blank, what another wire sealed, or a thought without a seal: this wire seals each of its own.
 
-    Such a thought is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not shown has its seal
-    (platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-27).
+    Such a thought is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not
+    shown has its seal (platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-27).
     """
     if block["type"] == "text":
         return not block["text"].strip()
@@ -251,18 +251,31 @@ def _document(block: Mapping[str, Any], further: list[str]) -> Document:
             found["text"] = source["data"]
         case "content" if isinstance(source.get("content"), str):
             found["text"] = source["content"]
+        case "content" if _is_texts(source.get("content")):
+            found["text"] = "\n\n".join(part["text"] for part in source["content"])
         case _:
             further.append("messages")
-    return Document(**found, name=_word(block.get("title")), cache=_cache(block), citations=_cites(block))
+    context = _word(block.get("context")).strip()
+    return Document(
+        **found, name=_word(block.get("title")), cache=_cache(block), citations=_cites(block), context=context
+    )
+
+
+def _is_texts(content: Any) -> bool:
+    if not isinstance(content, list):
+        return False
+    return all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content)
 
 
 def _found(block: Mapping[str, Any]) -> Document:
     """A result of a search that the client made itself: to another wire a document like any other."""
     content = block.get("content")
     texts = [_word(part.get("text")) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    title, source = _word(block.get("title")), _word(block.get("source"))
     return Document(
         text="\n\n".join(filter(None, texts)),
-        name=_word(block.get("title")) or _word(block.get("source")),
+        name=title or source,
+        context=source.strip() if title and source != title else "",
         cache=_cache(block),
         citations=_cites(block),
     )

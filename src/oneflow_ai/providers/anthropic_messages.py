@@ -158,6 +158,8 @@ def _document(part: Document) -> Block:
     found: Block = {"type": "document", "source": _source(part)}
     if part.name:
         found["title"] = part.name
+    if part.context:
+        found["context"] = part.context
     if part.citations:
         found["citations"] = {"enabled": True}
     return found | cache_mark(part.cache)

@@ -132,6 +132,8 @@ class _Writer:
         kind = "txt" if document.text else _format(document.media_type, _DOCUMENTS)
         source = {"text": document.text} if document.text else {"bytes": document.data}
         found: _Block = {"format": kind, "name": self._name(document.name), "source": source}
+        if document.context:
+            found["context"] = document.context
         return {**found, "citations": {"enabled": True}} if document.citations else found
 
     def _name(self, given: str) -> str:
