@@ -131,7 +131,7 @@ async def test_tool_choice_decides(simulator: Simulator, choice: Any, names: lis
 @pytest.mark.parametrize(("kind", "count"), [("auto", 1), ("any", 1)])
 async def test_one_tool_at_a_time_is_the_models_own_field(simulator: Simulator, kind: str, count: int) -> None:
     turns: Any = [{"role": "user", "content": [{"text": "Use get_weather for London, then get news."}]}]
-    own = {"additionalModelRequestFields": {"tool_choice": {"type": kind, "disable_parallel_tool_use": True}}}
+    own: Any = {"additionalModelRequestFields": {"tool_choice": {"type": kind, "disable_parallel_tool_use": True}}}
     seen = await _raw(simulator, messages=turns, toolConfig=TOOLS, **own)
     assert len([block for block in _content(seen) if "toolUse" in block]) == count
     twice = await _raw(simulator, toolConfig=TOOLS | {"toolChoice": {"any": {}}}, **own)

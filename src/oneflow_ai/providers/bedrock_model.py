@@ -36,7 +36,8 @@ class Family:
     thinks. `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k`
     where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it,
     `forced_tools` whether it can be made to call a tool, `single_calls` whether to call one at a time, `prefill`
-    whether it goes on with an answer that is begun: others want the user's word last (github.com/microsoft/semantic-kernel/issues/10281, 2026-11-27).
+    whether it goes on with an answer that is begun: others want the user's word last
+    (github.com/microsoft/semantic-kernel/issues/10281, 2026-11-27).
     """
 
     thinking: Thinking = ""
