@@ -60,6 +60,16 @@ def test_a_thought_without_a_seal_is_not_sent_on_but_another_wire_is_told_it(blo
     assert call.prompt().messages[1].parts == (Reasoning("t"), Text("Hello"))
 
 
+def test_a_blank_text_that_a_model_said_is_not_sent_on() -> None:
+    blank = {"type": "text", "text": "\n\n"}
+    turns = [ASKED, {"role": "assistant", "content": [blank, USE]}, RESULT]
+    call = message_call(messages=turns)
+    assert call.wire == "anthropic"
+    assert call.body["messages"] == [ASKED, {"role": "assistant", "content": [USE]}, RESULT]
+    own = [{"role": "user", "content": [blank, TEXT]}, {"role": "assistant", "content": [TEXT]}]
+    assert message_call(messages=own).body["messages"] == own
+
+
 def test_a_thought_that_is_not_shown_has_its_seal_and_stays() -> None:
     block = {"type": "thinking", "thinking": "", "signature": "EqQB"}
     turns = [ASKED, {"role": "assistant", "content": [block, TEXT]}, ASKED]

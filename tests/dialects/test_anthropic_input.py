@@ -219,7 +219,7 @@ READ = (
             Document(data="JVBERi0=", media_type="application/pdf", cache="1h", citations=True),
             Document(url="https://example.com/a.pdf"),
             Document(text="c"),
-            Document(text="s", name="S"),
+            Document(text="s", name="S", context="https://a"),
         ),
     ),
     Message(

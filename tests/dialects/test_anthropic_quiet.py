@@ -33,10 +33,15 @@ def test_a_text_comes_first_for_who_asked_for_no_thoughts(stream: bool, asked: A
     told = ["thinking", "redacted_thinking", "tool_use"]
     assert blocks(*SEALS, *CALL, stream=stream, **asked) == told
     assert blocks(*SEALS, Delta("text", "Hi"), *CALL, stream=stream, **asked) == ["text", *told]
-    assert blocks(Delta("reasoning", "Hm"), *SEALS[1:], Delta("text", "Hi"), stream=stream, **asked) == [
-        "thinking",
-        "text",
-    ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_beside_a_thought_that_is_shown_all_keep_their_places(stream: bool) -> None:
+    shown = (Delta("reasoning", "Hm"), Delta("signature", "s", wire="bedrock"))
+    sealed = Delta("sealed", "t", wire="bedrock")
+    said = (Delta("text", "Hi"), *CALL)
+    assert blocks(sealed, *shown, *said, stream=stream) == ["redacted_thinking", "thinking", "text", "tool_use"]
+    assert blocks(*shown, sealed, *said, stream=stream) == ["thinking", "redacted_thinking", "text", "tool_use"]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -128,6 +128,20 @@ async def test_tool_choice_decides(simulator: Simulator, choice: Any, names: lis
     assert [block["toolUse"]["name"] for block in _content(seen) if "toolUse" in block] == names
 
 
+@pytest.mark.parametrize(("kind", "count"), [("auto", 1), ("any", 1)])
+async def test_one_tool_at_a_time_is_the_models_own_field(simulator: Simulator, kind: str, count: int) -> None:
+    turns: Any = [{"role": "user", "content": [{"text": "Use get_weather for London, then get news."}]}]
+    own: Any = {"additionalModelRequestFields": {"tool_choice": {"type": kind, "disable_parallel_tool_use": True}}}
+    seen = await _raw(simulator, messages=turns, toolConfig=TOOLS, **own)
+    assert len([block for block in _content(seen) if "toolUse" in block]) == count
+    twice = await _raw(simulator, toolConfig=TOOLS | {"toolChoice": {"any": {}}}, **own)
+    assert (twice.status, "tool_choice/type conflicts" in twice.json["message"]) == (400, True)
+    alone = await _raw(simulator, **own)
+    typeless: Any = {"additionalModelRequestFields": {"tool_choice": {"disable_parallel_tool_use": True}}}
+    for wrong in (alone, await _raw(simulator, toolConfig=TOOLS, **typeless)):
+        assert (wrong.status, "Field required" in wrong.json["message"]) == (400, True)
+
+
 async def test_thoughts_come_sealed_and_go_back_unchanged(simulator: Simulator) -> None:
     said = _content(await _raw(simulator, **THINKING))
     told = said[0]["reasoningContent"]["reasoningText"]
@@ -189,6 +203,7 @@ async def test_tokens_are_counted_as_they_are_used(simulator: Simulator) -> None
 
 
 CALL = {"toolUse": {"toolUseId": "a", "name": "get_news", "input": {}}}
+EMPTY = {"toolResult": {"toolUseId": "a", "content": [{"text": ""}]}}
 RESULT = {"toolResult": {"toolUseId": "a", "content": [{"json": {"x": 1}}]}}
 
 
@@ -206,6 +221,11 @@ def _turns(*contents: Any) -> list[Any]:
     [
         ({"messages": []}, "messages"),
         ({"messages": _turns([{"text": " "}])}, "messages.0.content.0 is blank"),
+        (
+            {"messages": _turns([{"text": "x"}], [CALL], [EMPTY]), "toolConfig": TOOLS},
+            "messages.2.content.0 is blank",
+        ),
+        ({"messages": _turns([{"text": "x"}], [{"text": "y "}])}, "cannot end with trailing whitespace"),
         ({"messages": [*ASKED, *ASKED]}, "roles must alternate"),
         ({"messages": _turns([], [])[1:]}, "must start with a user message"),
         ({"messages": _turns([{"text": "x"}], [CALL], [RESULT])}, "toolConfig field must be defined"),

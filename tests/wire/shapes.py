@@ -131,11 +131,13 @@ _DOCUMENT = record(
     name={"type": "string", "pattern": r"^(?!.*\s\s)[A-Za-z0-9\s()\[\]-]{1,200}$"},
     source=_SOURCE,
     citations=record("enabled", enabled=FLAG),
+    context=TEXT,
 )
 _TOOL_USE_ID: JSON = {"type": "string", "pattern": "^[a-zA-Z0-9_.:-]{1,64}$"}
 _TOOL_NAME: JSON = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}
+_SAID: JSON = {"type": "string", "pattern": r"\S"}
 _BLOCK = union(
-    text={"type": "string", "pattern": r"\S"},
+    text=_SAID,
     image=_IMAGE,
     document=_DOCUMENT,
     audio=record("format source", format=one_of("mp3", "wav"), source=union(bytes=BASE64)),
@@ -143,7 +145,7 @@ _BLOCK = union(
     toolResult=record(
         "toolUseId content",
         toolUseId=_TOOL_USE_ID,
-        content=several(union(text=TEXT, image=_IMAGE, document=_DOCUMENT)),
+        content=several(union(text=_SAID, image=_IMAGE, document=_DOCUMENT)),
         status=one_of("success", "error"),
     ),
     cachePoint=_POINT,

@@ -27,10 +27,12 @@ ToolChoice = Literal["", "auto", "none", "required", "tool"]
 # A body with a NUL is refused.
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=20)
+# A blank text is refused.
+SAID = TEXTS.filter(str.strip)
 CACHES = st.sampled_from(["", "5m", "1h"])
 NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
 JSON_OBJECTS = st.dictionaries(TEXTS, st.integers(-5, 5) | TEXTS | st.lists(TEXTS, max_size=2), max_size=3)
-RESULT_PARTS = st.lists(st.builds(Text, TEXTS, CACHES), max_size=2).map(tuple)
+RESULT_PARTS = st.lists(st.builds(Text, SAID, CACHES), max_size=2).map(tuple)
 IMAGES = st.builds(Image, url=st.just("https://example.com/a.png"), cache=CACHES) | st.builds(
     Image, data=st.just(PNG), media_type=st.just("image/png"), cache=CACHES
 )
@@ -42,7 +44,7 @@ DOCUMENTS = st.builds(
     cache=CACHES,
     citations=st.booleans(),
 ) | st.builds(Document, text=TEXTS, name=TEXTS, cache=CACHES)
-USER_PARTS = st.builds(Text, TEXTS, CACHES) | IMAGES | DOCUMENTS
+USER_PARTS = st.builds(Text, SAID, CACHES) | IMAGES | DOCUMENTS
 THOUGHTS = st.builds(Reasoning, TEXTS, signature=TEXTS) | st.builds(Reasoning, sealed=TEXTS)
 PLAIN_TOOLS = st.builds(
     Tool,
@@ -59,9 +61,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
     """A prompt that this wire can send whole to a model that takes all of it."""
     messages: list[Message] = []
     if draw(st.booleans()):
-        messages.append(
-            Message("system", tuple(draw(st.lists(st.builds(Text, TEXTS, CACHES), min_size=1, max_size=2))))
-        )
+        messages.append(Message("system", tuple(draw(st.lists(st.builds(Text, SAID, CACHES), min_size=1, max_size=2)))))
     messages.append(Message("user", tuple(draw(st.lists(USER_PARTS, min_size=1, max_size=3)))))
     for _ in range(draw(st.integers(0, 2))):
         calls = draw(
@@ -73,7 +73,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
             )
         )
         thoughts = draw(st.lists(THOUGHTS, max_size=2))
-        said = draw(st.lists(st.builds(Text, TEXTS, CACHES), min_size=1, max_size=2))
+        said = draw(st.lists(st.builds(Text, SAID, CACHES), min_size=1, max_size=2))
         messages.append(Message("assistant", (*thoughts, *said, *calls)))
         results = [ToolResult(call.id, draw(RESULT_PARTS), draw(st.booleans()), draw(CACHES)) for call in calls]
         messages.append(Message("user", (*results, *draw(st.lists(USER_PARTS, min_size=1, max_size=2)))))

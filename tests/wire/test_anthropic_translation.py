@@ -1,5 +1,6 @@
 """What clients of other wires ask of Anthropic's models: translated, refused by name, or left out and told."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -65,7 +66,8 @@ def test_results_of_tools_come_first_in_one_turn() -> None:
 
 def test_ids_are_made_of_what_the_wire_takes() -> None:
     messages = sent(foreign(PROMPTS["odd ids"]))["messages"]
-    assert messages[1]["content"][0]["id"] == messages[2]["content"][0]["tool_use_id"] == "functions_get_0"
+    assert messages[1]["content"][0]["id"] == messages[2]["content"][0]["tool_use_id"]
+    assert re.fullmatch(r"tool_[0-9a-f]{32}", messages[1]["content"][0]["id"])
 
 
 def test_only_its_own_thoughts_are_given_back() -> None:

@@ -90,3 +90,30 @@ def test_where_only_google_can_look_nobody_else_is_sent(address: str) -> None:
     assert told.value.param == "contents[0].parts[0].fileData"
     own = target_of("gemini", model="gemini-3.8-flash")
     assert address in own.adapter.request(call, own).body.decode()
+
+
+FOUND = {"type": "search_result", "title": "T", "source": "https://a.b/c", "content": [{"type": "text", "text": "hi"}]}
+PDF = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}}
+
+
+@pytest.mark.parametrize("model", [("openai", "gpt-6-luna"), ("gemini", "gemini-3.8-flash"), ("bedrock", "us.meta.l")])
+@pytest.mark.parametrize(
+    ("block", "context"), [({**PLAIN, "context": "From 1999"}, "From 1999"), (FOUND, "https://a.b/c"),
+    ({**PDF, "context": "From 1999"}, "From 1999")],
+)  # fmt: skip
+def test_what_is_told_of_a_document_reaches_the_model(model: tuple[str, str], block: Any, context: str) -> None:
+    target = target_of(model[0], model=model[1])
+    result = {"type": "tool_result", "tool_use_id": "a", "content": [block]}
+    called = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}
+    for turns in ([block], [result]):
+        history = [{"role": "user", "content": "x"}, called] if turns == [result] else []
+        call = message_call(messages=[*history, {"role": "user", "content": turns}])
+        assert context in target.adapter.request(call, target).body.decode()
+
+
+@pytest.mark.parametrize("kind", ["openai", "gemini", "bedrock", "openrouter"])
+def test_a_document_of_texts_is_text(kind: str) -> None:
+    source = {"type": "content", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]}
+    target = target_of(kind, model="m")
+    call = message_call(messages=[{"role": "user", "content": [{"type": "document", "source": source}]}])
+    assert "one\\n\\ntwo" in target.adapter.request(call, target).body.decode()

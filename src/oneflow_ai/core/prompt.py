@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
 
 from oneflow_ai.core.value import value
@@ -44,6 +44,7 @@ class Document:
     """A file to read: by `url`, as base64 `data` with its `media_type`, or as plain `text`.
 
     One that lies with a provider has its `id` there; its place is in `further` too, since no other can read it.
+    `context` is what the model is told of it, such as where it comes from.
     """
 
     url: str = ""
@@ -54,6 +55,7 @@ class Document:
     cache: str = ""
     citations: bool = False
     id: str = ""
+    context: str = ""
 
 
 def text_in(document: Document) -> str | None:
@@ -119,6 +121,24 @@ class Refusal:
     """The model's own word that it will not answer."""
 
     text: str
+
+
+def _has_context(part: Part) -> bool:
+    if isinstance(part, ToolResult):
+        return any(map(_has_context, part.parts))
+    return isinstance(part, Document) and bool(part.context)
+
+
+def _told(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for part in parts:
+        if isinstance(part, ToolResult):
+            part = replace(part, parts=_told(part.parts))
+        elif isinstance(part, Document) and part.context:
+            found.append(Text(part.context))
+            part = replace(part, context="")
+        found.append(part)
+    return tuple(found)
 
 
 Part: TypeAlias = Text | Image | Document | Audio | ToolCall | ToolResult | Reasoning | Refusal
@@ -214,6 +234,12 @@ class Prompt:
     def calls_in_parallel(self) -> bool | None:
         """Whether several calls may come at once, as it is asked for where that can be; None: as the model does."""
         return False if self.one_call else self.parallel_tool_calls
+
+    def told(self) -> Prompt:
+        """The same prompt, with what is known of a document said before it: for wires with no place of its own."""
+        if not any(_has_context(part) for message in self.messages for part in message.parts):
+            return self
+        return replace(self, messages=tuple(replace(each, parts=_told(each.parts)) for each in self.messages))
 
     def param(self, name: str) -> str:
         """The client's own name of a field."""

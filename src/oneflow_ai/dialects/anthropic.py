@@ -25,7 +25,7 @@ from oneflow_ai.dialects import checks
 from oneflow_ai.dialects.anthropic_encoder import StreamEncoder, WholeEncoder
 from oneflow_ai.dialects.anthropic_error import failure_body
 from oneflow_ai.dialects.anthropic_messages import check_messages, check_system
-from oneflow_ai.dialects.anthropic_read import lacks_a_thought, read, without_foreign_thoughts
+from oneflow_ai.dialects.anthropic_read import lacks_a_thought, read, without_refused
 from oneflow_ai.dialects.count_encoder import CountEncoder
 from oneflow_ai.dialects.envelope import MODEL_CHARACTERS_MOST, USER_CHARACTERS_MOST, Envelope
 from oneflow_ai.dialects.guard import read_object
@@ -142,8 +142,9 @@ def parse(body: bytes, envelope: Envelope) -> Call:
     name_model(found)
     media = _check(found, envelope.operation)
     given = found["messages"]
-    # A thought that another wire sealed, or none, is nothing that this wire's providers take back; all else they get.
-    kept = without_foreign_thoughts(given)
+    # A thought that another wire sealed, or none, and a blank text are nothing that this wire's providers take back;
+    # all else they get.
+    kept = without_refused(given)
     budgeted = (found.get("thinking") or {}).get("type") == "enabled"
     return envelope.call(
         dialect=DIALECT,

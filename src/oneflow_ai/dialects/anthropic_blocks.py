@@ -24,7 +24,8 @@ class BlockWriter:
     seal of a tool's call, stands in data of its own after the call.
 
     `quiet` is for a client that asked for no thoughts: seals without a word are told with the calls of tools alone,
-    whose model needs them again, so that a text is the first block of an answer which is one.
+    whose model needs them again, so that a text is the first block of an answer which is one. Once a
+    thought is shown, all are, in their places.
     """
 
     __slots__ = ("_held", "_index", "_open", "_quiet", "_seals", "_turns", "calls")
@@ -46,7 +47,11 @@ class BlockWriter:
             # This wire knows one choice.
             return []
         turns, kind = self._turns, delta.kind
-        if self._quiet and kind in _THOUGHTS and self._open != "thinking" and not (kind == "reasoning" and delta.text):
+        if self._quiet and kind == "reasoning" and delta.text:
+            # The answer begins with a thought, whatever is held: from here on all has its place.
+            self._quiet = False
+            return [*self._released(), *self.write(delta)]
+        if self._quiet and kind in _THOUGHTS:
             self._held += [delta] if delta.text else []
             return []
         if turns is None:
@@ -133,9 +138,11 @@ class BlockWriter:
     def _call(self, delta: Delta) -> list[Event]:
         self.calls += 1
         tool_id = delta.tool_id or f"call_{delta.tool_index}"
+        return self._released() + self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
+
+    def _released(self) -> list[Event]:
         held, self._held = self._held, []
-        found = [event for each in held for event in self._events(each)]
-        return found + self._start({"type": "tool_use", "id": tool_id, "name": delta.text, "input": {}})
+        return [event for each in held for event in self._events(each)]
 
     def _arguments(self, delta: Delta) -> list[Event]:
         if self._open != "tool_use" or not delta.text:

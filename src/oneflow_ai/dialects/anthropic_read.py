@@ -103,13 +103,16 @@ def _exemplified(tools: Iterable[Mapping[str, Any]]) -> Iterator[int]:
     return (place for place, tool in enumerate(tools) if tool.get("input_examples"))
 
 
-def without_foreign_thoughts(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A checked conversation without the thoughts that this wire did not seal; the same one where there are none."""
-    if not any(_is_foreign(block) for message in messages for block in _said(message)):
+def without_refused(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A checked conversation without what this wire does not take back; the same one where there is none of it.
+
+    That are thoughts that it did not seal, and blank texts, which models of other makers write before they call a tool.
+    """
+    if not any(_is_refused(block) for message in messages for block in _said(message)):
         return messages
     kept = []
     for message in messages:
-        said = [block for block in _said(message) if not _is_foreign(block)]
+        said = [block for block in _said(message) if not _is_refused(block)]
         if len(said) == len(_said(message)):
             kept.append(message)
         elif said:
@@ -138,12 +141,14 @@ def _said(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return content if message["role"] == "assistant" and isinstance(content, list) else []
 
 
-def _is_foreign(block: Mapping[str, Any]) -> bool:
-    """Whether a block is what another wire sealed, or a thought without a seal: this wire has one on each of its own.
+def _is_refused(block: Mapping[str, Any]) -> bool:
+    """Whether a block is blank, what another wire sealed, or a thought without a seal: this wire seals each of its own.
 
-    It is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not shown has its seal
-    (platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-27).
+    Such a thought is refused, whoever thought it ("Invalid `signature` in `thinking` block"); one that is not
+    shown has its seal (platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11-27).
     """
+    if block["type"] == "text":
+        return not block["text"].strip()
     if block["type"] == "thinking" and not block.get("signature"):
         return True
     seal = block.get("signature") or block.get("data")
@@ -246,18 +251,31 @@ def _document(block: Mapping[str, Any], further: list[str]) -> Document:
             found["text"] = source["data"]
         case "content" if isinstance(source.get("content"), str):
             found["text"] = source["content"]
+        case "content" if _is_texts(source.get("content")):
+            found["text"] = "\n\n".join(part["text"] for part in source["content"])
         case _:
             further.append("messages")
-    return Document(**found, name=_word(block.get("title")), cache=_cache(block), citations=_cites(block))
+    context = _word(block.get("context")).strip()
+    return Document(
+        **found, name=_word(block.get("title")), cache=_cache(block), citations=_cites(block), context=context
+    )
+
+
+def _is_texts(content: Any) -> bool:
+    if not isinstance(content, list):
+        return False
+    return all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content)
 
 
 def _found(block: Mapping[str, Any]) -> Document:
     """A result of a search that the client made itself: to another wire a document like any other."""
     content = block.get("content")
     texts = [_word(part.get("text")) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    title, source = _word(block.get("title")), _word(block.get("source"))
     return Document(
         text="\n\n".join(filter(None, texts)),
-        name=_word(block.get("title")) or _word(block.get("source")),
+        name=title or source,
+        context=source.strip() if title and source != title else "",
         cache=_cache(block),
         citations=_cites(block),
     )

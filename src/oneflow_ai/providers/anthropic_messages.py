@@ -13,7 +13,6 @@ from oneflow_ai.core.failure import TOO_DEEP, UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import (
     Document,
     Image,
-    Message,
     Part,
     Prompt,
     Reasoning,
@@ -22,10 +21,11 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
-from oneflow_ai.providers.base import arguments_of
+from oneflow_ai.providers.base import arguments_of, silent
+from oneflow_ai.providers.names import fit_id
 
-_NO_ID = re.compile(r"[^A-Za-z0-9_-]")
-_NAMELESS_ID = "call"
+# Its specification (RequestToolResultBlock), 2026-11-28.
+_ID = re.compile(r"[A-Za-z0-9_-]+")
 _PDF = "application/pdf"
 Block = dict[str, Any]
 
@@ -39,16 +39,13 @@ def conversation(prompt: Prompt, seals: frozenset[str], *, later_system: bool) -
     """
     system: list[Block] = []
     turns: list[Block] = []
-    found = prompt.messages
-    for place, message in enumerate(found):
-        try:
-            blocks = [block for part in message.parts for block in _blocks(part, seals)]
-        except Failure as failure:
-            raise Failure(failure.kind, failure.message, param=prompt.param("messages")) from None
-        if message.role == "system" and not (later_system and turns and _stays(found, place)):
+    said = _said(prompt, seals)
+    roles = [role for role, _ in said]
+    for place, (role, blocks) in enumerate(said):
+        if role == "system" and not (later_system and turns and _stays(roles, place)):
             system += blocks
-        elif blocks:
-            _append(turns, message.role, blocks)
+        else:
+            _append(turns, role, blocks)
     for turn in turns:
         if turn["role"] == "user":
             # What tools answered comes first, or the turn before it counts as unanswered.
@@ -57,8 +54,7 @@ def conversation(prompt: Prompt, seals: frozenset[str], *, later_system: bool) -
         # A conversation begins with the user's turn.
         turns, system = [{"role": "user", "content": system}], []
     if not turns:
-        words = "the target's wire needs a message that says something"
-        raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
+        raise silent(prompt)
     return system, turns
 
 
@@ -69,9 +65,21 @@ def cache_mark(cache: str) -> Block:
     return {"cache_control": {"type": "ephemeral"} | ({} if cache == "5m" else {"ttl": cache})}
 
 
-def _stays(messages: tuple[Message, ...], place: int) -> bool:
-    after = messages[place + 1].role if place + 1 < len(messages) else "assistant"
-    return messages[place - 1].role == "user" and after == "assistant"
+def _said(prompt: Prompt, seals: frozenset[str]) -> list[tuple[str, list[Block]]]:
+    """Who says what, message by message, without those that say nothing."""
+    try:
+        said = [
+            (message.role, [block for part in message.parts for block in _blocks(part, seals)])
+            for message in prompt.messages
+        ]
+    except Failure as failure:
+        raise Failure(failure.kind, failure.message, param=prompt.param("messages")) from None
+    return [(role, blocks) for role, blocks in said if blocks]
+
+
+def _stays(roles: list[str], place: int) -> bool:
+    after = roles[place + 1] if place + 1 < len(roles) else "assistant"
+    return roles[place - 1] == "user" and after == "assistant"
 
 
 def _append(turns: list[Block], role: str, blocks: list[Block]) -> None:
@@ -82,15 +90,24 @@ def _append(turns: list[Block], role: str, blocks: list[Block]) -> None:
 
 
 def _blocks(part: Part, seals: frozenset[str]) -> list[Block]:
-    """The block of a part; none for what is empty, or sealed by another wire."""
+    """The block of a part; none for what is sealed by another wire, or blank.
+
+    "messages: text content blocks must contain non-whitespace text" is a 400
+    (https://github.com/anomalyco/opencode/issues/31259, 2026-11-28).
+    """
     match part:
         case Text() | Refusal():
             cache = part.cache if isinstance(part, Text) else ""
-            return [{"type": "text", "text": part.text} | cache_mark(cache)] if part.text else []
+            return [{"type": "text", "text": part.text} | cache_mark(cache)] if part.text.strip() else []
         case Reasoning():
             return _thoughts(part) if part.wire in seals else []
         case ToolCall():
-            call = {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": _arguments(part.arguments)}
+            call = {
+                "type": "tool_use",
+                "id": fit_id(part.id, _ID),
+                "name": part.name,
+                "input": _arguments(part.arguments),
+            }
             return [call | cache_mark(part.cache)]
         case ToolResult():
             return [_result(part, seals)]
@@ -109,10 +126,6 @@ def _thoughts(part: Reasoning) -> list[Block]:
     return [{"type": "thinking", "thinking": part.text, "signature": part.signature}] if part.signature else []
 
 
-def _id(given: str) -> str:
-    return _NO_ID.sub("_", given) or _NAMELESS_ID
-
-
 def _arguments(text: str) -> Block:
     found = arguments_of(text)
     try:
@@ -124,7 +137,7 @@ def _arguments(text: str) -> Block:
 
 
 def _result(part: ToolResult, seals: frozenset[str]) -> Block:
-    found: Block = {"type": "tool_result", "tool_use_id": _id(part.id)}
+    found: Block = {"type": "tool_result", "tool_use_id": fit_id(part.id, _ID)}
     content = [block for inner in part.parts for block in _blocks(inner, seals)]
     if content:
         found["content"] = content
@@ -145,6 +158,8 @@ def _document(part: Document) -> Block:
     found: Block = {"type": "document", "source": _source(part)}
     if part.name:
         found["title"] = part.name
+    if part.context:
+        found["context"] = part.context
     if part.citations:
         found["citations"] = {"enabled": True}
     return found | cache_mark(part.cache)

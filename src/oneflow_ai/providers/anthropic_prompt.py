@@ -13,7 +13,7 @@ from oneflow_ai.core.prompt import Format, Prompt, Tool
 from oneflow_ai.providers.anthropic_messages import cache_mark, conversation
 from oneflow_ai.providers.anthropic_thinking import Thinking, thinking_of
 from oneflow_ai.providers.base import refuse_begun
-from oneflow_ai.providers.claude import SCHEMAS, Traits, check_stops, with_fit_marks
+from oneflow_ai.providers.claude import SCHEMAS, Traits, check_stops, trim_begun, with_fit_marks
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
 WIRE = "anthropic"
@@ -121,6 +121,7 @@ def body_of(prompt: Prompt, asked: Asked) -> tuple[dict[str, Any], tuple[str, ..
     system, messages = conversation(prompt, asked.seals, later_system=traits.later_system)
     if not traits.prefill:
         refuse_begun(prompt, messages)
+    trim_begun(messages)
     tokens = prompt.max_tokens or asked.output_most_tokens or OUTPUT_TOKENS_UNKNOWN
     thinking = thinking_of(prompt, traits, tokens, asked.seals)
     body: dict[str, Any] = {"max_tokens": tokens, "messages": messages}

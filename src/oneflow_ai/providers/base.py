@@ -205,6 +205,12 @@ def refuse_begun(prompt: Prompt, messages: Sequence[Mapping[str, Any]]) -> None:
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
 
 
+def silent(prompt: Prompt) -> Failure:
+    """What is told of a conversation that says nothing, for a wire that needs something said."""
+    words = "the target's wire needs a message that says something"
+    return Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("messages"))
+
+
 def not_done(call: Call, target: Target) -> Failure:
     """What is told of a call that nothing on the target's wire answers."""
     words = f"{target.provider} does not do {call.operation.value.replace('_', ' ')}"

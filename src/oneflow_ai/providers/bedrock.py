@@ -24,11 +24,21 @@ from oneflow_ai.core.region import is_region
 from oneflow_ai.core.target import Target
 from oneflow_ai.providers.base import not_done, refuse_begun, renamed
 from oneflow_ai.providers.bedrock_failure import failure_of
-from oneflow_ai.providers.bedrock_model import WIRE, Family, family, is_claude, sampled, thinking, unsampled
+from oneflow_ai.providers.bedrock_model import (
+    WIRE,
+    Family,
+    family,
+    is_claude,
+    sampled,
+    single_choice,
+    tells_single,
+    thinking,
+    unsampled,
+)
 from oneflow_ai.providers.bedrock_prompt import conversation
 from oneflow_ai.providers.bedrock_sign import Scope, Signer, key_mistake, key_pair
 from oneflow_ai.providers.bedrock_stream import StreamDecoder, count_decoder, text_decoder
-from oneflow_ai.providers.claude import SCHEMAS, check_stops, with_fit_marks
+from oneflow_ai.providers.claude import SCHEMAS, check_stops, trim_begun, with_fit_marks
 from oneflow_ai.providers.names import LETTERS_64, prompt_of
 from oneflow_ai.providers.schema_fit import with_fit_schemas
 
@@ -95,6 +105,7 @@ ABILITIES: Abilities = {
     "truncation": DROPPED,
 }
 _GOES_ON: Abilities = {"answer begun": SENT}
+_SINGLE_CALLS: Abilities = {"parallel tools off": SENT}
 _FREE_TOOLS: Abilities = {"tool choice required": REFUSED, "tool choice by name": REFUSED}
 
 
@@ -118,6 +129,8 @@ class BedrockAdapter:
             raise renamed(failure, prompt) from None
         if not row.prefill:
             refuse_begun(prompt, body["messages"])
+        if is_claude(target.model):
+            trim_begun(body["messages"])
         further, undone = _further(prompt, row, target)
         told = map(prompt.param, (*loose, *unmarked, *undone))
         dropped = tuple(dict.fromkeys((*dropped, *_unmarked(prompt, row), *told, *cut)))
@@ -152,7 +165,8 @@ class BedrockAdapter:
 
 def _abilities_of(row: Family) -> Abilities:
     """What a model of this family can be asked for."""
-    return {**ABILITIES, **(_GOES_ON if row.prefill else {}), **({} if row.forced_tools else _FREE_TOOLS)}
+    found = {**ABILITIES, **(_GOES_ON if row.prefill else {}), **(_SINGLE_CALLS if row.single_calls else {})}
+    return found if row.forced_tools else {**found, **_FREE_TOOLS}
 
 
 def region_of(target: Target) -> str:
@@ -216,6 +230,8 @@ def _further(prompt: Prompt, row: Family, target: Target) -> tuple[dict[str, Any
         fields |= _nested(row.top_k, prompt.top_k)
     hot = ("temperature",) if "temperature" in taken and (prompt.temperature or 0) > _SAMPLED_MOST else ()
     body: dict[str, Any] = {"inferenceConfig": inference} if inference else {}
+    if tells_single(prompt, row):
+        fields |= single_choice(prompt)
     if fields:
         body["additionalModelRequestFields"] = fields
     if prompt.stop and row.stop_told:

@@ -35,8 +35,9 @@ class Family:
     levels, or not at all. `off` is the type that tells it not to: empty where saying nothing does, None where it always
     thinks. `xhigh` says whether it knows that effort, `sampling` whether it takes temperature and its kin, `top_k`
     where that one stands, `cache` whether it knows cache points, `stop_told` whether it can tell what stopped it,
-    `forced_tools` whether it can be made to call a tool, `prefill` whether it goes on with an answer that is begun:
-    others want the user's word last (github.com/microsoft/semantic-kernel/issues/10281, 2026-11-27).
+    `forced_tools` whether it can be made to call a tool, `single_calls` whether to call one at a time, `prefill`
+    whether it goes on with an answer that is begun: others want the user's word last
+    (github.com/microsoft/semantic-kernel/issues/10281, 2026-11-27).
     """
 
     thinking: Thinking = ""
@@ -47,6 +48,7 @@ class Family:
     cache: bool = False
     stop_told: bool = False
     forced_tools: bool = True
+    single_calls: bool = False
     prefill: bool = False
 
 
@@ -96,8 +98,26 @@ def _claude(traits: Traits) -> Family:
         cache=True,
         stop_told=True,
         forced_tools=traits.forced_tools,
+        single_calls=True,
         prefill=traits.prefill,
     )
+
+
+def tells_single(prompt: Prompt, row: Family) -> bool:
+    """Whether a model is to be told, in its own fields, that it calls one tool at a time."""
+    calls = bool(prompt.tools) and prompt.tool_choice != "none"
+    return row.single_calls and calls and prompt.calls_in_parallel is False
+
+
+def single_choice(prompt: Prompt) -> dict[str, Any]:
+    """Claude's own word on which tool it calls, one at a time.
+
+    It says all of the choice: beside Converse's `toolChoice` its `type` is a 400, and without one too
+    (https://github.com/BerriAI/litellm/issues/36536, https://github.com/BerriAI/litellm/pull/34347, 2026-11-28).
+    """
+    kind = {"required": "any", "tool": "tool"}.get(prompt.tool_choice, "auto")
+    named = {"name": prompt.tool_name} if kind == "tool" else {}
+    return {"tool_choice": {"type": kind, **named, "disable_parallel_tool_use": True}}
 
 
 def thinking(prompt: Prompt, row: Family, output_most_tokens: int | None) -> Further:

@@ -5,7 +5,6 @@ Shapes: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -25,8 +24,9 @@ from oneflow_ai.core.prompt import (
     ToolCall,
     ToolResult,
 )
-from oneflow_ai.providers.base import arguments_of
-from oneflow_ai.providers.bedrock_model import WIRE, Family
+from oneflow_ai.providers.base import arguments_of, silent
+from oneflow_ai.providers.bedrock_model import WIRE, Family, tells_single
+from oneflow_ai.providers.names import LETTERS_64, fit_id
 
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 _DOCUMENTS = {
@@ -40,7 +40,11 @@ _DOCUMENTS = {
     "text/plain": "txt",
     "text/markdown": "md",
 }
-_TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+# Bedrock takes `.` and `:` too, Claude behind it does not (Anthropic's specification, 2026-11-28).
+_TOOL_ID = LETTERS_64
+# A blank text is refused in a result too, and a result has some content
+# (https://github.com/NousResearch/hermes-agent/issues/55092, 2026-11-28).
+_EMPTY = "(empty)"
 _NAME_CHARACTERS_MOST = 200
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9 ()\[\]-]+")
 _CACHED_HOUR = "1h"
@@ -51,7 +55,7 @@ def conversation(prompt: Prompt, row: Family) -> dict[str, Any]:
     """The fields that say what was said and which tools there are.
 
     All that the system says stands before the conversation, in its order. Turns of one role are one message, as the
-    wire wants. Raises `Failure` for files of a kind that it does not know.
+    wire wants. Raises `Failure` for files of a kind that it does not know, and where nothing is said.
     """
     writer = _Writer(row)
     system: list[_Block] = []
@@ -64,8 +68,10 @@ def conversation(prompt: Prompt, row: Family) -> dict[str, Any]:
             messages[-1]["content"] += blocks
         elif blocks:
             messages.append({"role": message.role, "content": blocks})
+    if not messages and system:
+        messages, system = [{"role": "user", "content": system}], []
     if not messages:
-        messages, system = [{"role": "user", "content": system or [{"text": " "}]}], []
+        raise silent(prompt)
     body: dict[str, Any] = {"messages": messages}
     if system:
         body["system"] = system
@@ -103,7 +109,11 @@ class _Writer:
                 return {"audio": {"format": part.format, "source": {"bytes": part.data}}}
             case ToolCall():
                 self.called[part.name] = None
-                called = {"toolUseId": _tool_id(part.id), "name": part.name, "input": arguments_of(part.arguments)}
+                called = {
+                    "toolUseId": fit_id(part.id, _TOOL_ID),
+                    "name": part.name,
+                    "input": arguments_of(part.arguments),
+                }
                 return {"toolUse": called}
             case ToolResult():
                 return {"toolResult": self._result(part)}
@@ -113,15 +123,17 @@ class _Writer:
     def _result(self, result: ToolResult) -> _Block:
         content: list[_Block] = []
         for part in result.parts:
-            block = {"text": part.text} if isinstance(part, Text) else self._block(part)
+            block = self._block(part)
             content += [block] if block is not None else []
-        found: _Block = {"toolUseId": _tool_id(result.id), "content": content or [{"text": ""}]}
+        found: _Block = {"toolUseId": fit_id(result.id, _TOOL_ID), "content": content or [{"text": _EMPTY}]}
         return {**found, "status": "error"} if result.failed else found
 
     def _document(self, document: Document) -> _Block:
         kind = "txt" if document.text else _format(document.media_type, _DOCUMENTS)
         source = {"text": document.text} if document.text else {"bytes": document.data}
         found: _Block = {"format": kind, "name": self._name(document.name), "source": source}
+        if document.context:
+            found["context"] = document.context
         return {**found, "citations": {"enabled": True}} if document.citations else found
 
     def _name(self, given: str) -> str:
@@ -161,13 +173,6 @@ def _format(media_type: str, known: Mapping[str, str]) -> str:
     return found
 
 
-def _tool_id(given: str) -> str:
-    """An id that the wire takes; another is replaced by one made of it, the same for call and result."""
-    if _TOOL_ID.fullmatch(given):
-        return given
-    return "tool_" + hashlib.sha256(given.encode()).hexdigest()[:32]
-
-
 def _tools(prompt: Prompt, row: Family, called: Mapping[str, None]) -> dict[str, Any]:
     """The tools' configuration; one with calls in its messages must have it, so it then names what was called."""
     if prompt.tool_choice == "none":
@@ -187,6 +192,8 @@ def _tools(prompt: Prompt, row: Family, called: Mapping[str, None]) -> dict[str,
         if tool.cache and row.cache:
             listed.append(_cache_point(tool.cache))
     found: dict[str, Any] = {"tools": listed} if listed else {}
+    if tells_single(prompt, row):
+        return found
     if listed and prompt.tool_choice == "required":
         found["toolChoice"] = {"any": {}}
     elif listed and prompt.tool_choice == "tool":

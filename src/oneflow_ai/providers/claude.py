@@ -7,11 +7,11 @@ sonnet-5-5, haiku-5-5, fable-5, fable-5-1, fable-5-2}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from oneflow_ai.core.failure import UNSUPPORTED_PARAMETER, Failure
 from oneflow_ai.core.prompt import (
@@ -127,6 +127,18 @@ def check_stops(prompt: Prompt) -> None:
     if not all(map(str.strip, prompt.stop)):
         words = "the target's model is stopped by no sequence of white space alone"
         raise Failure(UNSUPPORTED_PARAMETER, words, param=prompt.param("stop"))
+
+
+def trim_begun(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Take the white space off the end of an answer that is begun: with it that is a 400.
+
+    "final assistant content cannot end with trailing whitespace"
+    (https://docs.claude.com/en/docs/prefill-claudes-response, 2026-11-26). The last message may be of either wire.
+    """
+    last = messages[-1]
+    texts = [block for block in last["content"] if "text" in block] if last["role"] == "assistant" else []
+    if texts:
+        texts[-1]["text"] = texts[-1]["text"].rstrip()
 
 
 def thoughts_missing(prompt: Prompt, seals: frozenset[str]) -> bool:

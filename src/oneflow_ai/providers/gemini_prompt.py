@@ -56,7 +56,7 @@ def conversation(prompt: Prompt, model: str) -> dict[str, Any]:
     writer = _Writer(model)
     system: list[dict[str, Any]] = []
     contents: list[dict[str, Any]] = []
-    for message in prompt.messages:
+    for message in prompt.told().messages:
         if message.role == "system":
             system += [{"text": part.text} for part in message.parts if isinstance(part, Text) and part.text]
             continue

@@ -32,6 +32,13 @@ Names = tuple[tuple[str, str], ...]
 """Names that were changed, each as it is sent and as the client wrote it."""
 
 
+def fit_id(given: str, rule: re.Pattern[str]) -> str:
+    """An id of a call that a target takes; another is replaced by one made of it, the same for call and result."""
+    if rule.fullmatch(given):
+        return given
+    return "tool_" + sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 def prompt_of(call: Call, target: Target, rule: re.Pattern[str], wire: str) -> tuple[Prompt, Names, tuple[str, ...]]:
     """What a call asks of a target, the names of tools that were changed, and the client's names of what was cut.
 

@@ -67,7 +67,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
 
 def _messages(prompt: Prompt, idiom: Idiom, seals: frozenset[str]) -> list[dict[str, Any]]:
     try:
-        written = Turns(idiom, seals).of(prompt.messages)
+        written = Turns(idiom, seals).of(prompt.told().messages)
     except Failure as failure:
         raise renamed(failure, prompt) from None
     last = written[-1] if written else {}

@@ -73,7 +73,7 @@ def body_of(prompt: Prompt, idiom: Idiom, model: str, seals: frozenset[str]) -> 
     marks = abilities["prompt cache marks"] is SENT
     if marks and _marks_unplaced(prompt):
         dropped[prompt.param("cache_control")] = None
-    body: dict[str, Any] = {"input": Turns(seals, marks=marks).of(prompt.messages), "store": False}
+    body: dict[str, Any] = {"input": Turns(seals, marks=marks).of(prompt.told().messages), "store": False}
     body |= _tools(prompt)
     for field, name, feature in _FIELDS:
         value = getattr(prompt, field)

@@ -59,9 +59,20 @@ def _roles(document: Document) -> None:
                 f"messages.{place}: all messages must have non-empty content except for the optional final assistant "
                 "message"
             )
-        for block in blocks(message["content"]):
-            if block["type"] == "text" and not block["text"]:
-                raise Refused("messages: text content blocks must be non-empty")
+        _texts("messages", message["content"])
+    _texts("system", document.get("system"))
+
+
+def _texts(place: str, content: Any) -> None:
+    """No text is empty, and of the texts of one message some say something.
+
+    What the server itself said to each of these: github.com/LibreChat-AI/agents/pull/124, 2026-11-28.
+    """
+    texts = [block["text"] for block in blocks(content) if block["type"] == "text"]
+    if not all(texts):
+        raise Refused(f"{place}: text content blocks must be non-empty")
+    if texts and not any(map(str.strip, texts)):
+        raise Refused(f"{place}: text content blocks must contain non-whitespace text")
 
 
 def _prefill(document: Document) -> None:

@@ -135,6 +135,7 @@ def check(document: Document) -> None:
         if one["role"] == other["role"]:
             raise Refused(f"messages.{place + 1}: roles must alternate between user and assistant.")
     _check_form(document)
+    _check_choice(document)
     called: list[str] = []
     for place, message in enumerate(messages):
         for at, block in enumerate(message["content"]):
@@ -159,8 +160,20 @@ def check_stops(model: str, document: Document) -> None:
 
 
 def check_last(document: Document, model: str) -> None:
-    """Refuse an answer that is begun, as models that begin each themselves do (anomalyco/opencode/issues/29760)."""
-    if document["messages"][-1]["role"] == "assistant" and generation(model) >= (4, 6):
+    """Refuse an answer that is begun, as models that begin each themselves do (anomalyco/opencode/issues/29760).
+
+    Those of Claude that go on with one refuse white space at its end, on Anthropic's own wire as here.
+    """
+    last = document["messages"][-1]
+    if last["role"] != "assistant":
+        return
+    ending = last["content"][-1].get("text", "") if last["content"] else ""
+    if "claude" in model and generation(model) < (4, 6) and ending != ending.rstrip():
+        raise Refused(
+            "The model returned the following errors: messages: final assistant content cannot end with trailing "
+            "whitespace"
+        )
+    if generation(model) >= (4, 6):
         raise Refused(
             "The model returned the following errors: This model does not support assistant message prefill. The "
             "conversation must end with a user message."
@@ -183,10 +196,30 @@ def _check_form(document: Document) -> None:
         raise Refused(f"The model returned the following errors: {unenforced}") from None
 
 
+def _check_choice(document: Document) -> None:
+    """The model's own choice of tools: whole, with tools, and not beside Converse's (BerriAI/litellm/issues/36536)."""
+    choice, config = _own_choice(document), document.get("toolConfig")
+    if not choice:
+        return
+    if "type" in choice and config and config.get("toolChoice"):
+        beside = next(iter(config["toolChoice"]))
+        raise Refused(
+            f"The additional field tool_choice/type conflicts with the existing field toolConfig.toolChoice.{beside}. "
+            "Remove tool_choice/type and try again."
+        )
+    if not config or not isinstance(choice.get("type"), str):
+        raise Refused("The model returned the following errors: tool_choice.type: Field required")
+
+
+def _own_choice(document: Document) -> Document:
+    return _inner(_inner(document, "additionalModelRequestFields"), "tool_choice")
+
+
 def _check_block(block: Document, where: str, document: Document) -> None:
     if len(block) != 1:
         raise Refused(f"The content block at {where} must have exactly one field.")
-    if not block.get("text", "x").strip():
+    inner = block["toolResult"]["content"] if "toolResult" in block else ()
+    if not all(each.get("text", "x").strip() for each in (block, *inner)):
         raise Refused(f"The text field in the ContentBlock object at {where} is blank. Add text to the text field.")
     if ("toolUse" in block or "toolResult" in block) and "toolConfig" not in document:
         raise Refused("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
@@ -212,14 +245,17 @@ def question(document: Document) -> Question:
             prompt, results, called = _words(message["content"]), [], set()
     config, inference = document.get("toolConfig") or {}, document.get("inferenceConfig") or {}
     specs = [tool["toolSpec"] for tool in config.get("tools") or () if "toolSpec" in tool]
-    choice = config.get("toolChoice") or {}
+    choice, own = config.get("toolChoice") or {}, _own_choice(document)
+    named = own.get("name") if own.get("type") == "tool" else choice.get("tool", {}).get("name")
+    forced = "any" in choice or "tool" in choice or own.get("type") in ("any", "tool")
     return Question(
         prompt=prompt,
         results=tuple(results),
         called=frozenset(called),
         tools={spec["name"]: spec["inputSchema"]["json"] for spec in specs},
-        choice=REQUIRED if "any" in choice or "tool" in choice else AUTO,
-        allowed=[choice["tool"]["name"]] if "tool" in choice else None,
+        choice=REQUIRED if forced else AUTO,
+        allowed=[named] if isinstance(named, str) else None,
+        parallel=own.get("disable_parallel_tool_use") is not True,
         form=_form(document.get("outputConfig") or {}),
         thought_tokens=_thought_tokens(_inner(document, "additionalModelRequestFields")),
         tokens_most=inference.get("maxTokens") or 0,
