@@ -108,6 +108,28 @@ def test_a_stop_reason_is_an_end_even_without_the_mark_after_it() -> None:
     assert cut is not None and cut.kind.code == "upstream_stream_interrupted"
 
 
+REFUSED = {
+    "stop_reason": "refusal",
+    "stop_details": {"type": "refusal", "category": "cyber", "explanation": "Because policy"},
+}
+
+
+@pytest.mark.parametrize("details", [{}, {"stop_details": None}, {"stop_details": {"explanation": None}}])
+def test_a_refusal_is_told_in_the_words_that_it_has(details: dict[str, Any]) -> None:
+    stop = event("message_delta", delta=REFUSED, usage={"output_tokens": 7})
+    found = decode(START + stop + END, raw=False)
+    assert found[:2] == [Delta("refusal", "Because policy"), Usage(3, 7)]
+    assert end_of(found).reason == "refusal"
+    assert end_of(decode(START + stop + END)).chunk is not None
+    silent = event("message_delta", delta={"stop_reason": "refusal", **details}, usage={"output_tokens": 7})
+    assert [one for one in decode(START + silent + END, raw=False) if isinstance(one, Delta)] == []
+    body = {"type": "message", "id": "m", "model": "m", "content": [], "usage": {"input_tokens": 3, "output_tokens": 7}}
+    for fields, said in ((REFUSED, ["Because policy"]), ({**REFUSED, "stop_details": None}, [])):
+        decoder = decoder_of(Operation.CHAT, stream=False, raw=False)
+        whole = [*decoder.feed(orjson.dumps({**body, **fields})), *decoder.close()]
+        assert [one.text for one in whole if isinstance(one, Delta)] == said
+
+
 def test_a_mark_without_an_answer_is_none() -> None:
     for body in (END, PING + END):
         failure = end_of(decode(body)).failure

@@ -147,7 +147,8 @@ class StreamDecoder(EventStreamDecoder[NamedBatch]):
         end = _end_of(self._message, self._held.get("delta", {}), raw=self._raw)
         reason = end.reason if failure is None or self._reason is not None else None
         end = replace(end, reason=reason, failure=failure, chunk=self._held if self._raw else None)
-        return [end] if usage is None else [usage, end]
+        said = [] if self._raw or failure is not None else _explained(self._held.get("delta", {}))
+        return [*said, end] if usage is None else [*said, usage, end]
 
 
 def decoder_of(operation: Operation, *, stream: bool, raw: bool) -> StreamDecoder | WholeDecoder:
@@ -161,7 +162,7 @@ def _whole(raw: bool, body: bytes, found: Any) -> list[Event]:
     failure = _whole_failure(found, "content", _is_list)
     if failure is not None:
         return [End(failure=failure)]
-    events: list[Event] = [Raw(body, 1)] if raw else [*_deltas(found["content"])]
+    events: list[Event] = [Raw(body, 1)] if raw else [*_deltas(found["content"]), *_explained(found)]
     usage = read_usage(found.get("usage"))
     if usage is not None:
         events.append(usage)
@@ -194,6 +195,13 @@ def _deltas(content: list[Any]) -> list[Delta]:
             found += blocks.start(index, block)
             found += blocks.stop(index)
     return found
+
+
+def _explained(stopped: dict[str, Any]) -> list[Delta]:
+    """Why an answer was refused, in words, where that is told (Anthropic's client 2.14.0, RefusalStopDetails, 2026-11-28)."""
+    details = mapping(stopped.get("stop_details"))
+    text = word(details.get("explanation")) if stopped.get("stop_reason") == "refusal" else ""
+    return [Delta("refusal", text)] if text else []
 
 
 def _end_of(message: dict[str, Any], stopped: dict[str, Any], *, raw: bool) -> End:
