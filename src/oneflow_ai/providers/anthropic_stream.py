@@ -198,7 +198,7 @@ def _deltas(content: list[Any]) -> list[Delta]:
 
 
 def _explained(stopped: dict[str, Any]) -> list[Delta]:
-    """Why an answer was refused, in words, where that is told (Anthropic's client 2.14.0, RefusalStopDetails, 2026-11-28)."""
+    """Why an answer was refused, where that is told (Anthropic's client 2.14.0, RefusalStopDetails, 2026-11-28)."""
     details = mapping(stopped.get("stop_details"))
     text = word(details.get("explanation")) if stopped.get("stop_reason") == "refusal" else ""
     return [Delta("refusal", text)] if text else []
