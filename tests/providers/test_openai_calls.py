@@ -7,8 +7,9 @@ import pytest
 
 from oneflow_ai.core.events import Delta, End, Event, Raw, Usage
 from oneflow_ai.core.failure import UPSTREAM_STREAM_INTERRUPTED
-from oneflow_ai.providers import openai_calls
+from oneflow_ai.providers.openai_calls import CHARACTERS_MOST
 from oneflow_ai.providers.openai_stream import text_decoder
+from oneflow_ai.providers.sse import EVENT_BYTES_MOST
 
 RAW = pytest.mark.parametrize("raw", [True, False])
 CUT = '{"path": "/srv'
@@ -95,8 +96,10 @@ def test_a_whole_answer_with_half_a_call_is_cut_and_none_of_it_is_given(raw: boo
 
 
 @RAW
-def test_more_arguments_than_are_kept_are_taken_for_cut(raw: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_calls, "CHARACTERS_MOST", 20)
-    long = {"tool_calls": [piece('{"a":"' + "x" * 50 + '"}', "rm", "a")]}
-    assert is_cut(streamed(long, raw=raw))
-    assert not is_cut(streamed(long, raw=raw, reason="tool_calls"))
+def test_more_arguments_than_are_kept_are_taken_for_cut(raw: bool) -> None:
+    sizes = [EVENT_BYTES_MOST // 2] * (2 * CHARACTERS_MOST // EVENT_BYTES_MOST)
+    begun = {"tool_calls": [piece('{"a":"', "rm", "a")]}
+    long = [begun, *({"tool_calls": [piece("x" * size)]} for size in sizes), {"tool_calls": [piece('"}')]}]
+    assert not is_cut(streamed(*long[:2], long[-1], raw=raw))
+    assert is_cut(streamed(*long, raw=raw))
+    assert not is_cut(streamed(*long, raw=raw, reason="tool_calls"))
