@@ -9,7 +9,7 @@ from oneflow_ai.core.call import Operation
 from oneflow_ai.core.events import Usage
 from oneflow_ai.core.target import Target
 from oneflow_ai.flow.attempt import Attempt
-from oneflow_ai.flow.engine import _estimate
+from oneflow_ai.flow.used import estimate
 from tests.policy.compiled import compiled, row, the
 from tests.wire.requests import call_of
 from tests.wire.spoken import openai_written, spoken
@@ -18,11 +18,11 @@ NOTHING_CAME = cast(Attempt, None)
 
 
 def test_speech_is_counted_by_its_text() -> None:
-    assert _estimate(spoken(), NOTHING_CAME) == Usage(characters=9, source="estimated")
+    assert estimate(spoken(), NOTHING_CAME) == Usage(characters=9, source="estimated")
 
 
 def test_a_transcript_is_counted_by_its_sound() -> None:
-    assert _estimate(openai_written(), NOTHING_CAME) == Usage(audio_milliseconds=1_000, source="estimated")
+    assert estimate(openai_written(), NOTHING_CAME) == Usage(audio_milliseconds=1_000, source="estimated")
 
 
 @dataclass
@@ -50,4 +50,4 @@ def test_pictures_are_counted_by_what_was_asked_for(model: str, failed: bool, im
     call = call_of({"model": "m", **asked}, Operation.IMAGE)
     input_tokens = 2 * -(-call.prompt_bytes // 4) if output_tokens else 0
     usage = Usage(input_tokens, output_tokens, output_image_tokens=output_tokens, images=images, source="estimated")
-    assert _estimate(call, cast(Attempt, Tried(target, failed, content_events=3))) == usage
+    assert estimate(call, cast(Attempt, Tried(target, failed, content_events=3))) == usage

@@ -12,6 +12,7 @@ from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Client, Clock, Head, HttpAnswer, Purse, Quota, Upstream
 from oneflow_ai.core.prompt import Prompt
 from oneflow_ai.core.target import Target
+from oneflow_ai.flow.cohort import Cohort
 from oneflow_ai.flow.own_names import OwnNames
 from oneflow_ai.flow.places import PROVIDER_SHARE, Places
 from oneflow_ai.policy.usage import believable
@@ -47,9 +48,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "_call", "_client", "_clock", "_decoder", "_dropped", "_failure", "_handed", "_in_order", "_latest_seconds",
-        "_left", "_named", "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens", "_until_seconds",
-        "_upstream",
+        "_call", "_client", "_clock", "_cohort", "_decoder", "_dropped", "_failure", "_handed", "_in_order",
+        "_latest_seconds", "_left", "_named", "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens",
+        "_until_seconds", "_upstream",
         "asked",
         "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
@@ -59,6 +60,7 @@ class Attempt:
         self._call = call
         self._client = client
         self._clock = ways.clock
+        self._cohort = ways.cohort
         self._quota = ways.quota
         self._upstream = ways.upstream
         self._number = number
@@ -92,7 +94,9 @@ class Attempt:
             # First what may be refused at once, for what it asks.
             request = target.adapter.request(call, target)
             self._dropped, self._named, self._names = request.dropped, request.named, request.names
+            await self._cohort.stage(call.prompt_bytes)
             await self._quota.hold(call, target, self._tokens)
+            await self._cohort.stage(call.prompt_bytes)
             self._begin()
             if request.sign is not None:
                 # Only now, for the turn may have been long in coming.
@@ -113,6 +117,7 @@ class Attempt:
                     answer.release()
             finally:
                 answer.close()
+            await self._cohort.stage()
         except Failure as failure:
             self.failed = True
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
@@ -313,16 +318,17 @@ class Attempt:
 
 
 class Ways:
-    """What an attempt acts through: clock, quota and network, and how many may be at each provider.
+    """What calls act through: clock, quota and network, how many may be at each provider, and the calls beside them.
 
     `purse` is where its money comes from, as long as anything limits that.
     """
 
-    __slots__ = ("bulkheads", "clock", "purse", "quota", "upstream")
+    __slots__ = ("bulkheads", "clock", "cohort", "purse", "quota", "upstream")
 
     def __init__(self, clock: Clock, quota: Quota, upstream: Upstream) -> None:
         self.bulkheads = Places(PROVIDER_SHARE)
         self.clock = clock
+        self.cohort = Cohort()
         self.purse: Purse | None = None
         self.quota = quota
         self.upstream = upstream

@@ -7,29 +7,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from oneflow_ai.core import record
-from oneflow_ai.core.call import Call, Operation
-from oneflow_ai.core.events import Usage
+from oneflow_ai.core.call import Call
+from oneflow_ai.core.events import End, Usage
 from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED, Failure
-from oneflow_ai.core.order import ImageOrder, SpeechOrder, TranscriptOrder
+from oneflow_ai.core.order import ImageOrder
 from oneflow_ai.core.ports import Client, Purse, Recorder
 from oneflow_ai.core.record import Exchange
-from oneflow_ai.core.sound import milliseconds_of
 from oneflow_ai.core.target import Snapshot
-from oneflow_ai.flow.admission import SOUND_BYTES_PER_TOKEN, Admission, Admitted
+from oneflow_ai.flow.admission import Admission, Admitted
 from oneflow_ai.flow.attempt import Attempt, Ways
 from oneflow_ai.flow.continuing import Continuing
 from oneflow_ai.flow.places import KEY_SHARE, Places
 from oneflow_ai.flow.reading_on import ReadingOn
 from oneflow_ai.flow.under_way import UnderWay
+from oneflow_ai.flow.used import usage_of
 from oneflow_ai.policy import continuation, price, waits
-from oneflow_ai.policy.order import PARTIAL_TOKENS, most_ordered, picture_tokens
+from oneflow_ai.policy.order import picture_tokens
 from oneflow_ai.policy.plan import Planner, Result, Try
 from oneflow_ai.policy.route import Router, pointed
-from oneflow_ai.policy.usage import believable, total
+from oneflow_ai.policy.usage import total
 
-BYTES_PER_TOKEN = 4
-# A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
-PICTURE_TOKENS = 1_000
 # What turned a call away before anything of it ran.
 _NOT_RUN = (OVERLOADED, INSUFFICIENT_QUOTA)
 
@@ -79,6 +76,7 @@ class Engine:
         try:
             if self._stopped:
                 raise self._cut()
+            await self._ways.cohort.stage(call.prompt_bytes)
             await self._serve(call, client, exchange)
         except Failure as failure:
             await self._tell(client, exchange, failure)
@@ -110,6 +108,7 @@ class Engine:
         targets = self._router.targets(snapshot, call)
         run = _Run(call, client, exchange, await self._admission.hold(call, targets), snapshot)
         try:
+            await self._ways.cohort.stage(call.prompt_bytes)
             if targets[0].continue_cut:
                 run.keep()
             run.failure = await self._try_all(run)
@@ -117,7 +116,7 @@ class Engine:
                 raise pointed(run.failure, snapshot, exchange)
             attempt = run.attempt
             assert attempt is not None and attempt.end is not None
-            await self._settle(run, attempt, _used(run.call, attempt))
+            await self._settle(run, attempt, usage_of(run.call, attempt))
         except asyncio.CancelledError:
             self._leave(run)
             raise
@@ -127,8 +126,18 @@ class Engine:
                 await self._let_go(run)
             if run.purse is not None:
                 run.purse.void(run.attempt_id)
+        await self._hand_over(client, attempt.end, exchange)
+
+    async def _hand_over(self, client: Client, end: End, exchange: Exchange) -> None:
+        """Give the client the end of an answer that is whole and paid for."""
+        try:
+            await self._ways.cohort.stage()
+        except asyncio.CancelledError:
+            # Its client has gone; or we stop, which is no reason to keep it.
+            if not self._stopped:
+                raise
+        await client.finish(end, exchange)
         exchange.outcome, exchange.status = "ok", 200
-        await client.finish(attempt.end, exchange)
 
     async def _try_all(self, run: _Run) -> Failure | None:
         """Act out the plan; give the last failure, or None for a success."""
@@ -161,7 +170,7 @@ class Engine:
         targets = [one for one in run.admitted.targets if continuation.goes_on(one, attempt.target)]
         if not targets or not continuation.may_go_on(failure):
             return result
-        usage = _used(run.call, attempt)
+        usage = usage_of(run.call, attempt)
         rest = kept.next_call(usage.output_tokens)
         if rest is None:
             return result
@@ -251,7 +260,7 @@ class Engine:
         """A call that failed or was given up: what reached its client is paid for, and what its client left behind."""
         attempt = run.attempt
         if attempt is not None and (attempt.committed or (run.left and attempt.sent and not attempt.failed)):
-            await self._settle(run, attempt, _used(run.call, attempt))
+            await self._settle(run, attempt, usage_of(run.call, attempt))
         elif attempt is not None and (run.sent or (run.failure is not None and run.failure.kind not in _NOT_RUN)):
             # It ran, so it counts as a request, though its owner pays nothing.
             run.accounted = True
@@ -335,56 +344,3 @@ def _told(failure: Failure | None, result: Result, *, cut: bool) -> Failure | No
     if failure is None or latest is None:
         return latest
     return latest if (result.committed if cut else latest.kind.cause != "client") else failure
-
-
-def _used(call: Call, attempt: Attempt) -> Usage:
-    """What an answer used: the provider's word, for one that was cut its last word, or an estimate without one."""
-    usage = attempt.usage
-    if usage is None:
-        return _estimate(call, attempt)
-    if not believable(usage):
-        return replace(_estimate(call, attempt), odd=True)
-    if usage.source == "provider_partial" and usage.output_tokens < attempt.content_events:
-        # More came after it: at least a token with each event.
-        return replace(usage, output_tokens=attempt.content_events)
-    return usage
-
-
-def _estimate(call: Call, attempt: Attempt) -> Usage:
-    """Usage of an answer whose provider did not tell: about four bytes a token, one token a content event.
-
-    What is spoken is counted by its text, what is written down by its sound.
-    """
-    if isinstance(call.order, SpeechOrder):
-        return Usage(characters=len(call.order.text), source="estimated")
-    if isinstance(call.order, TranscriptOrder):
-        return Usage(audio_milliseconds=milliseconds_of(call.order.audio), source="estimated")
-    if isinstance(call.order, ImageOrder):
-        return _pictures(call, call.order, attempt)
-    output_tokens = attempt.content_events if call.stream else attempt.bytes_read // BYTES_PER_TOKEN
-    if call.operation is Operation.EMBEDDING:
-        # Its answer is numbers: nothing was written.
-        output_tokens = 0
-    media = call.media
-    input_tokens = -(-call.prompt_bytes // BYTES_PER_TOKEN) + media.pictures * PICTURE_TOKENS
-    input_tokens += media.sound_bytes // SOUND_BYTES_PER_TOKEN
-    return Usage(input_tokens=input_tokens, output_tokens=output_tokens, source="estimated")
-
-
-def _pictures(call: Call, order: ImageOrder, attempt: Attempt) -> Usage:
-    """The same for pictures: all that they may take, and of those that their provider broke off, what came."""
-    each = picture_tokens(call, attempt.target)
-    images, output_tokens = order.count, most_ordered(order, 0, each).output_tokens
-    if attempt.failed:
-        images, output_tokens = 0, attempt.content_events * PARTIAL_TOKENS
-    if not each:
-        return Usage(images=images, source="estimated")
-    shown_tokens = (len(order.sources) + (order.mask is not None)) * PICTURE_TOKENS
-    return Usage(
-        input_tokens=(-(-call.prompt_bytes // BYTES_PER_TOKEN) + shown_tokens) * order.count,
-        output_tokens=output_tokens,
-        input_image_tokens=shown_tokens * order.count,
-        output_image_tokens=output_tokens,
-        images=images,
-        source="estimated",
-    )
