@@ -55,6 +55,7 @@ from oneflow_ai.telemetry.lines import LineWriter
 KEY = b"of_key-of-this-benchmark"
 CALLS = 1_000
 REPEATS = 7
+BESIDE = 32
 _LINES_MOST = 1_000_000
 _USED = Usage(input_tokens=260, output_tokens=160)
 
@@ -124,6 +125,7 @@ async def _measure(home: Path, access: AccessLog, calls: int, repeats: int) -> d
             at = _bench(runtime, digest, access, shape)
             for words, step in _steps(at, shape).items():
                 found.setdefault(words, []).append(_best(at, step, calls, repeats))
+            found.setdefault(f"the same, {BESIDE} calls at once", []).append(_best_beside(at, shape, calls, repeats))
             found.setdefault("history write, in batches", []).append(await _best_write(at, calls, repeats))
         gc.unfreeze()
     return found
@@ -233,14 +235,29 @@ async def nowhere(message: Message) -> None:
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for nothing; raises `RuntimeError` if it waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    coroutine.close()
-    raise RuntimeError("a step waited")
+    """The result of a coroutine that waits for nothing but its turns; raises `RuntimeError` if it waits."""
+    while True:
+        try:
+            waited_for = coroutine.send(None)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if waited_for is not None:
+            coroutine.close()
+            raise RuntimeError("a step waited")
+
+
+def side_by_side(coroutines: list[Coroutine[Any, Any, None]]) -> None:
+    """Let all of them end, turn by turn, as an event loop does with calls that are ready together."""
+    while coroutines:
+        going: list[Coroutine[Any, Any, None]] = []
+        for coroutine in coroutines:
+            try:
+                coroutine.send(None)
+            except StopIteration:
+                continue
+            going.append(coroutine)
+        coroutines = going
 
 
 def finish(steps: Generator[object, Result | None, None], result: Result) -> None:
@@ -261,6 +278,18 @@ def _best(at: Bench, step: Step, calls: int, repeats: int) -> float:
         for call in asked:
             step(call)
         best = min(best, (thread_time_ns() - began) / calls / 1_000)
+    return best
+
+
+def _best_beside(at: Bench, shape: Shape, calls: int, repeats: int) -> float:
+    served, best = ReplyClients(at, shape), float("inf")
+    rounds = max(calls // BESIDE, 1)
+    for _ in range(repeats):
+        gc.collect()
+        began = thread_time_ns()
+        for _ in range(rounds):
+            side_by_side([at.edge.answer(served.turn()) for _ in range(BESIDE)])
+        best = min(best, (thread_time_ns() - began) / rounds / BESIDE / 1_000)
     return best
 
 

@@ -117,7 +117,6 @@ class Attempt:
                     answer.release()
             finally:
                 answer.close()
-            await self._cohort.stage()
         except Failure as failure:
             self.failed = True
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.

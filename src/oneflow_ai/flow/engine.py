@@ -8,7 +8,7 @@ from functools import partial
 
 from oneflow_ai.core import record
 from oneflow_ai.core.call import Call
-from oneflow_ai.core.events import End, Usage
+from oneflow_ai.core.events import Usage
 from oneflow_ai.core.failure import CLIENT_CLOSED, DRAINING, INSUFFICIENT_QUOTA, INTERNAL_ERROR, OVERLOADED, Failure
 from oneflow_ai.core.order import ImageOrder
 from oneflow_ai.core.ports import Client, Purse, Recorder
@@ -116,6 +116,7 @@ class Engine:
                 raise pointed(run.failure, snapshot, exchange)
             attempt = run.attempt
             assert attempt is not None and attempt.end is not None
+            await self._stage_of_whole()
             await self._settle(run, attempt, usage_of(run.call, attempt))
         except asyncio.CancelledError:
             self._leave(run)
@@ -126,18 +127,17 @@ class Engine:
                 await self._let_go(run)
             if run.purse is not None:
                 run.purse.void(run.attempt_id)
-        await self._hand_over(client, attempt.end, exchange)
+        await self._stage_of_whole()
+        await client.finish(attempt.end, exchange)
+        exchange.outcome, exchange.status = "ok", 200
 
-    async def _hand_over(self, client: Client, end: End, exchange: Exchange) -> None:
-        """Give the client the end of an answer that is whole and paid for."""
+    async def _stage_of_whole(self) -> None:
+        """A stage of a call whose answer is whole: no stop keeps that back, so only its client's leaving ends it."""
         try:
             await self._ways.cohort.stage()
         except asyncio.CancelledError:
-            # Its client has gone; or we stop, which is no reason to keep it.
             if not self._stopped:
                 raise
-        await client.finish(end, exchange)
-        exchange.outcome, exchange.status = "ok", 200
 
     async def _try_all(self, run: _Run) -> Failure | None:
         """Act out the plan; give the last failure, or None for a success."""

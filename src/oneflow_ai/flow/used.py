@@ -17,6 +17,7 @@ BYTES_PER_TOKEN = 4
 # A picture of 1,024 pixels square is 765 to OpenAI's older models and 1,398 by Anthropic's rule (pixels / 750).
 PICTURE_TOKENS = 1_000
 
+
 def usage_of(call: Call, attempt: Attempt) -> Usage:
     """What an answer used: the provider's word, for one that was cut its last word, or an estimate without one."""
     usage = attempt.usage
