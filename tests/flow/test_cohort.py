@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from oneflow_ai.core.failure import CLIENT_CLOSED
-from oneflow_ai.flow.cohort import ALONE_STAGES, HELD_BYTES_MOST, Cohort
+from oneflow_ai.flow.cohort import ALONE_STAGES, HELD_BYTES_MOST, STAGES_OF_A_CALL, Cohort
 from oneflow_ai.testing import ListeningClient, SeededChance, VirtualClock, run_virtual
 from tests.flow.test_engine import HELLO, PRICED, Office, place
 
@@ -83,11 +83,7 @@ async def test_a_call_that_ends_at_a_stage_is_waited_for_by_nobody() -> None:
     assert [turns(cohort) for _ in range(3)] == [0, 0, 0]
 
 
-# What a call passes: it begins, is let in, is asked for, has its turn at the provider, is answered, is handed over.
-ENGINE_STAGES = 6
-
-
-@pytest.mark.parametrize("turns_before", range(ENGINE_STAGES + 1))
+@pytest.mark.parametrize("turns_before", range(STAGES_OF_A_CALL + 1))
 def test_a_client_that_leaves_at_a_stage_leaves_nothing_held_and_one_record(turns_before: int) -> None:
     async def run(clock: VirtualClock, chance: SeededChance) -> None:
         office = Office(clock, HELLO, replace(place(), price=PRICED))
@@ -109,7 +105,7 @@ def test_a_client_that_leaves_at_a_stage_leaves_nothing_held_and_one_record(turn
     run_virtual(run)
 
 
-@pytest.mark.parametrize("turns_before", range(ENGINE_STAGES + 1))
+@pytest.mark.parametrize("turns_before", range(STAGES_OF_A_CALL + 1))
 def test_a_stop_at_a_stage_keeps_back_no_answer_that_is_paid_for(turns_before: int) -> None:
     async def run(clock: VirtualClock, chance: SeededChance) -> None:
         office, client = Office(clock, HELLO, replace(place(), price=PRICED)), ListeningClient()
@@ -140,6 +136,24 @@ async def company(office: Office) -> AsyncIterator[None]:
     for other in others:
         other.cancel()
     await asyncio.wait(others)
+
+
+def test_a_call_passes_as_many_stages_as_are_told() -> None:
+    async def run(clock: VirtualClock, chance: SeededChance) -> None:
+        office = Office(clock, HELLO, place())
+        cohort, turns_taken = office.engine._ways.cohort, []
+        async with company(office):
+            for passing in (office.serve(ListeningClient()), cohort.through()):
+                task, taken = asyncio.create_task(passing), 0
+                while not task.done():
+                    await asyncio.sleep(0)
+                    taken += 1
+                turns_taken.append(taken)
+        # The double of a provider takes a turn or two of its own.
+        assert turns_taken[1] == STAGES_OF_A_CALL + 1
+        assert turns_taken[0] >= turns_taken[1]
+
+    run_virtual(run)
 
 
 async def _beside(cohort: Cohort) -> None:

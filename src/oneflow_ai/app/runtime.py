@@ -297,7 +297,7 @@ class Runtime:
         self.metrics.watch("oneflow_queue_waiting", self._waiting)
         self.metrics.watch("oneflow_history_waiting", lambda: self.recorder.waiting)
         self.metrics.watch("oneflow_history_dropped_total", lambda: self.recorder.dropped)
-        lag = LoopLag(self.clock, self.overload.note_lag, thread_time)
+        lag = LoopLag(self.clock, self.overload.note_lag, thread_time, self._ways.cohort.through)
         self.metrics.watch("oneflow_event_loop_lag_seconds", lag.worst_seconds)
         self.metrics.watch("oneflow_refused_share", lambda: self.overload.share)
         self.keep(lag.run())

@@ -7,6 +7,7 @@ from types import coroutine
 
 COMPANY_LEAST = 3
 ALONE_STAGES = 64
+STAGES_OF_A_CALL = 6
 HELD_BYTES_MOST = 16 << 10
 
 
@@ -44,3 +45,8 @@ class Cohort:
                 if self._most < COMPANY_LEAST:
                     self._alone = ALONE_STAGES
                 self._most = 0
+
+    async def through(self) -> None:
+        """Pass as many stages as a call does: how long that takes tells how long calls wait for each other."""
+        for _ in range(STAGES_OF_A_CALL):
+            await self.stage()

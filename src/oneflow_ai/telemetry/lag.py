@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from oneflow_ai.core.ports import Clock
 
@@ -15,14 +15,20 @@ SAMPLES = 150
 class LoopLag:
     """Measures by waking up at intervals; `worst_seconds` is the longest delay among the last samples.
 
-    `heard` is told each: the monotonic second, the delay, and for what share of the time since the last one the loop's
-    thread had a processor; `cpu_seconds` tells how long it has had one in all.
+    `heard` is told each: the monotonic second, how long a call waits in all, and for what share of the time since the
+    last one the loop's thread had a processor; `cpu_seconds` tells how long it has had one in all. A call waits for the
+    delay, and then as long as `way` takes: it lets others go first on its way, too.
     """
 
     def __init__(
-        self, clock: Clock, heard: Callable[[float, float, float], None], cpu_seconds: Callable[[], float]
+        self,
+        clock: Clock,
+        heard: Callable[[float, float, float], None],
+        cpu_seconds: Callable[[], float],
+        way: Callable[[], Awaitable[None]],
     ) -> None:
         self._clock = clock
+        self._way = way
         self._heard = heard
         self._cpu_seconds = cpu_seconds
         self._samples: deque[float] = deque(maxlen=SAMPLES)
@@ -36,10 +42,11 @@ class LoopLag:
         """Measure once."""
         began, cpu_began = self._clock.monotonic(), self._cpu_seconds()
         await self._clock.sleep(INTERVAL_SECONDS)
+        self._samples.append(max(0.0, self._clock.monotonic() - began - INTERVAL_SECONDS))
+        await self._way()
         now = self._clock.monotonic()
-        delay = max(0.0, now - began - INTERVAL_SECONDS)
-        self._samples.append(delay)
-        self._heard(now, delay, (self._cpu_seconds() - cpu_began) / (now - began))
+        waits_seconds = max(0.0, now - began - INTERVAL_SECONDS)
+        self._heard(now, waits_seconds, (self._cpu_seconds() - cpu_began) / (now - began))
 
     def worst_seconds(self) -> float:
         """The longest delay in the last 15 seconds; 0 before the first sample."""
