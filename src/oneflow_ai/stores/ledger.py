@@ -67,6 +67,7 @@ class Ledger:
         self._slices: dict[str, Slice] = {}
         self._open: dict[str, _Hold] = {}
         self._booking = asyncio.Lock()
+        self._learning = asyncio.Lock()
         self._until_seconds = 0.0
         self._waiting: list[Posting] = []
         self._added = self._posted_count = 0
@@ -111,11 +112,13 @@ class Ledger:
 
     async def refresh(self) -> None:
         """Learn what others have set."""
-        found = await self._database.read(ledger_book.defined)
-        if found != (self._kept, self._wallets):
-            self._kept, self._wallets = found
-            self.changed(self.active)
-            await self._return_all()
+        # One at a time: what was read before a change must not be taken up after it.
+        async with self._learning:
+            found = await self._database.read(ledger_book.defined)
+            if found != (self._kept, self._wallets):
+                self._kept, self._wallets = found
+                self.changed(self.active)
+                await self._return_all()
 
     @property
     def active(self) -> bool:
