@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -138,22 +139,33 @@ async def company(office: Office) -> AsyncIterator[None]:
     await asyncio.wait(others)
 
 
+async def turns_of(passing: Coroutine[Any, Any, None]) -> int:
+    """How many turns of the loop it takes."""
+    task, taken = asyncio.create_task(passing), 0
+    while not task.done():
+        await asyncio.sleep(0)
+        taken += 1
+    return taken
+
+
 def test_a_call_passes_as_many_stages_as_are_told() -> None:
     async def run(clock: VirtualClock, chance: SeededChance) -> None:
         office = Office(clock, HELLO, place())
-        cohort, turns_taken = office.engine._ways.cohort, []
+        cohort = office.engine._ways.cohort
+        # The doubles take turns of their own.
+        alone = await turns_of(office.serve(ListeningClient())), await turns_of(cohort.through())
         async with company(office):
-            for passing in (office.serve(ListeningClient()), cohort.through()):
-                task, taken = asyncio.create_task(passing), 0
-                while not task.done():
-                    await asyncio.sleep(0)
-                    taken += 1
-                turns_taken.append(taken)
-        # The double of a provider takes a turn or two of its own.
-        assert turns_taken[1] == STAGES_OF_A_CALL + 1
-        assert turns_taken[0] >= turns_taken[1]
+            beside = await turns_of(office.serve(ListeningClient())), await turns_of(cohort.through())
+        assert [more - less for more, less in zip(beside, alone, strict=True)] == [STAGES_OF_A_CALL] * 2
 
     run_virtual(run)
+
+
+async def test_who_only_looks_on_is_no_company() -> None:
+    cohort = await looking()
+    await asyncio.gather(walk(cohort, 0, []), walk(cohort, 1, []), cohort.through())
+    # Two were too few.
+    assert [turns(cohort) for _ in range(3)] == [0, 0, 0]
 
 
 async def _beside(cohort: Cohort) -> None:

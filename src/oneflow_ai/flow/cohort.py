@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Generator
 from types import coroutine
 
@@ -16,7 +17,7 @@ class Cohort:
 
     Code that one call has brought into the processor's caches serves those behind it, and what they send leaves at
     once: cohort scheduling (Larus and Parkes, "Using Cohort Scheduling to Enhance Server Performance", USENIX 2002,
-    https://www.usenix.org/legacy/event/usenix02/larus.html, 2026-11-28). `../docs/design/hot-path.md` has its figures.
+    https://www.usenix.org/legacy/events/usenix02/larus.html, read 2026-11-28). `../docs/design/hot-path.md` has its figures.
     """
 
     __slots__ = ("_alone", "_most", "_waiting")
@@ -47,6 +48,10 @@ class Cohort:
                 self._most = 0
 
     async def through(self) -> None:
-        """Pass as many stages as a call does: how long that takes tells how long calls wait for each other."""
+        """Pass as many stages as a call does: how long that takes tells how long calls wait for each other.
+
+        Whoever only looks on is no company.
+        """
         for _ in range(STAGES_OF_A_CALL):
-            await self.stage()
+            if not self._alone:
+                await sleep(0)

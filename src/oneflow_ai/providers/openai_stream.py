@@ -17,6 +17,7 @@ from oneflow_ai.providers.base import WholeDecoder, word
 from oneflow_ai.providers.openai_calls import OpenCalls
 from oneflow_ai.providers.openai_delta import Deltas, delta_of, has_content
 from oneflow_ai.providers.openai_failure import error_in, error_of, stream_failure
+from oneflow_ai.providers.openai_plain import PlainText
 from oneflow_ai.providers.openai_usage import read_usage
 from oneflow_ai.providers.sse import is_json, mended
 from oneflow_ai.providers.sse_decoder import EventStreamDecoder
@@ -25,6 +26,8 @@ _CLOSING_FIELDS = ("id", "object", "created", "model", "service_tier", "system_f
 _SCALARS = (str, int, float, type(None))
 _DONE = b"[DONE]"
 _OBJECT = b"data: {"
+# Where fewer events are left, some of them end the answer.
+_RUN_LEAST = 4
 _CUT_CALL = "the provider ended the answer within a tool's call"
 
 
@@ -38,8 +41,8 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
     """
 
     __slots__ = (
-        "_calls", "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_passes", "_reason",
-        "_usage",
+        "_calls", "_deltas", "_finished", "_first", "_highest", "_include_usage", "_last", "_passes", "_plain",
+        "_reason", "_usage",
     )  # fmt: skip
 
     def __init__(self, *, raw: bool, include_usage: bool) -> None:
@@ -50,6 +53,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         self._first: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
         self._passes = False
+        self._plain = PlainText()
         self._reason: str | None = None
         self._highest = 0
         self._calls: OpenCalls | None = None
@@ -60,8 +64,11 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         # Most reads of a stream that is as slow as its model: one event, which is passed on as it came.
         if not self._passes or chunk[:7] != _OBJECT or self._ended or not self._events.is_one(chunk):
             return super().feed(chunk)
+        data = chunk[6:-2]
+        if self._plain.count([data]):
+            return [Raw(chunk, 1)]
         try:
-            found = orjson.loads(chunk[6:])
+            found = orjson.loads(data)
         except orjson.JSONDecodeError:
             return super().feed(chunk)
         choices = found.get("choices")
@@ -75,6 +82,19 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
 
     def _is_whole(self, data: bytes) -> bool:
         return data == _DONE or is_json(data)
+
+    def _take_all(self, found: list[bytes], out: _Batch) -> Failure | bool | None:
+        place = 0
+        while place < len(found):
+            if self._passes and len(found) - place >= _RUN_LEAST and (run := self._plain.count(found, place)):
+                out.add_run(found[place : place + run])
+                place += run
+                continue
+            ended = self._take(found[place], out)
+            if ended is not None:
+                return ended
+            place += 1
+        return None
 
     def _take(self, data: bytes, out: _Batch) -> Failure | bool | None:
         if data[:1] != b"{":
@@ -286,6 +306,11 @@ class _Batch:
             # A newline inside the data came from several data lines, and must again be several.
             self._parts.append(data.replace(b"\n", b"\ndata: ") if 10 in data else data)
             self._content_events += content_events
+
+    def add_run(self, events: list[bytes]) -> None:
+        """Events of one line, each of which carries content."""
+        self._parts += events
+        self._content_events += len(events)
 
     def events(self) -> list[Event]:
         """What the read gave."""

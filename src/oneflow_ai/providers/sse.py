@@ -12,6 +12,7 @@ import orjson
 EVENT_BYTES_MOST = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINE = b"\n\n"
+_LINE = b"data: "
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -36,7 +37,7 @@ class EventSplitter:
 
     def is_one(self, chunk: bytes) -> bool:
         """Whether this chunk is one event, whole, in a single data line with plain line feeds; it need not be fed."""
-        if not self._started or self._waiting or self._after_return or self.overflow or chunk[:6] != b"data: ":
+        if not self._started or self._waiting or self._after_return or self.overflow or chunk[:6] != _LINE:
             return False
         end = chunk.find(b"\n")
         return end == len(chunk) - 2 and chunk[-1] == 10 and 13 not in chunk and end <= self.bytes_most
@@ -65,7 +66,9 @@ class EventSplitter:
                 self.overflow = True
                 return found
             self.bytes_most += repeat * (len(block) + len(_BLANK_LINE))
-            if (data := _data(block)) is not None:
+            # Nearly always one line.
+            data = block[6:] if block[:6] == _LINE and 10 not in block else _data(block)
+            if data is not None:
                 found.append(data)
         self._wait(rest)
         return found
@@ -137,8 +140,6 @@ def _finite(digits: str) -> float | None:
 
 
 def _data(block: bytes) -> bytes | None:
-    if block.startswith(b"data: ") and 10 not in block:
-        return block[6:]
     lines = [_value(line) for line in block.split(b"\n") if line.startswith(b"data")]
     data = [line for line in lines if line is not None]
     return b"\n".join(data) if data else None
@@ -149,4 +150,4 @@ def _value(line: bytes) -> bytes | None:
         return b""
     if not line.startswith(b"data:"):
         return None
-    return line[6:] if line.startswith(b"data: ") else line[5:]
+    return line[6:] if line.startswith(_LINE) else line[5:]

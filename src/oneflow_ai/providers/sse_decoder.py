@@ -86,10 +86,9 @@ class EventStreamDecoder(ABC, Generic[B]):
         if self._ended:
             return []
         out = self._batch()
-        for data in self._events.feed(chunk):
-            ended = self._take(data, out)
-            if ended is not None:
-                return self._ending(out, ended)
+        ended = self._take_all(self._events.feed(chunk), out)
+        if ended is not None:
+            return self._ending(out, ended)
         if self._events.overflow:
             words = f"the provider sent an event of more than {self._events.bytes_most} bytes"
             return self._ending(out, Failure(UPSTREAM_TOO_LARGE, words))
@@ -113,6 +112,14 @@ class EventStreamDecoder(ABC, Generic[B]):
 
     def _is_whole(self, data: bytes) -> bool:
         return is_json(data)
+
+    def _take_all(self, found: list[bytes], out: B) -> Failure | bool | None:
+        """Take the events of one read; gives what ended the answer, as `_take` does."""
+        for data in found:
+            ended = self._take(data, out)
+            if ended is not None:
+                return ended
+        return None
 
     @abstractmethod
     def _batch(self) -> B:
