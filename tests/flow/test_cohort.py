@@ -163,7 +163,12 @@ def test_a_call_passes_as_many_stages_as_are_told() -> None:
 
 async def test_who_only_looks_on_is_no_company() -> None:
     cohort = await looking()
-    await asyncio.gather(walk(cohort, 0, []), walk(cohort, 1, []), cohort.through())
+
+    async def walk_far(name: int) -> None:
+        for _ in range(STAGES_OF_A_CALL):
+            await walk(cohort, name, [])
+
+    await asyncio.gather(walk_far(0), walk_far(1), cohort.through())
     # Two were too few.
     assert [turns(cohort) for _ in range(3)] == [0, 0, 0]
 
