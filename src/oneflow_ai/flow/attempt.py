@@ -243,11 +243,13 @@ class Attempt:
             return None
         events = decoder.feed(chunk) if chunk else decoder.close()
         progress = bool(events) and self._push_all(events, None)
+        if self.end is not None or self._failure is not None:
+            return None
         # Comments, pings and events without content are no progress of a stream: only content moves its idle limit.
         # Of a whole answer every byte is; it comes at its end, so only what follows its first bytes is so bound.
         if progress or not self._call.stream:
             self._progressed()
-        if self.end is not None or self._failure is not None or self._client.slow or (self._left and self.told):
+        if (events and self._client.slow) or (self._left and self.told):
             return None
         return self._until_seconds
 

@@ -72,7 +72,7 @@ class Engine:
         """Answer one call through its client. Never raises `Failure`: the client is told, the record kept."""
         exchange = Exchange(call)
         self.calls_open += 1
-        self._under_way.enter()
+        task = self._under_way.enter()
         try:
             if self._stopped:
                 raise self._cut()
@@ -87,7 +87,7 @@ class Engine:
             await self._tell(client, exchange, self._cut())
         finally:
             self.calls_open -= 1
-            self._under_way.leave()
+            self._under_way.leave(task)
             if exchange.outcome == "open":
                 exchange.outcome, exchange.status = INTERNAL_ERROR.code, INTERNAL_ERROR.status
             exchange.ended_seconds = self._ways.clock.monotonic()

@@ -17,13 +17,14 @@ class UnderWay:
         self._cut: set[asyncio.Task[Any]] = set()
         self._none = asyncio.Event()
 
-    def enter(self) -> None:
-        """The running task begins to serve a call."""
-        self._tasks.add(asyncio.current_task())
-
-    def leave(self) -> None:
-        """It is done with that."""
+    def enter(self) -> asyncio.Task[Any] | None:
+        """The running task, which is given, begins to serve a call."""
         task = asyncio.current_task()
+        self._tasks.add(task)
+        return task
+
+    def leave(self, task: asyncio.Task[Any] | None) -> None:
+        """It is done with that."""
         self._tasks.discard(task)
         if task is not None and task in self._cut:
             # Its call was cancelled, which has ended: what the task does beside is its owner's.

@@ -98,7 +98,10 @@ class ResponsesAdapter(OpenAIAdapter):
         """Whether a call is for the server's Responses."""
         operation = call.operation
         if operation is _CHAT:
-            asked = call.dialect == WIRE or self._is_only(target.model) or self._calls(call, target.model)
+            asked = call.dialect == WIRE or self._is_only(target.model)
+            body = call.body
+            if not asked and ("tools" in body or "functions" in body):
+                asked = self._calls(call, target.model)
         else:
             asked = self._counts and operation is _COUNT_TOKENS
         return asked and target.base_url.endswith(self._ending)

@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._answer: Answer | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = self._idle_bytes = self._interim = 0
+        self._idle_bytes = self._interim = 0
         self._sized = self._keep = self._progress = False
         self._stall: asyncio.TimerHandle | None = None
         self._write_seconds = 0.0
@@ -87,9 +87,9 @@ class Connection(asyncio.Protocol):
             raise Failure(UPSTREAM_UNREACHABLE, f"{self._host} closed the connection at once")
         if not self.reused:
             self._parser = httptools.HttpResponseParser(self)
-        self._headers = []
+        self._headers.clear()
         self._carries = True
-        self._head_bytes = self._idle_bytes = self._interim = 0
+        self._idle_bytes = self._interim = 0
         self._sized = self._keep = False
         self._write_seconds = write_seconds
         self.untouched = True
@@ -160,6 +160,7 @@ class Connection(asyncio.Protocol):
             return
         first, self.untouched = self.untouched, False
         self._progress = False
+        self._idle_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -167,7 +168,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._broken("sent what is not HTTP")
         else:
-            self._bound(len(data), answer)
+            self._bound(answer)
             if first and not answer.begun and not self._interim:
                 answer.hurry(self._loop.time() + self._owner.way.head_seconds)
         answer.pass_on()
@@ -238,12 +239,8 @@ class Connection(asyncio.Protocol):
             raise ValueError("an answer that nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header of a head, or of the trailers."""
-        self._head_bytes += len(name) + len(value)
-        if len(self._headers) < HEADERS_MOST and self._head_bytes <= HEAD_BYTES_MOST:
-            self._headers.append((name, value))
-        else:
-            raise ValueError("too many headers")
+        """One header of a head, or of the trailers. How many they are is looked at when all that was read is there."""
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """A head is complete: an interim one, or the answer's."""
@@ -256,6 +253,7 @@ class Connection(asyncio.Protocol):
             if self._interim > INTERIM_ANSWERS_MOST:
                 raise ValueError("too many interim answers")
             return
+        self._check_headers()
         headers = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in self._headers}
         self._sized = "content-length" in headers or "transfer-encoding" in headers
         self._progress = True
@@ -273,26 +271,34 @@ class Connection(asyncio.Protocol):
         if answer is None:
             return
         if not answer.begun:
-            self._headers = []
+            self._headers.clear()
             return
+        self._check_headers()
         self._keep = self._sized_or_empty(answer.status) and self._parser.should_keep_alive()
         answer.end()
 
     def _sized_or_empty(self, status: int) -> bool:
         return self._sized or status in (204, 304)
 
-    def _bound(self, size_bytes: int, answer: Answer) -> None:
+    def _check_headers(self) -> None:
+        """Refuse too many headers and trailers. Where little was read, they cannot be large."""
+        found = self._headers
+        if len(found) > HEADERS_MOST:
+            raise ValueError("too many headers")
+        if self._idle_bytes > HEAD_BYTES_MOST and sum(len(name) + len(value) for name, value in found) > HEAD_BYTES_MOST:
+            raise ValueError("too large headers")
+
+    def _bound(self, answer: Answer) -> None:
         """Refuse a head without end, and chunk extensions or trailers without end."""
         if not answer.begun:
-            self._idle_bytes += size_bytes
-            if self._idle_bytes > HEAD_BYTES_MOST:
+            if self._idle_bytes > HEAD_BYTES_MOST or len(self._headers) > HEADERS_MOST:
                 self._broken("sent a head that is too large")
+        elif len(self._headers) > HEADERS_MOST:
+            self._broken("sent too many trailers")
         elif self._progress:
             self._idle_bytes = 0
-        elif not answer.ended:
-            self._idle_bytes += size_bytes
-            if self._idle_bytes > FRAMING_BYTES_MOST:
-                self._broken("sent framing without end")
+        elif not answer.ended and self._idle_bytes > FRAMING_BYTES_MOST:
+            self._broken("sent framing without end")
 
     def _broken(self, words: str) -> None:
         self._keep = False
