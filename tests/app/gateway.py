@@ -109,10 +109,11 @@ class Gateway:
         """Wait until nothing is left of any call: no call, no connection in use, no place of a key or in a queue."""
         counts, engine = self.simulator.record.counts, self.runtime.engine
         for _ in range(200):
-            if not engine.calls_open and not counts.in_flight and not engine.key_places.open("key_test"):
+            if not self.edge.at_hand and not counts.in_flight and not engine.key_places.open("key_test"):
                 break
             await asyncio.sleep(0.01)
         assert (engine.calls_open, engine.key_places.open("key_test")) == (0, 0)
+        assert (self.edge.at_hand, engine.waiting) == (0, 0)
         for route in self.runtime.desk.snapshot.providers.values():
             state = self.runtime.quota.state(route.name)
             assert state is None or (state.in_flight == 0 and state.waiting == 0), route.name
@@ -211,7 +212,8 @@ def _edge(runtime: Runtime, accounts: Mapping[str, Account], limits: EdgeLimits 
         control=_nothing,
         limits=limits or EdgeLimits(deadline_seconds=runtime.loaded.settings.retry.deadline_seconds),
         # Gateway, provider and clients share a loop here: its lag is not the gateway's.
-        overload=Overload(),
+        # Even a gateway with nothing to do turns calls away, if a test says so.
+        overload=Overload(least=0),
         clock=runtime.clock,
         chance=runtime.chance,
         log=runtime.log,

@@ -151,10 +151,7 @@ _ROLES: Mapping[str, Callable[[Conversation, Mapping[str, Any], str], None]] = {
 
 def holds_wrapped_seals(messages: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a message gives back reasoning, or a tool call, that another wire sealed."""
-    for message in messages:
-        if not _SEALED.isdisjoint(message) and any(map(is_wrapped, _seals(message))):
-            return True
-    return False
+    return any(not _SEALED.isdisjoint(message) and any(map(is_wrapped, _seals(message))) for message in messages)
 
 
 def _seals(message: Mapping[str, Any]) -> list[Any]:

@@ -106,7 +106,7 @@ class Edge:
         self._limits = ports.limits
         self._overload = ports.overload
         self._bodies = Bodies()
-        self._arriving = 0
+        self.at_hand = self._arriving = 0
         self._clock = ports.clock
         self._chance = ports.chance
         self._log = ports.log
@@ -160,7 +160,8 @@ class Edge:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
-        words = _TOO_MANY if full else overload.refuses(calls_open, self._chance.random())
+        at_work = self.at_hand - self._arriving - engine.waiting
+        words = _TOO_MANY if full else overload.refuses(calls_open, at_work)
         return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
     def ready_refusal(self, failure: Failure, head: RequestHead, date: Headers) -> bytes | None:

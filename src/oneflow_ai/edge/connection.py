@@ -350,6 +350,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, turn: Turn) -> None:
         self._task = task = self._loop.create_task(self._serve(turn))
         self._state.tasks.add(task)
+        self._served.at_hand += 1
 
     async def _serve(self, turn: Turn) -> None:
         try:
@@ -359,6 +360,7 @@ class Connection(asyncio.Protocol):
             turn.leave()
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one request
             self._served.failed(error)
+        self._served.at_hand -= 1
         task, self._task = self._task, None
         self._state.tasks.discard(task)
         try:

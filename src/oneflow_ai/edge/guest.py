@@ -64,11 +64,13 @@ class Guests:
         if failure is not None:
             await guest.refuse(failure)
             return
+        self._served.at_hand += 1
         try:
             await self._served.answer(guest)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one request
             self._served.failed(error)
         finally:
+            self._served.at_hand -= 1
             guest.leave()
         if not guest.begun:
             await guest.refuse(Failure(kinds.INTERNAL_ERROR, "the gateway failed; its log says how"))

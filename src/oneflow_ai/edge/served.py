@@ -13,7 +13,9 @@ from oneflow_ai.edge.reply import Request
 
 
 class Served(Protocol):
-    """What connections bring requests to."""
+    """What connections bring requests to. `at_hand` were let in and are not done with; whoever brings them counts."""
+
+    at_hand: int
 
     async def answer(self, request: Request) -> None:
         """Serve one request."""

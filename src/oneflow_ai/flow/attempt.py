@@ -50,7 +50,7 @@ class Attempt:
     __slots__ = (
         "_call", "_client", "_clock", "_cohort", "_decoder", "_dropped", "_failure", "_handed", "_in_order",
         "_latest_seconds", "_left", "_named", "_names", "_number", "_pending", "_pending_bytes", "_quota", "_tokens",
-        "_until_seconds", "_upstream",
+        "_until_seconds", "_upstream", "_ways",
         "asked",
         "bytes_read", "committed", "content_events", "end", "failed", "first_event_seconds", "sent", "started_seconds",
         "status", "target", "usage",
@@ -61,6 +61,7 @@ class Attempt:
         self._client = client
         self._clock = ways.clock
         self._cohort = ways.cohort
+        self._ways = ways
         self._quota = ways.quota
         self._upstream = ways.upstream
         self._number = number
@@ -89,12 +90,14 @@ class Attempt:
 
     async def run(self) -> Failure | None:
         """Push the whole answer but for its end, which waits for the accounts; gives why it failed, if it did."""
-        call, target = self._call, self.target
+        call, target, ways, waits = self._call, self.target, self._ways, 0
         try:
             # First what may be refused at once, for what it asks.
             request = target.adapter.request(call, target)
             self._dropped, self._named, self._names = request.dropped, request.named, request.names
             await self._cohort.stage(call.prompt_bytes)
+            waits = 1
+            ways.waiting += waits
             await self._quota.hold(call, target, self._tokens)
             await self._cohort.stage(call.prompt_bytes)
             self._begin()
@@ -122,6 +125,7 @@ class Attempt:
             # Without its traceback: that would hold this frame, and with it the whole call, in a cycle.
             return self._as_deadline(self._renamed(failure)).with_traceback(None)
         finally:
+            ways.waiting -= waits
             self._let_go()
         return None
 
@@ -321,15 +325,17 @@ class Attempt:
 class Ways:
     """What calls act through: clock, quota and network, how many may be at each provider, and the calls beside them.
 
-    `purse` is where its money comes from, as long as anything limits that.
+    `purse` is where its money comes from, as long as anything limits that. `waiting` calls have nothing to do but wait,
+    for their turn, for a provider, or to try again.
     """
 
-    __slots__ = ("bulkheads", "clock", "cohort", "purse", "quota", "upstream")
+    __slots__ = ("bulkheads", "clock", "cohort", "purse", "quota", "upstream", "waiting")
 
     def __init__(self, clock: Clock, quota: Quota, upstream: Upstream) -> None:
         self.bulkheads = Places(PROVIDER_SHARE)
         self.clock = clock
         self.cohort = Cohort()
         self.purse: Purse | None = None
+        self.waiting = 0
         self.quota = quota
         self.upstream = upstream

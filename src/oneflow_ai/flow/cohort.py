@@ -17,7 +17,8 @@ class Cohort:
 
     Code that one call has brought into the processor's caches serves those behind it, and what they send leaves at
     once: cohort scheduling (Larus and Parkes, "Using Cohort Scheduling to Enhance Server Performance", USENIX 2002,
-    https://www.usenix.org/legacy/events/usenix02/larus.html, read 2026-11-28). `../docs/design/hot-path.md` has its figures.
+    https://www.usenix.org/legacy/events/usenix02/larus.html, read 2026-11-28). `../docs/design/hot-path.md` has our
+    figures.
     """
 
     __slots__ = ("_alone", "_most", "_waiting")

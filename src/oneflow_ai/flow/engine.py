@@ -57,6 +57,11 @@ class Engine:
         self._stopped = False
         self.reading_on = ReadingOn()
 
+    @property
+    def waiting(self) -> int:
+        """How many of the calls have nothing to do but wait."""
+        return self._ways.waiting
+
     def stop(self) -> None:
         """From now on a call that is cancelled was cut by us, not given up by its client: it is told so."""
         self._stopped = True
@@ -156,12 +161,20 @@ class Engine:
                         result = await self._go_on(run, run.kept, result, result.failure)
                     step = steps.send(result)
                 else:
-                    await clock.sleep(step.seconds)
+                    await self._sleep(step.seconds)
                     step = next(steps)
         except StopIteration:
             return failure
         finally:
             steps.close()
+
+    async def _sleep(self, seconds: float) -> None:
+        ways = self._ways
+        ways.waiting += 1
+        try:
+            await ways.clock.sleep(seconds)
+        finally:
+            ways.waiting -= 1
 
     async def _go_on(self, run: _Run, kept: Continuing, result: Result, failure: Failure) -> Result:
         """Account for the part that reached the client, and hold what the rest may cost, if anybody can tell it."""

@@ -285,8 +285,10 @@ class Connection(asyncio.Protocol):
         found = self._headers
         if len(found) > HEADERS_MOST:
             raise ValueError("too many headers")
-        if self._idle_bytes > HEAD_BYTES_MOST and sum(len(name) + len(value) for name, value in found) > HEAD_BYTES_MOST:
-            raise ValueError("too large headers")
+        if self._idle_bytes > HEAD_BYTES_MOST:
+            size_bytes = sum(len(name) + len(value) for name, value in found)
+            if size_bytes > HEAD_BYTES_MOST:
+                raise ValueError("too large headers")
 
     def _bound(self, answer: Answer) -> None:
         """Refuse a head without end, and chunk extensions or trailers without end."""

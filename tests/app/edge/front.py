@@ -71,6 +71,7 @@ class Front:
 
     runtime: Runtime
     overload: Overload
+    edge: Edge
     simulator: Simulator
     listener: socket.socket
     log: KeptLog
@@ -101,7 +102,8 @@ class Front:
     async def settled(self) -> None:
         """Wait until no call is open and no connection to the provider is in use."""
         counts = self.simulator.record.counts
-        await _until(lambda: not self.runtime.engine.calls_open and not counts.in_flight)
+        await _until(lambda: not self.edge.at_hand and not counts.in_flight)
+        assert not self.runtime.engine.waiting
 
     async def empty(self) -> None:
         """Wait until the gateway holds no connection."""
@@ -154,10 +156,11 @@ async def fronting(
             async with Runtime(loaded, log=log) as runtime:
                 listener = listen("127.0.0.1", 0)
                 # Gateway, provider and clients share a loop here: its lag is not the gateway's.
-                overload = Overload()
+                # Even a gateway with nothing to do turns calls away, if a test says so.
+                overload = Overload(least=0)
                 edge = _edge(runtime, EdgeLimits(body_bytes_most), overload)
                 async with _served(engine(server), edge, listener, connection, runtime.engine.stop) as stop:
-                    yield Front(runtime, overload, simulator, listener, log, stop)
+                    yield Front(runtime, overload, edge, simulator, listener, log, stop)
 
 
 @contextmanager

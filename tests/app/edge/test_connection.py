@@ -78,6 +78,7 @@ class Served:
     answered: Callable[[Turn], Awaitable[None]] | None = None
     refuses: bool = True
     full: bool = False
+    at_hand: int = 0
     bodies: list[bytes] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
