@@ -284,16 +284,19 @@ class Connection(asyncio.Protocol):
         self._since_seconds, self._idle = self._heard_seconds, False
 
     def _take_again(self, head: RequestHead, body: bytes) -> None:
-        """A whole request at once."""
-        failure = self._served.busy(head.path)
-        if failure is not None and not self.slow:
+        """A request with the head of the one before, and its body, or some of it."""
+        failure, whole = self._served.busy(head.path), self._reader.due == "nothing"
+        if failure is not None and whole and not self.slow:
             answer = self._served.ready_refusal(failure, head, self._state.default_headers)
             if answer is not None:
                 self._since_seconds, self._idle = self._heard_seconds, True
                 self._transport.write(answer)
                 return
         self._open(head, failure)
-        self._turns[0].take_whole(body)
+        if whole:
+            self._turns[0].take_whole(body)
+        elif body:
+            self._turns[0].take(body)
         if self._holds_enough():
             self._stop_listening()
         self._advance()

@@ -78,9 +78,10 @@ class Reader:
         self._taker, self._parser, self._repeat = _NOBODY, None, None
 
     def again(self, data: bytes) -> tuple[head.RequestHead, bytes] | None:
-        """The head and the body of a whole request whose head differs from the last one's in its length alone.
+        """The head of a request that differs from the last one's in its length alone, and the body that is there of it.
 
-        None for any other, which is to be fed. llhttp has read all the rest of these very bytes already.
+        None for any other, which is to be fed. llhttp has read all the rest of these very bytes already. Where the body
+        is not whole, it is `due`: its rest is to be fed.
         """
         if self._repeat is None or self.due != "nothing":
             return None
@@ -88,7 +89,11 @@ class Reader:
         if body is None:
             return None
         self._in_vain = 0
-        return self._repeat.head, body
+        found = self._repeat.head
+        if len(body) < found.length_bytes:
+            self._bare_bytes = self._left_bytes = found.length_bytes - len(body)
+            self.due = "body"
+        return found, body
 
     def size_bytes(self, waiting_bytes: int) -> int:
         """How much of what waits is to be fed next."""
@@ -96,24 +101,26 @@ class Reader:
 
     def feed(self, data: bytes) -> None:
         """Read on; raises `Failure` for what is no request, and must not be fed again after that."""
+        fresh = self.due == "nothing"
         if self._bare_bytes:
             data = self._feed_bare(data)
+            if not data:
+                return
         self._messages = 0
         self._raw_bytes += len(data)
-        fresh = self.due == "nothing"
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._decline(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            raise self._failure or self._meaning(error, data) from None
+            raise self._failure or self._meaning(error, data if fresh else b"") from None
         else:
             self._bound()
-            if fresh and self.due == "nothing" and self._messages == 1 and self._in_vain < KEPT_IN_VAIN_MOST:
+            if fresh and self.due != "head" and self._messages == 1 and self._in_vain < KEPT_IN_VAIN_MOST:
                 self._keep(data)
 
     def _keep(self, data: bytes) -> None:
-        """Remember the head of a request that came in one piece."""
+        """Remember a head that came in one piece."""
         assert self._head is not None
         self._in_vain += 1
         self._repeat = repeat_of(self._head, data, self._body_bytes)

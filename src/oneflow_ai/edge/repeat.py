@@ -28,9 +28,9 @@ class Repeat:
         self._place = [name for name, _ in head.all_headers].index(_NAME)
 
     def body(self, data: bytes) -> bytes | None:
-        """The body, if these bytes are this head with whatever length, and a body of just that length behind it.
+        """The body, if these bytes are this head with whatever length, and a body of no more than that behind it.
 
-        The head then tells the new length.
+        The head then tells the new length. What is missing to that follows.
         """
         if not data.startswith(self._before):
             return None
@@ -40,10 +40,11 @@ class Repeat:
         if end < 0 or not digits.isdigit() or not data.startswith(self._after, end):
             return None
         body = data[end + len(self._after) :]
-        if len(body) != int(digits):
+        length_bytes = int(digits)
+        if len(body) > length_bytes:
             return None
         head = self.head
-        head.length_bytes = len(body)
+        head.length_bytes = length_bytes
         head.headers[_NAME] = digits
         head.all_headers[self._place] = (_NAME, digits)
         return body
@@ -52,7 +53,7 @@ class Repeat:
 def repeat_of(head: RequestHead, data: bytes, body_bytes: int) -> Repeat | None:
     """The head for use with the next request; None where it leaves anything but its length to be decided anew.
 
-    `data` is all of a request that has just been read as such, `body_bytes` of them its body.
+    `data` is a request that has just been read as such, or its beginning, `body_bytes` of them its body.
     """
     if head.failure is not None or not head.keep or any(name in head.headers for name in _OTHERWISE):
         return None
@@ -61,6 +62,6 @@ def repeat_of(head: RequestHead, data: bytes, body_bytes: int) -> Repeat | None:
         return None
     found = _LENGTH.search(text)
     # The head ends with its first empty line: what may stand behind it, as a line end too many, is none of it.
-    if found is None or text.find(_END) != len(text) - len(_END) or int(found[1]) != body_bytes:
+    if found is None or text.find(_END) != len(text) - len(_END) or int(found[1]) != head.length_bytes:
         return None
     return Repeat(head, text[: found.start(1)], text[found.end(1) :])
