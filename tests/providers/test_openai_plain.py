@@ -108,23 +108,23 @@ def test_what_comes_at_once_is_read_as_what_comes_little_by_little(pieces: list[
 
 
 def test_events_that_bring_a_piece_of_text_are_told_by_their_shape() -> None:
-    assert PlainText().count([PLAIN] * 3) == 3
+    assert PlainText().count([PLAIN] * 3, 0) == 3
     assert PlainText().count([PLAIN, PLAIN, b"[DONE]"], 1) == 1
-    assert PlainText().count(["zwölf".join(('{"choices":[{"delta":{"content":"', '"}}]}')).encode()]) == 1
+    assert PlainText().is_one("zwölf".join(('{"choices":[{"delta":{"content":"', '"}}]}')).encode())
 
 
 @pytest.mark.parametrize("data", ODD)
 def test_nothing_else_is_told_by_its_shape(data: bytes) -> None:
     # A line feed comes of several lines of data.
-    assert PlainText().count([data.replace(b"\ndata: ", b"\n")]) == 0
+    assert PlainText().count([data.replace(b"\ndata: ", b"\n")], 0) == 0
 
 
 def test_who_finds_none_looks_no_more() -> None:
     plain = PlainText()
     for _ in range(MISSES_MOST - 1):
-        assert plain.count([b"[DONE]"]) == 0
+        assert not plain.is_one(b"[DONE]")
     # One that is found begins the count anew.
-    assert plain.count([PLAIN, b"[DONE]"]) == 1
+    assert plain.is_one(PLAIN)
     for _ in range(MISSES_MOST):
-        assert plain.count([b"[DONE]"]) == 0
-    assert plain.count([PLAIN]) == 0
+        assert not plain.is_one(b"[DONE]")
+    assert not plain.is_one(PLAIN)

@@ -34,6 +34,7 @@ class _Chunk(Struct):
 
 
 _decode = Decoder(_Chunk).decode
+_OTHERS = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class PlainText:
@@ -47,21 +48,31 @@ class PlainText:
     def __init__(self) -> None:
         self._misses = 0
 
-    def count(self, events: list[bytes], begin: int = 0) -> int:
-        """How many events in a row, from the one at `begin` on, are nothing else, each in one line of UTF-8."""
+    def is_one(self, data: bytes) -> bool:
+        """Whether this event, in one line, is nothing else."""
+        if self._misses == MISSES_MOST:
+            return False
+        try:
+            _decode(data)
+            data.isascii() or data.decode()
+        except _OTHERS:
+            self._misses += 1
+            return False
+        self._misses = 0
+        return True
+
+    def count(self, events: list[bytes], begin: int) -> int:
+        """How many events in a row, from the one at `begin` on, are nothing else, each in one line."""
+        if self._misses == MISSES_MOST:
+            return 0
         place = begin
-        if self._misses < MISSES_MOST:
-            try:
-                for place in range(begin, len(events)):
-                    data = events[place]
-                    if 10 in data:
-                        break
-                    _decode(data)
-                    # What is skipped is not decoded.
-                    data.decode()
-                else:
-                    place = len(events)
-            except (DecodeError, UnicodeDecodeError, RecursionError):
-                pass
-            self._misses = 0 if place > begin else self._misses + 1
+        try:
+            while place < len(events) and 10 not in events[place]:
+                _decode(data := events[place])
+                # What is skipped is not decoded.
+                data.isascii() or data.decode()
+                place += 1
+        except _OTHERS:
+            pass
+        self._misses = 0 if place > begin else self._misses + 1
         return place - begin

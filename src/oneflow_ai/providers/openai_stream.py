@@ -65,7 +65,7 @@ class StreamDecoder(EventStreamDecoder["_Batch"]):
         if not self._passes or chunk[:7] != _OBJECT or self._ended or not self._events.is_one(chunk):
             return super().feed(chunk)
         data = chunk[6:-2]
-        if self._plain.count([data]):
+        if self._plain.is_one(data):
             return [Raw(chunk, 1)]
         try:
             found = orjson.loads(data)
