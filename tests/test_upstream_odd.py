@@ -116,3 +116,29 @@ async def test_frames_of_http_2_midway_break_the_answer(kind: Kind) -> None:
         answer.close()
         assert failure.kind is kinds.UPSTREAM_BAD_RESPONSE
         await asyncio.wait_for(simulator.record.until(lambda record: record.counts.connections_open == 0), 1)
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\n%b\r\n"
+GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(("headers", "sound"), [(b"link: a\r\n" * 20, True), (b"link: a\r\n" * 300, False)])
+async def test_the_headers_of_an_interim_answer_are_bounded_too(headers: bytes, sound: bool) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(INTERIM % headers + GOOD)
+        await reader.read()
+        writer.close()
+        over.set()
+
+    over = asyncio.Event()
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        async with upstream_of(KINDS["own"]) as upstream:
+            request = request_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+            if sound:
+                assert await whole(upstream, request) == (200, b"{}")
+            else:
+                failure = await failure_of(lambda: whole(upstream, request))
+                assert failure.kind is kinds.UPSTREAM_BAD_RESPONSE
+        await over.wait()

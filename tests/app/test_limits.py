@@ -185,16 +185,21 @@ async def test_calls_that_only_wait_are_not_at_work(tmp_path: Path) -> None:
             overload.note_lag(1.5 * step, 0.5)
         overload.note_lag(50.0, 0.0)
         assert 1 <= overload.most < 2
-        # One waits for its body, and each of the others for its provider.
-        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(_head(1_000) + b'{"model')
+        # Two wait for their bodies, and each of the others for its provider.
+        writers = []
+        form = _head(1_000).replace(b"application/json", b"multipart/form-data; boundary=abc")
+        for begun in (_head(1_000) + b'{"model', form.replace(b"chat/completions", b"audio/transcriptions") + b"--abc"):
+            _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(begun)
+            writers.append(writer)
         calls = []
         for _ in range(4):
             calls.append(asyncio.ensure_future(gateway.chat("sim/gpt-6-luna")))
             await asyncio.sleep(0.1)
-        assert gateway.edge.at_hand == 5
+        assert gateway.edge.at_hand == 6
         assert {reply.status for reply in await asyncio.gather(*calls)} == {200}
-        writer.close()
+        for writer in writers:
+            writer.transport.abort()
         await gateway.quiet()
 
 

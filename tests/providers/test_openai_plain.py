@@ -66,8 +66,8 @@ ODD = (
     b"", b"[DONE]", b"[]", b"{", b"7", b'{"choices":[]} {"choices":[]}', b'{"choices":[{"delta":{"content":"\xff"}}]}',
     b'{"a":"\xff","choices":[{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"\\ud800"}}]}',
     b'{"choices":[{"delta":{"content":"a"},"finish_reason":null,"finish_reason":"stop"}]}',
-    b'{"choices":[{"delta":{"content":"a"}}],"n":NaN}', b"[" * 2_000,
-    b'{"n":' + b"[" * 2_000 + b"]" * 2_000 + b',"choices":[{"delta":{"content":"a"}}]}',
+    b'{"choices":[{"delta":{"content":"a"}}],"n":NaN}', b"[" * 100_000,
+    b'{"n":' + b"[" * 100_000 + b"]" * 100_000 + b',"choices":[{"delta":{"content":"a"}}]}',
     b'{"choices":\ndata: [{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"a"}}]}\nevent: x',
 )  # fmt: skip
 events = st.one_of(
@@ -110,6 +110,8 @@ def test_what_comes_at_once_is_read_as_what_comes_little_by_little(pieces: list[
 def test_events_that_bring_a_piece_of_text_are_told_by_their_shape() -> None:
     assert PlainText().count([PLAIN] * 3, 0) == 3
     assert PlainText().count([PLAIN, PLAIN, b"[DONE]"], 1) == 1
+    # Nobody looks how large a number is that nobody reads.
+    assert PlainText().is_one(b'{"n":1e999,"choices":[{"delta":{"content":"a"}}]}')
     assert PlainText().is_one("zwölf".join(('{"choices":[{"delta":{"content":"', '"}}]}')).encode())
 
 

@@ -106,7 +106,7 @@ class Edge:
         self._limits = ports.limits
         self._overload = ports.overload
         self._bodies = Bodies()
-        self.at_hand = self._arriving = 0
+        self.at_hand = self._arriving = self._waiting = 0
         self._clock = ports.clock
         self._chance = ports.chance
         self._log = ports.log
@@ -125,10 +125,13 @@ class Edge:
     async def answer(self, request: Request) -> None:
         """Serve one request, of which `busy` was asked before it was read on."""
         head = request.head
+        called = spoken_at(head.path) is not None
+        # What is no call turns none away.
+        self._waiting += not called
         try:
             if not request.whole:
                 self._check_length(head)
-            if spoken_at(head.path) is not None:
+            if called:
                 await self._call(head, request)
             elif (operation := elevenlabs.lookup_at(head.path)) is not None:
                 await self._look_up(head, operation, request)
@@ -136,6 +139,8 @@ class Edge:
                 await self._elsewhere(request.scope(), request)
         except Failure as failure:
             await request.respond(*self.refusal(failure, head.headers, head.path))
+        finally:
+            self._waiting -= not called
 
     async def _elsewhere(self, scope: Scope, request: Request) -> None:
         path: bytes = scope["raw_path"]
@@ -160,7 +165,7 @@ class Edge:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
-        at_work = self.at_hand - self._arriving - engine.waiting
+        at_work = self.at_hand - self._arriving - self._waiting - engine.waiting
         words = _TOO_MANY if full else overload.refuses(calls_open, at_work)
         return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
@@ -255,7 +260,8 @@ class Edge:
         assert caller.boundary is not None and caller.form is not None
         key_id = caller.account.key_id
         reader = FormReader(caller.boundary, self._spool, self._limits.upload_bytes_most)
-        held_bytes = 0
+        held_bytes, waits = 0, 1
+        self._waiting += waits
         try:
             whole = request.body()
             message: Message = {"type": "http.request", "body": whole} if whole is not None else await request.receive()
@@ -266,12 +272,14 @@ class Edge:
                 held_bytes = kept_bytes
                 self._check_bodies()
                 if not message.get("more_body"):
-                    received = self._clock.utc()
-                    envelope = self._envelope(caller, received, started_seconds)
+                    self._waiting -= waits
+                    waits = 0
+                    envelope = self._envelope(caller, self._clock.utc(), started_seconds)
                     await self._run(caller.form(reader.form(), envelope), request)
                     return
                 message = await request.receive()
         finally:
+            self._waiting -= waits
             self._bodies.drop(key_id, held_bytes)
             reader.close()
 

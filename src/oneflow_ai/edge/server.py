@@ -84,6 +84,10 @@ class _Server(uvicorn.Server):
         self._cut()
         for connection in self._connections():
             connection.cut()
+        # In the next turn: a task that has yet to begin would tell nobody that it was cut.
+        asyncio.get_running_loop().call_soon(self._cancel_calls)
+
+    def _cancel_calls(self) -> None:
         for task in self.server_state.tasks:
             task.cancel()
 

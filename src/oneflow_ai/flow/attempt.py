@@ -326,7 +326,7 @@ class Ways:
     """What calls act through: clock, quota and network, how many may be at each provider, and the calls beside them.
 
     `purse` is where its money comes from, as long as anything limits that. `waiting` calls have nothing to do but wait,
-    for their turn, for a provider, or to try again.
+    for their turn, for a provider, for their client, or to try again.
     """
 
     __slots__ = ("bulkheads", "clock", "cohort", "purse", "quota", "upstream", "waiting")

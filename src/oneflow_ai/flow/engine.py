@@ -106,7 +106,11 @@ class Engine:
         failure.retry_after_seconds = waits.told(failure, self._router.chance.random())
         exchange.outcome, exchange.status, exchange.message = failure.code, failure.status, failure.message
         exchange.ended_seconds = self._ways.clock.monotonic()
-        await client.fail(failure, exchange)
+        self._ways.waiting += 1
+        try:
+            await client.fail(failure, exchange)
+        finally:
+            self._ways.waiting -= 1
 
     async def _serve(self, call: Call, client: Client, exchange: Exchange) -> None:
         snapshot = self._desk.snapshot
@@ -133,7 +137,12 @@ class Engine:
             if run.purse is not None:
                 run.purse.void(run.attempt_id)
         await self._stage_of_whole()
-        await client.finish(attempt.end, exchange)
+        # It may be slow to take it.
+        self._ways.waiting += 1
+        try:
+            await client.finish(attempt.end, exchange)
+        finally:
+            self._ways.waiting -= 1
         exchange.outcome, exchange.status = "ok", 200
 
     async def _stage_of_whole(self) -> None:

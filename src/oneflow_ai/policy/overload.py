@@ -9,7 +9,6 @@ LAGGING_SECONDS_LEAST = 1.0
 """A loop that lags for less was held up once, by one large body perhaps. Half the lag does not end it: it swings."""
 BUSY_LEAST = 0.5
 """A loop that has a processor for less of the time waits for others: its lesser lags say nothing of its own load."""
-FIRST_SHARE = 0.15
 AIM_SECONDS = 0.005
 """Once calls are turned away, the loop is to be this late: it is never idle then, and nobody waits for long."""
 FIRST = 64
@@ -69,6 +68,7 @@ class Overload:
             self._lagging_since_seconds = None
         elif now_seconds - self._lagging_since_seconds >= LAGGING_SECONDS_LEAST:
             self._lagging_since_seconds, self.most = None, FIRST
+            self._asked = self._refused = 0
 
     def _steer(self, lag_seconds: float) -> None:
         late = self._refused or lag_seconds > LAG_SECONDS_MOST / 2

@@ -40,7 +40,8 @@ _OTHERS = (DecodeError, UnicodeDecodeError, RecursionError)
 class PlainText:
     """Looks for such events at the beginning of what a read brought, for as long as it finds some.
 
-    What an event says beside its shape is the provider's to answer for: of numbers only that they are some is seen.
+    What an event says beside its shape is the provider's to answer for: of numbers only that they are some is seen, not
+    whether they are finite.
     """
 
     __slots__ = ("_misses",)

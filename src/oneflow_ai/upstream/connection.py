@@ -252,6 +252,7 @@ class Connection(asyncio.Protocol):
             self._interim += 1
             if self._interim > INTERIM_ANSWERS_MOST:
                 raise ValueError("too many interim answers")
+            self._check_headers()
             return
         self._check_headers()
         headers = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in self._headers}
@@ -281,7 +282,7 @@ class Connection(asyncio.Protocol):
         return self._sized or status in (204, 304)
 
     def _check_headers(self) -> None:
-        """Refuse too many headers and trailers. Where little was read, they cannot be large."""
+        """Refuse too many headers and trailers, and each of both too large. Where little was read, they cannot be."""
         found = self._headers
         if len(found) > HEADERS_MOST:
             raise ValueError("too many headers")
