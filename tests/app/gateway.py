@@ -113,7 +113,7 @@ class Gateway:
                 break
             await asyncio.sleep(0.01)
         assert (engine.calls_open, engine.key_places.open("key_test")) == (0, 0)
-        assert (self.edge.at_hand, self.edge._arriving, self.edge._waiting, engine.waiting) == (0, 0, 0, 0)
+        assert (self.edge.at_hand, self.edge._arriving, self.edge.at_work, engine.at_work) == (0, 0, 0, 0)
         for route in self.runtime.desk.snapshot.providers.values():
             state = self.runtime.quota.state(route.name)
             assert state is None or (state.in_flight == 0 and state.waiting == 0), route.name

@@ -196,11 +196,32 @@ async def test_calls_that_only_wait_are_not_at_work(tmp_path: Path) -> None:
         for _ in range(4):
             calls.append(asyncio.ensure_future(gateway.chat("sim/gpt-6-luna")))
             await asyncio.sleep(0.1)
-        assert gateway.edge.at_hand == 6
+        assert (gateway.edge.at_hand, gateway.edge.at_work) == (6, 0)
         assert {reply.status for reply in await asyncio.gather(*calls)} == {200}
         for writer in writers:
             writer.transport.abort()
         await gateway.quiet()
+
+
+async def test_who_waits_to_be_told_of_voices_is_not_at_work(tmp_path: Path) -> None:
+    left = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await left.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        place = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        table = {"elevenlabs": f'kind = "elevenlabs"\nbase_url = "{place}"\n'}
+        async with running(tmp_path, providers=table, configuration="[retry]\nattempts = 1\n") as gateway:
+            asked = [asyncio.ensure_future(gateway.get("/v1/voices", {"xi-api-key": KEY})) for _ in range(3)]
+            for _ in range(200):
+                if gateway.edge.at_hand < 3 or gateway.edge.at_work:
+                    await asyncio.sleep(0.01)
+            assert (gateway.edge.at_hand, gateway.edge.at_work) == (3, 0)
+            left.set()
+            assert {reply.status for reply in await asyncio.gather(*asked)} == {502}
+            await gateway.quiet()
 
 
 async def test_a_loop_that_is_held_up_again_and_again_is_noticed(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ async def running(
 
 
 @asynccontextmanager
-async def listening(plane: Plane) -> AsyncIterator[str]:
+async def listening(plane: Plane) -> AsyncIterator[tuple[str, Edge]]:
     """The whole gateway of a plane, data plane and all, on a real socket of this machine; gives its address."""
     runtime = plane.runtime
     ports = EdgePorts(
@@ -209,8 +209,9 @@ async def listening(plane: Plane) -> AsyncIterator[str]:
     )
     listener = listen("127.0.0.1", 0)
     ready, stop = asyncio.Event(), asyncio.Event()
+    edge = Edge(ports)
     work = serve_edge(
-        Edge(ports),
+        edge,
         listener,
         limits=ConnectionLimits(),
         drain_seconds=1,
@@ -220,7 +221,7 @@ async def listening(plane: Plane) -> AsyncIterator[str]:
     serving = asyncio.ensure_future(work)
     await ready.wait()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", edge
     finally:
         stop.set()
         await serving

@@ -95,7 +95,7 @@ def test_a_client_that_leaves_at_a_stage_leaves_nothing_held_and_one_record(turn
             asked.cancel()
             await asyncio.wait([asked])
         (record,) = office.records
-        assert (office.held, office.engine.calls_open, office.engine.waiting) == (0, 0, 0)
+        assert (office.held, office.engine.calls_open, office.engine.at_work) == (0, 0, 0)
         if asked.cancelled():
             assert (record.outcome, record.status) == (CLIENT_CLOSED.code, CLIENT_CLOSED.status)
         else:
@@ -117,7 +117,7 @@ def test_a_stop_at_a_stage_keeps_back_no_answer_that_is_paid_for(turns_before: i
             await office.engine.end(1.0)
             await asked
         (record,) = office.records
-        assert (office.held, office.engine.calls_open, office.engine.waiting) == (0, 0, 0)
+        assert (office.held, office.engine.calls_open, office.engine.at_work) == (0, 0, 0)
         assert (record.outcome == "ok") == (client.end is not None)
         assert (record.outcome == "ok") == (record.cost_nanos > 0)
         assert record.outcome in ("ok", "draining")

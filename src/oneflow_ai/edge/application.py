@@ -106,17 +106,16 @@ class Edge:
         self._limits = ports.limits
         self._overload = ports.overload
         self._bodies = Bodies()
-        self.at_hand = self._arriving = self._waiting = 0
+        # `_arriving`: calls whose bodies are. `_aside`: what is no call, and calls that the engine counts.
+        self.at_hand = self._arriving = self._aside = 0
         self._clock = ports.clock
         self._chance = ports.chance
         self._log = ports.log
-        self._refused = ports.refused
-        self._standing = ports.standing
+        self._refused, self._standing = ports.refused, ports.standing
         self._spool = ports.spool
         self._turnstile = Turnstile(self._written)
         self._pages = ModelPages(int(ports.clock.utc().timestamp()))
-        self.draining = False
-        self.ready = False
+        self.draining = self.ready = False
 
     def adopt(self, limits: EdgeLimits, door: Door) -> None:
         """Serve by these bounds and through this door from the next request on."""
@@ -125,13 +124,10 @@ class Edge:
     async def answer(self, request: Request) -> None:
         """Serve one request, of which `busy` was asked before it was read on."""
         head = request.head
-        called = spoken_at(head.path) is not None
-        # What is no call turns none away.
-        self._waiting += not called
         try:
             if not request.whole:
                 self._check_length(head)
-            if called:
+            if spoken_at(head.path) is not None:
                 await self._call(head, request)
             elif (operation := elevenlabs.lookup_at(head.path)) is not None:
                 await self._look_up(head, operation, request)
@@ -139,20 +135,27 @@ class Edge:
                 await self._elsewhere(request.scope(), request)
         except Failure as failure:
             await request.respond(*self.refusal(failure, head.headers, head.path))
-        finally:
-            self._waiting -= not called
 
     async def _elsewhere(self, scope: Scope, request: Request) -> None:
         path: bytes = scope["raw_path"]
-        if path in _PROBES:
-            await self._probe(path, scope, request)
-        elif path.startswith(_DATA_PLANE):
-            await self._list(path, scope, request)
-        else:
-            self._door.check_host(dict(scope["headers"]))
-            if spoken_at(_BASE + path) is not None:
-                raise _nowhere(path)
-            await self._control(scope, request.receive, request.send)
+        self._aside += 1
+        try:
+            if path in _PROBES:
+                await self._probe(path, scope, request)
+            elif path.startswith(_DATA_PLANE):
+                await self._list(path, scope, request)
+            else:
+                self._door.check_host(dict(scope["headers"]))
+                if spoken_at(_BASE + path) is not None:
+                    raise _nowhere(path)
+                await self._control(scope, request.receive, request.send)
+        finally:
+            self._aside -= 1
+
+    @property
+    def at_work(self) -> int:
+        """How many calls have something to do, here or in the engine, but wait."""
+        return self.at_hand - self._arriving - self._aside + self._engine.at_work
 
     def busy(self, path: bytes) -> Failure | None:
         """Why a request is not even read: what is under way comes first. Only calls are ever turned away."""
@@ -165,8 +168,7 @@ class Edge:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
-        at_work = self.at_hand - self._arriving - self._waiting - engine.waiting
-        words = _TOO_MANY if full else overload.refuses(calls_open, at_work)
+        words = _TOO_MANY if full else overload.refuses(calls_open, self.at_work)
         return None if words is None else self._turned_away(kinds.OVERLOADED, words)
 
     def ready_refusal(self, failure: Failure, head: RequestHead, date: Headers) -> bytes | None:
@@ -260,8 +262,8 @@ class Edge:
         assert caller.boundary is not None and caller.form is not None
         key_id = caller.account.key_id
         reader = FormReader(caller.boundary, self._spool, self._limits.upload_bytes_most)
-        held_bytes, waits = 0, 1
-        self._waiting += waits
+        held_bytes, arriving = 0, 1
+        self._arriving += arriving
         try:
             whole = request.body()
             message: Message = {"type": "http.request", "body": whole} if whole is not None else await request.receive()
@@ -272,14 +274,14 @@ class Edge:
                 held_bytes = kept_bytes
                 self._check_bodies()
                 if not message.get("more_body"):
-                    self._waiting -= waits
-                    waits = 0
+                    self._arriving -= arriving
+                    arriving = 0
                     envelope = self._envelope(caller, self._clock.utc(), started_seconds)
                     await self._run(caller.form(reader.form(), envelope), request)
                     return
                 message = await request.receive()
         finally:
-            self._waiting -= waits
+            self._arriving -= arriving
             self._bodies.drop(key_id, held_bytes)
             reader.close()
 
@@ -292,11 +294,14 @@ class Edge:
 
     async def _run(self, call: Call, request: Request) -> None:
         client = ReplyClient(call, request, self._standing)
+        self._aside += 1
         try:
             request.watched(call.deadline_seconds)
             await self._engine.serve(call, client)
         except Exception as error:  # noqa: BLE001 - the request's outermost edge: a bug of ours ends one call, with its record
             await self._faulted(error, call, client)
+        finally:
+            self._aside -= 1
 
     async def _faulted(self, error: Exception, call: Call, client: ReplyClient) -> None:
         self._log.error("a call failed by a fault of the gateway", error=error, request=call.id)
@@ -363,16 +368,14 @@ class Edge:
         _check_read(scope)
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
-        dialect = lister_at(path, headers)
-        snapshot, now = self._desk.snapshot, self._clock.utc()
+        dialect, snapshot, now = lister_at(path, headers), self._desk.snapshot, self._clock.utc()
         # The official clients write the slash of `provider/model` as %2F.
         one = unquote(path[len(models) + 1 :].decode("ascii", "replace"))
         if one:
             body = await self._pages.page(one, snapshot, account, dialect, now)
         else:
-            written = await self._pages.written(snapshot, dialect, now)
-            body = dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
-        request_id = (client_id(headers) or self._id(self._clock.utc()).encode()).decode()
+            body = await self._pages.listed(snapshot, account, dialect, now)
+        request_id = (client_id(headers) or self._id(now).encode()).decode()
         told: Headers = [(b"content-type", b"application/json"), *id_headers(request_id, dialect)]
         await reply.respond(200, told, body)
 

@@ -36,6 +36,11 @@ class ModelPages:
             self._written[dialect.DIALECT] = found
         return found
 
+    async def listed(self, snapshot: Snapshot, account: Account, dialect: Lister, now: datetime) -> bytes:
+        """The list of the models that this account may use."""
+        written = await self.written(snapshot, dialect, now)
+        return dialect.models_body({name: each for name, each in written.items() if account.may_use(name)})
+
     async def page(self, name: str, snapshot: Snapshot, account: Account, dialect: Lister, now: datetime) -> bytes:
         """The page of the model that a call with this name reaches.
 

@@ -58,9 +58,9 @@ class Engine:
         self.reading_on = ReadingOn()
 
     @property
-    def waiting(self) -> int:
-        """How many of the calls have nothing to do but wait."""
-        return self._ways.waiting
+    def at_work(self) -> int:
+        """How many of the calls have something else to do than to wait."""
+        return self.calls_open - self._ways.waiting
 
     def stop(self) -> None:
         """From now on a call that is cancelled was cut by us, not given up by its client: it is told so."""

@@ -37,15 +37,8 @@ class Overload:
     """
 
     __slots__ = (
-        "_asked",
-        "_calm_steps",
-        "_lagging_since_seconds",
-        "_least",
-        "_memory_full",
-        "_refused",
-        "most",
-        "share",
-    )
+        "_asked", "_calm_steps", "_lagging_since_seconds", "_least", "_memory_full", "_refused", "most", "share",
+    )  # fmt: skip
 
     def __init__(self, least: int = LEAST) -> None:
         self._least = least

@@ -103,7 +103,7 @@ class Front:
         """Wait until no call is open and no connection to the provider is in use."""
         counts = self.simulator.record.counts
         await _until(lambda: not self.edge.at_hand and not counts.in_flight)
-        assert not self.runtime.engine.waiting
+        assert not self.runtime.engine.at_work
 
     async def empty(self) -> None:
         """Wait until the gateway holds no connection."""
