@@ -18,6 +18,8 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _COMMENT = b"3\r\n:\n\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _WITHOUT_BODY = (204, 304)
+_CLOSE = (b"connection", b"close")
+_as_line = b": ".join
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -227,16 +229,13 @@ class Turn:
         self.begun = True
         if not (self.whole or self._can_be_skipped()):
             self.keep = False
-        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        for name, value in self._line.date:
-            lines += (name, b": ", value, b"\r\n")
-        for name, value in headers:
-            lines += (name, b": ", value, b"\r\n")
-            if name == b"connection" and value == b"close":
-                self.keep = False
-        if not self.keep:
-            lines.append(b"connection: close\r\n")
-        return lines
+        lines = [*map(_as_line, self._line.date), *map(_as_line, headers)]
+        if _CLOSE in headers:
+            self.keep = False
+        elif not self.keep:
+            lines.append(_as_line(_CLOSE))
+        lines.append(b"")
+        return [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, b"\r\n".join(lines)]
 
     def _can_be_skipped(self) -> bool:
         """Whether what is left of the body is little, sure to come and soon read over."""
