@@ -19,7 +19,7 @@ for _ in range(5):
     began = time.process_time(); work(); times.append(time.process_time() - began)
 print(sys.version_info[0] * 1000 + sys.version_info[1], round(min(times) * 100000), sys.executable)'
   for folder in '' /usr/local/bin/ /usr/bin/; do
-    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+    for name in python3 python3.15 python3.14 python3.13 python3.12 python3.11; do
       "$folder$name" -c "$probe" 2>/dev/null || continue
     done
   done

@@ -131,6 +131,14 @@ def sockets() -> set[str]:
     return {name for name in found if name.startswith("socket:")}
 
 
+def head_of(length_bytes: int, path: str = "/v1/chat/completions", content_type: str = "application/json") -> bytes:
+    """The head of a call whose body is so long, as it stands on the wire."""
+    return (
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\n"
+        f"content-type: {content_type}\r\ncontent-length: {length_bytes}\r\n\r\n"
+    ).encode()
+
+
 async def _read(answer: aiohttp.ClientResponse) -> Reply:
     body, broken = b"", False
     try:

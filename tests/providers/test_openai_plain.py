@@ -67,7 +67,7 @@ ODD = (
     b'{"a":"\xff","choices":[{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"\\ud800"}}]}',
     b'{"choices":[{"delta":{"content":"a"},"finish_reason":null,"finish_reason":"stop"}]}',
     b'{"choices":[{"delta":{"content":"a"}}],"n":NaN}', b"[" * 100_000,
-    b'{"n":' + b"[" * 100_000 + b"]" * 100_000 + b',"choices":[{"delta":{"content":"a"}}]}',
+    b'{"n":' + b"[" * 1_024 + b"]" * 1_024 + b',"choices":[{"delta":{"content":"a"}}]}',
     b'{"choices":\ndata: [{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"a"}}]}\nevent: x',
 )  # fmt: skip
 events = st.one_of(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from openai import AsyncOpenAI, BadRequestError
 from PIL import Image
 
@@ -25,6 +24,7 @@ from tests.simulator.raw import once
 from tests.simulator.spoken import documents
 from tests.simulator.test_shapes import shape
 from tests.simulator.test_wire_shapes import mistakes
+from tests.specifications import openai_specification
 
 PICTURES, EDITS = "/v1/images/generations", "/v1/images/edits"
 SPEECH, TRANSCRIPTS, TRANSLATIONS = "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"
@@ -44,8 +44,7 @@ async def client(simulator: Simulator) -> AsyncIterator[AsyncOpenAI]:
 @pytest.fixture(scope="module")
 def openai(shared_folder: Path) -> Any:
     """OpenAI's specification, with the sizes and usages that newer models have."""
-    text = (shared_folder / "specs" / "openai-openapi.yaml").read_text("utf-8")
-    return yaml.load(text, Loader=yaml.CSafeLoader)["components"]
+    return openai_specification(shared_folder)["components"]
 
 
 def opened(content: str) -> Image.Image:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from oneflow_ai.simulator import Simulator
 from tests.simulator.raw import Seen, once
 from tests.simulator.spoken import PROMPT, VERSION, WEATHER, documents
 from tests.simulator.test_shapes import shape
+from tests.specifications import openai_specification
 
 ASKED = [{"role": "user", "content": PROMPT}]
 MESSAGE: dict[str, Any] = {"model": "claude-haiku-4-5", "max_tokens": 2_000, "messages": ASKED}
@@ -52,8 +52,7 @@ def anthropic(shared_folder: Path) -> Any:
 @pytest.fixture(scope="module")
 def openai(shared_folder: Path) -> Any:
     """OpenAI's specification; it is large, so it is read once."""
-    text = (shared_folder / "specs" / "openai-openapi.yaml").read_text("utf-8")
-    components = yaml.load(text, Loader=yaml.CSafeLoader)["components"]
+    components = openai_specification(shared_folder)["components"]
     # recorded answers have null here, which the specification forgets, and leave a name out that it asks for
     components["schemas"]["ResponseFunctionCallArgumentsDoneEvent"]["required"].remove("name")
     components["schemas"]["ModelResponseProperties"]["properties"]["user"] = {}

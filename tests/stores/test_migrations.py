@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy import Connection, NullPool, create_engine, inspect, select, text
 
 from oneflow_ai.stores.driver import sqlite_module
 from oneflow_ai.stores.schema import migrate, settle_schema
@@ -28,7 +28,7 @@ def config(connection: Connection) -> Config:
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A connection to an empty file, in a transaction."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'empty.db'}", module=sqlite_module())
+    engine = create_engine(f"sqlite:///{tmp_path / 'empty.db'}", module=sqlite_module(), poolclass=NullPool)
     with engine.begin() as opened:
         yield opened
 
@@ -60,7 +60,7 @@ def test_the_steps_lead_to_the_tables_of_the_code(connection: Connection) -> Non
 
 def test_an_empty_database_gets_the_same_tables_without_alembic(connection: Connection, tmp_path: Path) -> None:
     migrate(connection, None)
-    engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}", module=sqlite_module())
+    engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}", module=sqlite_module(), poolclass=NullPool)
     with engine.begin() as made:
         settle_schema(made)
         assert shape(made) == shape(connection)

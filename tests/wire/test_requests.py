@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from oneflow_ai.core.call import Account, Operation
@@ -16,6 +15,7 @@ from oneflow_ai.dialects.envelope import Envelope
 from oneflow_ai.dialects.plain import text_call
 from oneflow_ai.providers.openai import OpenAIAdapter
 from oneflow_ai.providers.table import TABLE
+from tests.specifications import openai_specification
 from tests.wire.requests import KEY, MODEL, call_of, envelope, request_of, sent, target_of
 
 KINDS = [kind for kind, row in TABLE.items() if isinstance(row.adapter, OpenAIAdapter)]
@@ -104,9 +104,7 @@ MODERATIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def specification(shared_folder: Path) -> dict[str, Any]:
     """OpenAI's own specification, read once: it is large."""
-    text = (shared_folder / "specs" / "openai-openapi.yaml").read_text("utf-8")
-    loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
-    return loaded
+    return openai_specification(shared_folder)
 
 
 def mistakes(specification: dict[str, Any], schema: str, body: dict[str, Any]) -> Iterator[str]:

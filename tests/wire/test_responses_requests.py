@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from oneflow_ai.core.abilities import FEATURES
@@ -16,6 +15,7 @@ from oneflow_ai.core.failure import UNSUPPORTED_OPERATION, Failure
 from oneflow_ai.core.prompt import Audio, Image, Message, Prompt, Reasoning, Text, Tool, ToolCall, ToolResult
 from oneflow_ai.dialects.responses import parse
 from oneflow_ai.providers.openai_responses_prompt import ABILITIES
+from tests.specifications import openai_specification
 from tests.wire.messages import foreign, message_call
 from tests.wire.prompts import ASKED, PROMPTS, WEATHER
 from tests.wire.replies import USER, requested, response_body, response_call, sent
@@ -31,8 +31,7 @@ REFUSED = {"documents": "citations", "options": "stop"}
 @pytest.fixture(scope="module")
 def specification(shared_folder: Path) -> dict[str, Any]:
     """OpenAI's own specification, read once: it is large."""
-    text = (shared_folder / "specs" / "openai-openapi.yaml").read_text("utf-8")
-    loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    loaded = openai_specification(shared_folder)
     for name in ("InputItem", "Item"):
         # A message fits two of these at once, which only its discriminator tells apart.
         schema = loaded["components"]["schemas"][name]

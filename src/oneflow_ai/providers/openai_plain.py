@@ -12,6 +12,8 @@ from msgspec.json import Decoder
 
 # A look that finds something else costs as much as three that do not: after so many in a row nobody looks any more.
 MISSES_MOST = 3
+# A larger one is read: it might be nested deeper than our readers take (1,024 levels), which newer Pythons let pass.
+EVENT_BYTES_MOST = 2_048
 
 
 class _Delta(Struct):
@@ -51,7 +53,7 @@ class PlainText:
 
     def is_one(self, data: bytes) -> bool:
         """Whether this event, in one line, is nothing else."""
-        if self._misses == MISSES_MOST:
+        if self._misses == MISSES_MOST or len(data) > EVENT_BYTES_MOST:
             return False
         try:
             _decode(data)
@@ -68,8 +70,8 @@ class PlainText:
             return 0
         place = begin
         try:
-            while place < len(events) and 10 not in events[place]:
-                _decode(data := events[place])
+            while place < len(events) and len(data := events[place]) <= EVENT_BYTES_MOST and 10 not in data:
+                _decode(data)
                 # What is skipped is not decoded.
                 data.isascii() or data.decode()
                 place += 1

@@ -58,6 +58,10 @@ def make_private_file(path: Path) -> None:
 def connect(module: ModuleType, path: Path, *, read_only: bool) -> Any:
     """Open a DB-API connection that begins no transaction by itself, for use in the calling thread."""
     connection = module.connect(str(path), timeout=BUSY_SECONDS, isolation_level=None)
-    for statement in (*_EVERY_CONNECTION, *(_READING if read_only else _WRITING)):
-        connection.execute(statement)
+    try:
+        for statement in (*_EVERY_CONNECTION, *(_READING if read_only else _WRITING)):
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
     return connection
