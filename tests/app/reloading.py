@@ -18,8 +18,8 @@ from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.app.serving import Again, Server
 from oneflow_ai.cli.hosting import look_of
 from oneflow_ai.core.target import Route, Target
-from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.guest import Guests
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.providers.table import TABLE
 from oneflow_ai.settings import Loaded, load
 from oneflow_ai.stores.history import Filters

@@ -11,7 +11,7 @@ import orjson
 
 from oneflow_ai.core.call import Account
 from oneflow_ai.edge import EdgeLimits
-from oneflow_ai.edge.connection import ConnectionLimits
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.simulator import FAST, Limits, Pace, SimulatorOptions
 from tests.app.gateway import KEY, MESSAGES, OTHER_KEY, Gateway, head_of, running
 

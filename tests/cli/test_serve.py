@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import termios
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.client import HTTPConnection
 
 import pytest
@@ -251,6 +253,23 @@ def asked(port: int) -> int:
     with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS_MOST)) as connection:
         connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
         return connection.getresponse().status
+
+
+def test_clients_that_ask_nothing_keep_nobody_out(place: Place) -> None:
+    """With files for 128, and 160 clients that say nothing, whoever asks is answered; before, nobody was."""
+    limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (64, 128))
+    process = place.process(
+        "serve", "--json", "--port", "0", preexec_fn=limit, variables={"ONEFLOW_SERVER__AUTH": "none"}
+    )
+    with ended(process), contextlib.ExitStack() as silent:
+        port = int(json.loads(first_line(process))["url"].rpartition(":")[2])
+        for _ in range(160):
+            silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert asked(port) == 200
+        assert asked(port) == 200
+        process.terminate()
+        told = process.communicate(timeout=SECONDS_MOST)
+        assert "Too many open files" not in "".join(told)
 
 
 def test_a_terminal_is_shown_the_first_key_and_ends_the_server_when_it_is_closed(place: Place) -> None:

@@ -17,8 +17,8 @@ from oneflow_ai.control.ports import BODY_SECONDS_MOST
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
 from oneflow_ai.edge import serve as serve_edge
 from oneflow_ai.edge.asgi import Application, Message
-from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE

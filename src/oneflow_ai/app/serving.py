@@ -18,15 +18,18 @@ from oneflow_ai.app.keys import open_keys, open_vault
 from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.target import Secret
-from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.engines import engine
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.settings import Loaded, SettingsError
 from oneflow_ai.stores.keys import FIRST_KEY_FILE, Keys
+from oneflow_ai.telemetry.files import open_files_most
 from oneflow_ai.telemetry.logging import OpenLog
 
 GARBAGE_THRESHOLDS = (20_000, 20, 50)
 MAPPED_BYTES_LEAST = 8 << 20
+FILES_OF_ITS_OWN = 256
+"""The database, the log, and the connections that are kept for the next call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,12 @@ class Server:
         def drain() -> None:
             edge.draining = True
 
-        limits = ConnectionLimits(settings.head_seconds, settings.body_idle_seconds, settings.write_seconds)
+        limits = ConnectionLimits(
+            settings.head_seconds,
+            settings.body_idle_seconds,
+            settings.write_seconds,
+            open_most=_connections_most(open_files_most(), settings.calls_most),
+        )
         await engine(settings.engine)(
             edge,
             listener,
@@ -144,6 +152,11 @@ class Server:
                 self._log.error("the new configuration is not used, by a fault of the gateway", error=error)
             else:
                 self._log.info("the new configuration is in force")
+
+
+def _connections_most(files_most: int, calls_most: int) -> int:
+    """How many clients may be connected: each call needs a connection to a provider too, and may need a file."""
+    return max(files_most - min(files_most // 2, 2 * calls_most + FILES_OF_ITS_OWN), 1)
 
 
 def _settle_memory() -> None:

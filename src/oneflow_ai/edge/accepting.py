@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 
+from oneflow_ai.core.exhausted import EXHAUSTED
+
 ACCEPTED_A_TURN = 512
 PAUSE_SECONDS = 0.5
+ROOM_SECONDS = 0.02
 # Connections that were gone before they were accepted.
 _GONE = (BlockingIOError, InterruptedError, ConnectionAbortedError)
-# Neither files nor memory for another connection: those that there are must end first.
-_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
@@ -20,15 +20,21 @@ class Acceptor:
 
     An event loop's own server takes one connection a turn (uvloop 0.23.0, tried 2026-11-27): when turns take a tenth of
     a second, neither clients nor those who ask whether the gateway lives would get in. `connect` makes the protocol of
-    a connection; `failed` is told why none can be accepted for a while.
+    a connection; `failed` is told why none can be accepted for a while. `room` tells how many more
+    may be open, and sees to it that there will be some where there are none.
     """
 
     def __init__(
-        self, listener: socket.socket, connect: Callable[[], asyncio.Protocol], failed: Callable[[Exception], None]
+        self,
+        listener: socket.socket,
+        connect: Callable[[], asyncio.Protocol],
+        failed: Callable[[Exception], None],
+        room: Callable[[], int],
     ) -> None:
         self._listener = listener
         self._connect = connect
         self._failed = failed
+        self._room = room
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -45,19 +51,25 @@ class Acceptor:
         self._loop.remove_reader(self._listener)
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_A_TURN):
+        room = self._room() - len(self._opening)
+        if room <= 0:
+            self._wait(ROOM_SECONDS)
+        for _ in range(min(room, ACCEPTED_A_TURN)):
             try:
                 accepted, _address = self._listener.accept()
             except _GONE:
                 return
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in EXHAUSTED:
                     raise
-                self._loop.remove_reader(self._listener)
-                self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
+                self._wait(PAUSE_SECONDS)
                 self._failed(error)
                 return
             self._take(accepted)
+
+    def _wait(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener)
+        self._pause = self._loop.call_later(seconds, self.open)
 
     def _take(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from oneflow_ai.core import failure as kinds
@@ -15,7 +14,7 @@ from oneflow_ai.edge.head import NO_HEAD, RequestHead
 from oneflow_ai.edge.outflow import Outflow, is_broken
 from oneflow_ai.edge.reader import SLICE_BYTES, Reader
 from oneflow_ai.edge.scope import address_of
-from oneflow_ai.edge.served import Served, State
+from oneflow_ai.edge.served import ConnectionLimits, Served, State
 from oneflow_ai.edge.turn import BODY_WAITING_BYTES_MOST, Turn
 
 BODY_BYTES_PER_SECOND_LEAST = 256 << 10
@@ -23,21 +22,6 @@ TURNS_WAITING_MOST = 16
 LINGER_SECONDS = 2.0
 KNOCKS = 3
 KNOCK_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """Time limits of a client's connection, in seconds: for the head, between a body's bytes, for a stalled reader.
-
-    A whole body has `body_seconds_least` and more for each byte of its length; between two requests there may be
-    `keep_alive_seconds`.
-    """
-
-    head_seconds: float = 10.0
-    body_idle_seconds: float = 10.0
-    write_seconds: float = 30.0
-    body_seconds_least: float = 60.0
-    keep_alive_seconds: float = 75.0
 
 
 class Connection(asyncio.Protocol):
@@ -123,7 +107,12 @@ class Connection(asyncio.Protocol):
             self._advance()
         self._listen()
 
-    # ---- what uvicorn asks of a connection
+    # ---- what uvicorn, and the server around it, ask of a connection
+
+    @property
+    def unused_since_seconds(self) -> float | None:
+        """Since when no request is under way on it; None where one is, or where it ends."""
+        return None if self._turns or self._ending else self._since_seconds
 
     def shutdown(self) -> None:
         """The server stops: close when the answer under way is complete, now if there is none."""

@@ -6,8 +6,7 @@ import asyncio
 import socket
 from typing import Protocol
 
-from oneflow_ai.edge.connection import ConnectionLimits
-from oneflow_ai.edge.served import Served
+from oneflow_ai.edge.served import ConnectionLimits, Served
 from oneflow_ai.edge.server import Stages
 from oneflow_ai.edge.server import serve as serve_uvicorn
 

@@ -19,10 +19,9 @@ from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined] # it is what its own servers use
 from granian.server.embed import Server
 
-from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.guest import Guests
 from oneflow_ai.edge.head import HEAD_BYTES_MOST
-from oneflow_ai.edge.served import Served
+from oneflow_ai.edge.served import ConnectionLimits, Served
 from oneflow_ai.edge.server import BACKLOG, LAST_WORDS_SECONDS, Stages
 
 CONNECTIONS_MOST = 1 << 16

@@ -9,11 +9,11 @@ from oneflow_ai.core import failure as kinds
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge import head
 from oneflow_ai.edge.asgi import Headers, Message, Receive, Scope, Send
-from oneflow_ai.edge.connection import BODY_BYTES_PER_SECOND_LEAST, ConnectionLimits
+from oneflow_ai.edge.connection import BODY_BYTES_PER_SECOND_LEAST
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import relay
 from oneflow_ai.edge.scope import address_of, scope_of
-from oneflow_ai.edge.served import Served
+from oneflow_ai.edge.served import ConnectionLimits, Served
 
 _DISCONNECT: Message = {"type": "http.disconnect"}
 

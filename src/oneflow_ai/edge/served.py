@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.edge.asgi import Headers
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.reply import Request
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Time limits of a client's connection, in seconds: for the head, between a body's bytes, for a stalled reader.
+
+    A whole body has `body_seconds_least` and more for each byte of its length; between two requests there may be
+    `keep_alive_seconds`. `open_most` may be open at once.
+    """
+
+    head_seconds: float = 10.0
+    body_idle_seconds: float = 10.0
+    write_seconds: float = 30.0
+    body_seconds_least: float = 60.0
+    keep_alive_seconds: float = 75.0
+    open_most: int = 65_536
 
 
 class Served(Protocol):

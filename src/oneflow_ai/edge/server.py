@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import math
 import signal
 import socket
@@ -15,12 +16,14 @@ from types import FrameType
 import uvicorn
 
 from oneflow_ai.edge.accepting import Acceptor
-from oneflow_ai.edge.connection import Connection, ConnectionLimits
-from oneflow_ai.edge.served import Served
+from oneflow_ai.edge.connection import Connection
+from oneflow_ai.edge.served import ConnectionLimits, Served
 
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
 BACKLOG = 4_096
+LEAVING_SHARE = 16
+"""Where as many are connected as may be, one of so many makes room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,21 @@ class Stages:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is ready and when it starts to drain, and sweeps its connections.
-
-    What comes to its socket it is given by `acceptor`.
-    """
+    """uvicorn's server, which accepts by itself, tells when it is ready and when it drains, and sweeps connections."""
 
     def __init__(
         self,
         config: uvicorn.Config,
-        acceptor: Acceptor,
+        served: Served,
+        listener: socket.socket,
+        limits: ConnectionLimits,
         stages: Stages,
         until: asyncio.Event | None,
-        failed: Callable[[Exception], None],
     ) -> None:
         super().__init__(config)
-        self._acceptor = acceptor
-        self._failed = failed
+        self._served = served
+        self._limits = limits
+        self._acceptor = Acceptor(listener, self._connection, served.failed, self._room)
         self._ready = stages.ready
         self._drain = stages.drain
         self._cut = stages.cut
@@ -128,11 +130,28 @@ class _Server(uvicorn.Server):
         connections: list[object] = list(self.server_state.connections)
         return [connection for connection in connections if isinstance(connection, Connection)]
 
+    def _connection(self) -> Connection:
+        return Connection(self._served, self._limits, self.server_state, asyncio.get_running_loop())
+
+    def _room(self) -> int:
+        """How many more may connect; where none may, those make room that have asked nothing for longest."""
+        most = self._limits.open_most
+        room = most - len(self.server_state.connections)
+        if room <= 0:
+            unused = [
+                (since_seconds, place, connection)
+                for place, connection in enumerate(self._connections())
+                if (since_seconds := connection.unused_since_seconds) is not None
+            ]
+            for _, _, connection in heapq.nsmallest(1 + most // LEAVING_SHARE, unused):
+                connection.shutdown()
+        return room
+
     def _sweep_one(self, connection: Connection, now_seconds: float) -> None:
         try:
             connection.sweep(now_seconds)
         except Exception as error:  # noqa: BLE001 - one connection's fault must not end the time limits of all others
-            self._failed(error)
+            self._served.failed(error)
             connection.abort()
 
 
@@ -172,7 +191,4 @@ async def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(drain_seconds),
     )
-    loop = asyncio.get_running_loop()
-    acceptor = Acceptor(listener, lambda: Connection(served, limits, server.server_state, loop), served.failed)
-    server = _Server(config, acceptor, stages, until, served.failed)
-    await server.serve(sockets=[listener])
+    await _Server(config, served, listener, limits, stages, until).serve(sockets=[listener])

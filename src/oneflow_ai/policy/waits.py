@@ -13,7 +13,7 @@ SPREAD = 0.1
 
 
 # Refused for want of a place that another's end makes free: when that will be is not always known.
-_FOR_A_PLACE = (kinds.QUEUE_TIMEOUT, kinds.CONCURRENCY_LIMIT_EXCEEDED)
+_FOR_A_PLACE = (kinds.QUEUE_TIMEOUT, kinds.CONCURRENCY_LIMIT_EXCEEDED, kinds.OVERLOADED)
 
 
 def turned_away(kind: Kind, words: str, lot: float) -> Failure:

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from oneflow_ai.core.exhausted import EXHAUSTED
 from oneflow_ai.core.failure import (
+    OVERLOADED,
     UPSTREAM_CLOSED,
     UPSTREAM_TIMEOUT,
     UPSTREAM_TLS_ERROR,
@@ -52,9 +54,10 @@ async def dial(
         connected_by = min(until_seconds, loop.time() + limits.connect_seconds)
     try:
         line = await _connected(places, address, connected_by)
-    except Failure:
-        # They may have moved away from all of them.
-        way.resolver.doubt(address.host, address.port)
+    except Failure as failure:
+        if failure.kind is not OVERLOADED:
+            # They may have moved away from all of them.
+            way.resolver.doubt(address.host, address.port)
         raise
     agreed_by = until_seconds if context is None else min(until_seconds, loop.time() + limits.tls_seconds)
     try:
@@ -93,6 +96,11 @@ def late(host: str) -> Failure:
     return Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code)
 
 
+def crowded() -> Failure:
+    """No connection for want of files or memory: no provider is to blame for that."""
+    return Failure(OVERLOADED, "the gateway has no room for another connection to a provider; try again")
+
+
 def untrusted(host: str, error: BaseException | None = None) -> Failure:
     """A TLS connection that did not come about, or is not to be trusted."""
     words = f"no trusted TLS connection to {host}"
@@ -111,7 +119,9 @@ async def _connected(places: Sequence[str], address: Address, until_seconds: flo
             return await _socket(place, address.port, share_seconds)
         except TimeoutError:
             failure = late(address.host)
-        except OSError:
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise crowded() from None
             failure = Failure(UPSTREAM_UNREACHABLE, f"{address.host} could not be reached")
     raise failure
 

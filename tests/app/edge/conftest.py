@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 import uvloop
 
-from oneflow_ai.edge.connection import ConnectionLimits
+from oneflow_ai.edge.served import ConnectionLimits
 from tests.app.edge.front import Front, fronting
 
 LIMIT_SECONDS = 0.3

@@ -16,9 +16,9 @@ from oneflow_ai.app.runtime import Runtime
 from oneflow_ai.control import ControlPorts, control_plane
 from oneflow_ai.core.call import Account
 from oneflow_ai.edge import Edge, EdgeLimits, EdgePorts
-from oneflow_ai.edge.connection import ConnectionLimits
 from oneflow_ai.edge.door import Door, loopback_hosts
 from oneflow_ai.edge.engines import Serve, engine
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.edge.server import Stages, listen
 from oneflow_ai.policy.overload import Overload
 from oneflow_ai.providers.table import TABLE

@@ -15,10 +15,11 @@ import uvloop
 
 from oneflow_ai.core.failure import OVERLOADED, Failure
 from oneflow_ai.edge.asgi import Headers
-from oneflow_ai.edge.connection import Connection, ConnectionLimits
+from oneflow_ai.edge.connection import Connection
 from oneflow_ai.edge.head import RequestHead
 from oneflow_ai.edge.outflow import READ_BYTES_LEAST
 from oneflow_ai.edge.reply import Request
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.edge.turn import Turn
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"

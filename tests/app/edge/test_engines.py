@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from oneflow_ai.edge.connection import ConnectionLimits
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.simulator import FAST, Pace, SimulatorOptions
 from tests.app.edge.conftest import LIMIT_SECONDS
 from tests.app.edge.front import BODY_BYTES_MOST, Front, fronting

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from oneflow_ai.edge.connection import ConnectionLimits
+from oneflow_ai.edge.served import ConnectionLimits
 from oneflow_ai.simulator import FAST, Pace, SimulatorOptions
 from oneflow_ai.stores.history import Filters
 from tests.app.edge.conftest import LIMIT_SECONDS
@@ -113,9 +113,9 @@ async def test_a_body_that_comes_slowly_is_read(quick: Front) -> None:
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 async def test_a_dripped_body_has_a_limit_in_all(tmp_path: Path, framing: str) -> None:
     """60 s and a second for each 256 KiB; here the 60 s are `LIMIT_SECONDS`."""
-    limits = {"body_seconds_least": LIMIT_SECONDS}
+    limits = ConnectionLimits(body_seconds_least=LIMIT_SECONDS)
     head, body = (HEAD, BODY) if framing == "length" else (lines(START, HOST, AUTH, JSON, CHUNKED), b"1\r\n{\r\n" * 99)
-    async with fronting(tmp_path, connection=ConnectionLimits(**limits)) as front, connected(front.port) as wire:
+    async with fronting(tmp_path, connection=limits) as front, connected(front.port) as wire:
         wire.send(head)
         dripping = asyncio.ensure_future(drip(wire, body))
         answer = await wire.answer(seconds=LIMIT_SECONDS + SLACK_SECONDS)
@@ -134,8 +134,8 @@ async def test_the_body_of_a_refused_request_holds_no_connection(quick: Front, s
 
 
 async def test_a_connection_between_requests_is_closed_at_its_own_limit(tmp_path: Path) -> None:
-    limits = {"keep_alive_seconds": LIMIT_SECONDS}
-    async with fronting(tmp_path, connection=ConnectionLimits(**limits)) as front, connected(front.port) as wire:
+    limits = ConnectionLimits(keep_alive_seconds=LIMIT_SECONDS)
+    async with fronting(tmp_path, connection=limits) as front, connected(front.port) as wire:
         for _ in range(3):
             await assert_usable(wire)
             await asyncio.sleep(LIMIT_SECONDS / 3)
