@@ -45,7 +45,7 @@ class _Granian(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
-            backpressure=CONNECTIONS_MOST,
+            backpressure=min(CONNECTIONS_MOST, limits.open_most),
             http1_settings=HTTP1Settings(
                 header_read_timeout=int(limits.head_seconds * 1000), max_buffer_size=HEAD_BYTES_MOST
             ),

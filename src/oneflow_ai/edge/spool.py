@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import tempfile
@@ -125,4 +126,6 @@ class Spool:
     def _close_file(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
-            os.close(file)
+            # Whatever of it the disk could not take, nobody needs any more.
+            with contextlib.suppress(OSError):
+                os.close(file)

@@ -72,3 +72,19 @@ async def test_some_of_the_disk_is_left_free(tmp_path: Path, more_bytes: int, fi
             await spool.relieve()
     spool.close()
     assert len(open_numbers()) == len(before)
+
+
+async def test_an_error_of_the_disk_as_it_closes_is_nobody_s_failure(tmp_path: Path) -> None:
+    numbers: list[int] = []
+
+    def noting(file: int, content: memoryview) -> int:
+        numbers.append(file)
+        return len(content)
+
+    spool = Spool(tmp_path, "a", "audio/mpeg", write=noting)
+    spool.add(CONTENT)
+    await spool.relieve()
+    # To close what is closed is an error, as it is when the disk fails (close(2): EIO, ENOSPC).
+    os.close(numbers[0])
+    spool.close()
+    assert spool.size_bytes == len(CONTENT)

@@ -233,9 +233,13 @@ async def test_a_closing_connection_that_nobody_reads_is_let_go(tmp_path: Path) 
         await assert_serving(front)
 
 
-async def test_a_body_still_arriving_as_the_server_stops_is_read_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [False, True], ids=["first head", "same head again"])
+async def test_a_body_still_arriving_as_the_server_stops_is_read_to_its_end(tmp_path: Path, again: bool) -> None:
     """The server took it before it began to stop, so it is served."""
     async with fronting(tmp_path) as front, connected(front.port) as wire:
+        if again:
+            wire.send(HEAD + BODY)
+            assert (await wire.answer()).status == 200
         wire.send(HEAD + BODY[:20])
         await asyncio.sleep(0.1)
         front.stop.set()
