@@ -21,7 +21,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from oneflow_ai.app.serving import Started
+from oneflow_ai.app.serving import Started, connections_most
 from oneflow_ai.cli.pid_file import FILE_NAME
 from oneflow_ai.cli.welcome import curl_line, python_line, reachable, welcome
 from oneflow_ai.core.target import Secret
@@ -253,6 +253,14 @@ def asked(port: int) -> int:
     with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS_MOST)) as connection:
         connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
         return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("files", "calls", "clients"),
+    [(1_024, 1_000, 512), (20_000, 1_000, 17_744), (20_000, 100_000, 10_000), (1 << 20, 1_000, 65_536), (1, 1, 1)],
+)
+def test_so_many_clients_as_leave_files_for_their_calls(files: int, calls: int, clients: int) -> None:
+    assert connections_most(files, calls) == clients
 
 
 def test_clients_that_ask_nothing_keep_nobody_out(place: Place) -> None:

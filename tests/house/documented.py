@@ -62,7 +62,7 @@ def metric_names() -> Iterator[str]:
 
 def data_routes() -> Iterator[str]:
     """Yields every path of the data plane."""
-    yield from (path for _, path in import_module("oneflow_ai.edge.application").ROUTES)
+    yield from (path for _, path in import_module("oneflow_ai.edge.addresses").ROUTES)
 
 
 def control_routes() -> Iterator[str]:

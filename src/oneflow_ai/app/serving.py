@@ -30,6 +30,8 @@ GARBAGE_THRESHOLDS = (20_000, 20, 50)
 MAPPED_BYTES_LEAST = 8 << 20
 FILES_OF_ITS_OWN = 256
 """The database, the log, and the connections that are kept for the next call."""
+CONNECTIONS_MOST = 1 << 16
+"""More would not be one process's to look after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Server:
             settings.head_seconds,
             settings.body_idle_seconds,
             settings.write_seconds,
-            open_most=_connections_most(open_files_most(), settings.calls_most),
+            open_most=connections_most(open_files_most(), settings.calls_most),
         )
         await engine(settings.engine)(
             edge,
@@ -154,9 +156,10 @@ class Server:
                 self._log.info("the new configuration is in force")
 
 
-def _connections_most(files_most: int, calls_most: int) -> int:
+def connections_most(files_most: int, calls_most: int) -> int:
     """How many clients may be connected: each call needs a connection to a provider too, and may need a file."""
-    return max(files_most - min(files_most // 2, 2 * calls_most + FILES_OF_ITS_OWN), 1)
+    most = files_most - min(files_most // 2, 2 * calls_most + FILES_OF_ITS_OWN)
+    return min(max(most, 1), CONNECTIONS_MOST)
 
 
 def _settle_memory() -> None:

@@ -10,7 +10,8 @@ from oneflow_ai.core.exhausted import EXHAUSTED
 
 ACCEPTED_A_TURN = 512
 PAUSE_SECONDS = 0.5
-ROOM_SECONDS = 0.02
+ROOM_SECONDS, NO_ROOM_SECONDS = 0.02, 0.1
+"""When to look again, where room was made and where nobody could make any."""
 # Connections that were gone before they were accepted.
 _GONE = (BlockingIOError, InterruptedError, ConnectionAbortedError)
 
@@ -20,8 +21,8 @@ class Acceptor:
 
     An event loop's own server takes one connection a turn (uvloop 0.23.0, tried 2026-11-27): when turns take a tenth of
     a second, neither clients nor those who ask whether the gateway lives would get in. `connect` makes the protocol of
-    a connection; `failed` is told why none can be accepted for a while. `room` tells how many more
-    may be open, and sees to it that there will be some where there are none.
+    a connection; `failed` is told why none can be accepted for a while. `room` tells how many more may be open;
+    `make_room` has some closed, and tells whether there were any to close.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Acceptor:
         connect: Callable[[], asyncio.Protocol],
         failed: Callable[[Exception], None],
         room: Callable[[], int],
+        make_room: Callable[[], bool],
     ) -> None:
         self._listener = listener
         self._connect = connect
         self._failed = failed
         self._room = room
+        self._make_room = make_room
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -53,7 +56,7 @@ class Acceptor:
     def _accept(self) -> None:
         room = self._room() - len(self._opening)
         if room <= 0:
-            self._wait(ROOM_SECONDS)
+            self._wait(ROOM_SECONDS if self._make_room() else NO_ROOM_SECONDS)
         for _ in range(min(room, ACCEPTED_A_TURN)):
             try:
                 accepted, _address = self._listener.accept()
@@ -62,8 +65,11 @@ class Acceptor:
             except OSError as error:
                 if error.errno not in EXHAUSTED:
                     raise
-                self._wait(PAUSE_SECONDS)
-                self._failed(error)
+                if self._make_room():
+                    self._wait(ROOM_SECONDS)
+                else:
+                    self._wait(PAUSE_SECONDS)
+                    self._failed(error)
                 return
             self._take(accepted)
 
@@ -73,7 +79,12 @@ class Acceptor:
 
     def _take(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            # Some systems say so of one that is gone already.
+            accepted.close()
+            return
         task = self._loop.create_task(self._loop.connect_accepted_socket(self._connect, accepted))
         self._opening.add(task)
         task.add_done_callback(self._opened)

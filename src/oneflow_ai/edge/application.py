@@ -17,9 +17,9 @@ from oneflow_ai.core.call import Account, Call, Operation
 from oneflow_ai.core.failure import Failure
 from oneflow_ai.core.ports import Chance, Clock, RateHints
 from oneflow_ai.dialects import elevenlabs, gemini
-from oneflow_ai.dialects.elevenlabs_lookups import LOOKUPS
 from oneflow_ai.dialects.envelope import Envelope
-from oneflow_ai.dialects.table import FORMS, NAMED_PATHS, PATHS, Teller, lister_at, spoken_at, told_at
+from oneflow_ai.dialects.table import FORMS, Teller, lister_at, spoken_at, told_at
+from oneflow_ai.edge.addresses import BASE, CALLS, DATA_PLANE, PROBES, check_read, nowhere
 from oneflow_ai.edge.answer import ReplyClient, failure_reply, id_headers
 from oneflow_ai.edge.asgi import Application, Headers, Message, Scope
 from oneflow_ai.edge.caller import Caller, client_id
@@ -36,24 +36,6 @@ from oneflow_ai.policy.overload import Overload
 from oneflow_ai.policy.waits import turned_away
 from oneflow_ai.telemetry.log import Log
 
-_BASE = b"/v1"
-_DATA_PLANE = (b"/v1/", b"/v2/", b"/v2beta/", b"/v1beta/")
-_READING = (b"GET", b"HEAD")
-_PROBES = (b"/health/live", b"/health/ready")
-# Every address that runs a model: the control plane has one too.
-_CALLS = frozenset((*PATHS, *LOOKUPS, b"/api/request"))
-ROUTES = (
-    *(("POST", path.decode()) for path in PATHS),
-    *(("POST", path) for path in NAMED_PATHS),
-    *(("GET", path.decode()) for path in LOOKUPS),
-    ("GET", "/v1/voices/{id}"),
-    ("GET", "/v1/models"),
-    ("GET", "/v1/models/{id}"),
-    ("GET", "/v1beta/models"),
-    ("GET", "/v1beta/models/{id}"),
-    ("GET", "/health/live"),
-    ("GET", "/health/ready"),
-)
 _TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _TOO_MANY = "too many calls are in flight; try again"
 _KEY_TOO_LARGE = "the bodies of this key's calls in flight are as large as those of one of several may be; try again"
@@ -134,20 +116,25 @@ class Edge:
             else:
                 await self._elsewhere(request.scope(), request)
         except Failure as failure:
-            await request.respond(*self.refusal(failure, head.headers, head.path))
+            # It may be slow to take it.
+            self._aside += 1
+            try:
+                await request.respond(*self.refusal(failure, head.headers, head.path))
+            finally:
+                self._aside -= 1
 
     async def _elsewhere(self, scope: Scope, request: Request) -> None:
         path: bytes = scope["raw_path"]
         self._aside += 1
         try:
-            if path in _PROBES:
+            if path in PROBES:
                 await self._probe(path, scope, request)
-            elif path.startswith(_DATA_PLANE):
+            elif path.startswith(DATA_PLANE):
                 await self._list(path, scope, request)
             else:
                 self._door.check_host(dict(scope["headers"]))
-                if spoken_at(_BASE + path) is not None:
-                    raise _nowhere(path)
+                if spoken_at(BASE + path) is not None:
+                    raise nowhere(path)
                 await self._control(scope, request.receive, request.send)
         finally:
             self._aside -= 1
@@ -164,7 +151,7 @@ class Edge:
         full = calls_open >= limits.calls_most or self._bodies.total_bytes > limits.bodies_bytes_most
         if not full and not self.draining and overload.calm:
             return None
-        if path not in _CALLS and spoken_at(path) is None:
+        if path not in CALLS and spoken_at(path) is None:
             return None
         if self.draining:
             return self._turned_away(kinds.DRAINING, "the gateway is stopping; try again")
@@ -234,8 +221,7 @@ class Edge:
 
     async def _look_up(self, head: RequestHead, operation: Operation, request: Request) -> None:
         """A call without a body: what a provider tells of its voices and of its account."""
-        if head.method not in _READING:
-            raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")
+        check_read(head.method)
         started, snapshot = self._clock.monotonic(), self._desk.snapshot
         digest, account = self._door.entry(head.headers, snapshot, head.query)
         named, received = (client_id(head.headers) or b"").decode(), self._clock.utc()
@@ -351,7 +337,7 @@ class Edge:
             self._arriving -= 1
 
     async def _probe(self, path: bytes, scope: Scope, reply: Reply) -> None:
-        _check_read(scope)
+        check_read(scope["method"].encode())
         if path == b"/health/live":
             await reply.respond(200, _TEXT, b"live")
         elif self.draining:
@@ -364,8 +350,8 @@ class Edge:
     async def _list(self, path: bytes, scope: Scope, reply: Reply) -> None:
         models = next((each for each in gemini.MODELS_PATHS if path == each or path.startswith(each + b"/")), None)
         if models is None:
-            raise _nowhere(path)
-        _check_read(scope)
+            raise nowhere(path)
+        check_read(scope["method"].encode())
         headers = dict(scope["headers"])
         account = self._door.account(headers, self._desk.snapshot, scope["query_string"])
         dialect, snapshot, now = lister_at(path, headers), self._desk.snapshot, self._clock.utc()
@@ -383,18 +369,3 @@ class Edge:
         """An id that nobody else has; later ones sort after earlier ones, which keeps the history's index compact."""
         microseconds = int(at.timestamp() * 1_000_000)
         return f"req_{microseconds:014x}{int(self._chance.random() * (1 << 40)):010x}"
-
-
-def _nowhere(path: bytes) -> Failure:
-    """What is told of an address that is none; the mistake that clients make most often is named."""
-    words = "there is nothing at this address"
-    if spoken_at(_BASE + path) is not None:
-        words += "; /v1 is missing: let the base URL end in it"
-    elif path.startswith(_BASE + b"/") and spoken_at(path[len(_BASE) :]) is not None:
-        words += "; it begins with /v1 once too often: take one out of the base URL"
-    return Failure(kinds.UNKNOWN_URL, words)
-
-
-def _check_read(scope: Scope) -> None:
-    if scope["method"].encode() not in _READING:
-        raise Failure(kinds.METHOD_NOT_ALLOWED, "this address takes GET")

@@ -110,9 +110,14 @@ class Connection(asyncio.Protocol):
     # ---- what uvicorn, and the server around it, ask of a connection
 
     @property
-    def unused_since_seconds(self) -> float | None:
-        """Since when no request is under way on it; None where one is, or where it ends."""
-        return None if self._turns or self._ending else self._since_seconds
+    def unused(self) -> tuple[bool, float] | None:
+        """Whether it has brought a request, and since when it brings none (loop's time); None while one is under way.
+
+        None as well where it ends.
+        """
+        if self._turns or self._ending:
+            return None
+        return self._idle, max(self._since_seconds, self._heard_seconds)
 
     def shutdown(self) -> None:
         """The server stops: close when the answer under way is complete, now if there is none."""

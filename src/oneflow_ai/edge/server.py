@@ -22,8 +22,10 @@ from oneflow_ai.edge.served import ConnectionLimits, Served
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
 BACKLOG = 4_096
-LEAVING_SHARE = 16
-"""Where as many are connected as may be, one of so many makes room."""
+LEAVING_SHARE, LEAVING_MOST = 16, 256
+"""Where as many are connected as may be, one of so many that ask nothing makes room, and no more at a time."""
+UNUSED_SECONDS_LEAST = 0.5
+"""Who has connected or sent something since then may be about to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._served = served
         self._limits = limits
-        self._acceptor = Acceptor(listener, self._connection, served.failed, self._room)
+        self._acceptor = Acceptor(listener, self._connection, served.failed, self._room, self._make_room)
         self._ready = stages.ready
         self._drain = stages.drain
         self._cut = stages.cut
@@ -134,18 +136,23 @@ class _Server(uvicorn.Server):
         return Connection(self._served, self._limits, self.server_state, asyncio.get_running_loop())
 
     def _room(self) -> int:
-        """How many more may connect; where none may, those make room that have asked nothing for longest."""
-        most = self._limits.open_most
-        room = most - len(self.server_state.connections)
-        if room <= 0:
-            unused = [
-                (since_seconds, place, connection)
-                for place, connection in enumerate(self._connections())
-                if (since_seconds := connection.unused_since_seconds) is not None
-            ]
-            for _, _, connection in heapq.nsmallest(1 + most // LEAVING_SHARE, unused):
-                connection.shutdown()
-        return room
+        """How many more may connect."""
+        return self._limits.open_most - len(self.server_state.connections)
+
+    def _make_room(self) -> bool:
+        """Disconnect some that ask nothing: who never did first, then who has not for longest; none who only just came.
+
+        Gives whether there were any.
+        """
+        latest = asyncio.get_running_loop().time() - UNUSED_SECONDS_LEAST
+        unused = [
+            (found, place, connection)
+            for place, connection in enumerate(self._connections())
+            if (found := connection.unused) is not None and found[1] <= latest
+        ]
+        for _, _, connection in heapq.nsmallest(min(1 + len(unused) // LEAVING_SHARE, LEAVING_MOST), unused):
+            connection.shutdown()
+        return bool(unused)
 
     def _sweep_one(self, connection: Connection, now_seconds: float) -> None:
         try:

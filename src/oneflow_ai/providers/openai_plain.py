@@ -76,6 +76,7 @@ class PlainText:
                 data.isascii() or data.decode()
                 place += 1
         except _OTHERS:
-            pass
-        self._misses = 0 if place > begin else self._misses + 1
+            self._misses += 1
+        if place > begin:
+            self._misses = 0
         return place - begin

@@ -6,6 +6,8 @@ import contextlib
 import sys
 
 FILES_MOST = 1 << 20
+# What macOS takes where it says that there is no limit (OPEN_MAX; setrlimit(2), 2026-11-28).
+_FILES_FEWER = 10_240
 
 
 def open_files_most() -> int:
@@ -22,8 +24,9 @@ def open_files_most() -> int:
     most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_MOST if allowed == resource.RLIM_INFINITY else min(allowed, FILES_MOST)
     if most != resource.RLIM_INFINITY and most < wanted:
-        # A system may allow less than it says (macOS: kern.maxfilesperproc).
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
+        for number in (wanted, min(wanted, _FILES_FEWER)):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (number, allowed))
+                break
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return FILES_MOST if most == resource.RLIM_INFINITY else most

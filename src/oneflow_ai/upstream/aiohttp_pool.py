@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import http_exceptions
 from yarl import URL
 
-from oneflow_ai.core.exhausted import EXHAUSTED
+from oneflow_ai.core.exhausted import crowded
 from oneflow_ai.core.failure import (
     QUEUE_TIMEOUT,
     STORAGE_UNAVAILABLE,
@@ -28,7 +28,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.ports import HttpRequest, Mark
 from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, HeldResponse, PunctualHandler
 from oneflow_ai.upstream.aiohttp_names import GuardedNames
-from oneflow_ai.upstream.dial import crowded, late, trust, untrusted
+from oneflow_ai.upstream.dial import late, trust, untrusted
 from oneflow_ai.upstream.reach import is_literal, refused
 from oneflow_ai.upstream.way import UNREADABLE, Way
 
@@ -163,8 +163,8 @@ class AiohttpUpstream:
                     trace_request_ctx=trace,
                     proxy=self.way.proxy,
                 )
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-                if not trace.reached:
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                if not trace.reached and crowded(error) is None:
                     self._doubt(url)
                 raise
             except _NETWORK_ERRORS:
@@ -270,8 +270,8 @@ def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> 
         return Failure(QUEUE_TIMEOUT, "no connection to the provider became free in time")
     if type(error) is aiohttp.ClientConnectionError and not trace.written:
         return _closed_meanwhile()
-    if isinstance(error, OSError) and error.errno in EXHAUSTED:
-        return crowded()
+    if not trace.written and (lack := crowded(error)) is not None:
+        return lack
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return untrusted(name) if trace.tls and trace.reached else late(name)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from oneflow_ai.core.exhausted import EXHAUSTED
+from oneflow_ai.core.exhausted import crowded, no_room
 from oneflow_ai.core.failure import (
     OVERLOADED,
     UPSTREAM_CLOSED,
@@ -79,12 +79,18 @@ async def dial(
 def trust(way: Way) -> ssl.SSLContext:
     """What checks the certificates of a way's providers; raises `Failure` when its `ca_file` is of no use."""
     try:
-        return ssl.create_default_context(cafile=way.ca_file)
+        context = ssl.create_default_context(cafile=way.ca_file)
     except OSError as error:
+        if (lack := crowded(error)) is not None:
+            raise lack from None
         # The caller is told the file's name alone: folders of this machine are not for clients.
         name = (way.ca_file or "").replace("\\", "/").rpartition("/")[2]
         words = f"{name} holds no certificates that can be used: {error.strerror or type(error).__name__}"
         raise Failure(UPSTREAM_TLS_ERROR, words) from None
+    # OpenSSL tells nobody that it could not open the system's certificates, and would trust none from then on.
+    if not context.cert_store_stats()["x509_ca"] and ssl.get_default_verify_paths().cafile is not None:
+        raise no_room()
+    return context
 
 
 def late(host: str) -> Failure:
@@ -94,11 +100,6 @@ def late(host: str) -> Failure:
     """
     words = f"{host} did not accept a connection in time"
     return Failure(UPSTREAM_UNREACHABLE, words, status=504, code=UPSTREAM_TIMEOUT.code)
-
-
-def crowded() -> Failure:
-    """No connection for want of files or memory: no provider is to blame for that."""
-    return Failure(OVERLOADED, "the gateway has no room for another connection to a provider; try again")
 
 
 def untrusted(host: str, error: BaseException | None = None) -> Failure:
@@ -120,8 +121,8 @@ async def _connected(places: Sequence[str], address: Address, until_seconds: flo
         except TimeoutError:
             failure = late(address.host)
         except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise crowded() from None
+            if (lack := crowded(error)) is not None:
+                raise lack from None
             failure = Failure(UPSTREAM_UNREACHABLE, f"{address.host} could not be reached")
     raise failure
 

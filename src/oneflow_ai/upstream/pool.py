@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 
-from oneflow_ai.core.failure import QUEUE_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_UNREACHABLE, Failure
+from oneflow_ai.core.failure import OVERLOADED, QUEUE_TIMEOUT, UPSTREAM_CLOSED, UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.core.ports import HttpRequest, Mark
 from oneflow_ai.upstream.address import Address, address_and_head
 from oneflow_ai.upstream.alarm import Alarm
@@ -172,6 +172,11 @@ class Pool:
         try:
             connection = await self._connect(origin, request, until_seconds)
             opened = True
+        except Failure as failure:
+            if failure.kind is OVERLOADED and self._idle_count:
+                # Its file is for the next.
+                self._drop_oldest()
+            raise
         finally:
             self._opening -= 1
             if not opened:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from oneflow_ai.core.exhausted import crowded
 from oneflow_ai.core.failure import UPSTREAM_BLOCKED, UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.upstream.alarm import in_time
 from oneflow_ai.upstream.reach import is_literal, refused
@@ -42,7 +43,9 @@ async def _looked_up(resolver: Resolver, host: str, port: int, seconds: float) -
             found = await resolver(host, port)
     except TimeoutError:
         raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} was not resolved in time") from None
-    except (OSError, UnicodeError):
+    except (OSError, UnicodeError) as error:
+        if (lack := crowded(error)) is not None:
+            raise lack from None
         raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} could not be resolved") from None
     if not found:
         raise Failure(UPSTREAM_UNREACHABLE, f"the name {host} has no address")

@@ -60,7 +60,7 @@ class SystemNames:
         if last is not None and (isinstance(outcome, Exception) or not outcome):
             return last
         if isinstance(outcome, Exception):
-            raise OSError(str(outcome)) from outcome
+            raise OSError(getattr(outcome, "errno", None), str(outcome)) from outcome
         return outcome
 
     def doubt(self, host: str, port: int) -> None:

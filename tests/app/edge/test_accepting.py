@@ -56,7 +56,7 @@ async def test_without_a_file_left_it_is_told_and_tried_again() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         listener.setblocking(False)
-        acceptor = Acceptor(listener, Taken, told.append, lambda: 1)
+        acceptor = Acceptor(listener, Taken, told.append, lambda: 1, lambda: False)
         acceptor.open()
         with socket.create_connection(listener.getsockname()):
             async with asyncio.timeout(10):
