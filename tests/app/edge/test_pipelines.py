@@ -67,6 +67,16 @@ async def test_no_more_than_sixteen_requests_are_held_while_one_is_under_way(tmp
         await front.settled()
 
 
+async def test_who_is_slow_to_read_a_refusal_is_not_at_work(tmp_path: Path) -> None:
+    async with fronting(tmp_path) as front, connected(front.port, buffer_bytes=front.small_buffers()) as wire:
+        wire.transport.pause_reading()
+        for _ in range(500):
+            wire.send(get(b"/v1/nowhere"))
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.2)
+        assert (front.edge.at_hand, front.edge.at_work) == (1, 0)
+
+
 async def _rest(transport: asyncio.Transport) -> int:
     """How many bytes are still unsent once no more of them go out."""
     rest, same = transport.get_write_buffer_size(), 0
