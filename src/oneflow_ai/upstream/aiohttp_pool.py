@@ -13,7 +13,6 @@ import aiohttp
 from aiohttp import http_exceptions
 from yarl import URL
 
-from oneflow_ai.core.exhausted import crowded
 from oneflow_ai.core.failure import (
     QUEUE_TIMEOUT,
     STORAGE_UNAVAILABLE,
@@ -28,6 +27,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.ports import HttpRequest, Mark
 from oneflow_ai.upstream.aiohttp_answer import AiohttpAnswer, HeldResponse, PunctualHandler
 from oneflow_ai.upstream.aiohttp_names import GuardedNames
+from oneflow_ai.upstream.crowded import crowded
 from oneflow_ai.upstream.dial import late, trust, untrusted
 from oneflow_ai.upstream.reach import is_literal, refused
 from oneflow_ai.upstream.way import UNREADABLE, Way
@@ -270,8 +270,6 @@ def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> 
         return Failure(QUEUE_TIMEOUT, "no connection to the provider became free in time")
     if type(error) is aiohttp.ClientConnectionError and not trace.written:
         return _closed_meanwhile()
-    if not trace.written and (lack := crowded(error)) is not None:
-        return lack
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return untrusted(name) if trace.tls and trace.reached else late(name)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -280,6 +278,8 @@ def _meaning(error: BaseException, host: str | None, trace: SimpleNamespace) -> 
     broken = isinstance(error, aiohttp.ClientConnectorError) and trace.tls and trace.reached
     if broken or isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         return untrusted(name)
+    if not trace.written and (lack := crowded(error)) is not None:
+        return lack
     for types, kind, words in _MEANINGS:
         if isinstance(error, types):
             return Failure(kind, words.format(host=host))

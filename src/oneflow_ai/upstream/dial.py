@@ -9,9 +9,9 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from oneflow_ai.core.exhausted import crowded, no_room
 from oneflow_ai.core.failure import (
     OVERLOADED,
     UPSTREAM_CLOSED,
@@ -23,6 +23,7 @@ from oneflow_ai.core.failure import (
 from oneflow_ai.core.target import Timeouts
 from oneflow_ai.upstream.address import Address
 from oneflow_ai.upstream.alarm import in_time
+from oneflow_ai.upstream.crowded import crowded
 from oneflow_ai.upstream.resolve import addresses_of
 from oneflow_ai.upstream.way import Way
 
@@ -78,18 +79,21 @@ async def dial(
 
 def trust(way: Way) -> ssl.SSLContext:
     """What checks the certificates of a way's providers; raises `Failure` when its `ca_file` is of no use."""
+    file = way.ca_file or ssl.get_default_verify_paths().cafile
     try:
         context = ssl.create_default_context(cafile=way.ca_file)
+        if file and not context.cert_store_stats()["x509"]:
+            # OpenSSL tells nobody that it could not open the system's own, and would trust none from then on. Where
+            # there is nothing in it, there may be a folder beside it.
+            with suppress(ssl.SSLError):
+                context.load_verify_locations(file)
     except OSError as error:
         if (lack := crowded(error)) is not None:
             raise lack from None
         # The caller is told the file's name alone: folders of this machine are not for clients.
-        name = (way.ca_file or "").replace("\\", "/").rpartition("/")[2]
+        name = (file or "").replace("\\", "/").rpartition("/")[2]
         words = f"{name} holds no certificates that can be used: {error.strerror or type(error).__name__}"
         raise Failure(UPSTREAM_TLS_ERROR, words) from None
-    # OpenSSL tells nobody that it could not open the system's certificates, and would trust none from then on.
-    if not context.cert_store_stats()["x509_ca"] and ssl.get_default_verify_paths().cafile is not None:
-        raise no_room()
     return context
 
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from oneflow_ai.core.exhausted import crowded
 from oneflow_ai.core.failure import UPSTREAM_BLOCKED, UPSTREAM_UNREACHABLE, Failure
 from oneflow_ai.upstream.alarm import in_time
+from oneflow_ai.upstream.crowded import crowded
 from oneflow_ai.upstream.reach import is_literal, refused
 
 
