@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import resource
@@ -19,8 +20,11 @@ def no_file_left() -> Iterator[None]:
         top = max(map(int, os.listdir("/proc/self/fd"))) + 16
         resource.setrlimit(resource.RLIMIT_NOFILE, (top, allowed))
         taken.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (most, allowed))
-        try:
-            while True:
-                taken.callback(os.close, os.dup(0))
-        except OSError:
-            yield
+        error = 0
+        while not error:
+            try:
+                taken.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            except OSError as found:
+                error = found.errno or errno.EIO
+        assert error == errno.EMFILE
+        yield

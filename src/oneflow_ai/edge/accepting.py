@@ -10,8 +10,7 @@ from oneflow_ai.core.exhausted import EXHAUSTED
 
 ACCEPTED_A_TURN = 512
 PAUSE_SECONDS = 0.5
-ROOM_SECONDS, NO_ROOM_SECONDS = 0.02, 0.1
-"""When to look again, where room was made and where nobody could make any."""
+ROOM_SECONDS = 0.05
 # Connections that were gone before they were accepted.
 _GONE = (BlockingIOError, InterruptedError, ConnectionAbortedError)
 
@@ -40,7 +39,7 @@ class Acceptor:
         self._make_room = make_room
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
-        self._pause: asyncio.TimerHandle | None = None
+        self._pause: asyncio.Handle | None = None
 
     def open(self) -> None:
         """Accept from now on."""
@@ -56,7 +55,7 @@ class Acceptor:
     def _accept(self) -> None:
         room = self._room() - len(self._opening)
         if room <= 0:
-            self._wait(ROOM_SECONDS if self._make_room() else NO_ROOM_SECONDS)
+            self._rest(None)
         for _ in range(min(room, ACCEPTED_A_TURN)):
             try:
                 accepted, _address = self._listener.accept()
@@ -65,16 +64,20 @@ class Acceptor:
             except OSError as error:
                 if error.errno not in EXHAUSTED:
                     raise
-                if self._make_room():
-                    self._wait(ROOM_SECONDS)
-                else:
-                    self._wait(PAUSE_SECONDS)
-                    self._failed(error)
+                self._rest(error)
                 return
             self._take(accepted)
 
-    def _wait(self, seconds: float) -> None:
+    def _rest(self, error: OSError | None) -> None:
+        """Accept none for a while, and have room made: in a later turn, for who asks in this one is not to leave."""
         self._loop.remove_reader(self._listener)
+        self._pause = self._loop.call_soon(self._clear, error)
+
+    def _clear(self, error: OSError | None) -> None:
+        seconds = ROOM_SECONDS
+        if not self._make_room() and error is not None:
+            seconds = PAUSE_SECONDS
+            self._failed(error)
         self._pause = self._loop.call_later(seconds, self.open)
 
     def _take(self, accepted: socket.socket) -> None:

@@ -88,7 +88,7 @@ class Edge:
         self._limits = ports.limits
         self._overload = ports.overload
         self._bodies = Bodies()
-        # `_arriving`: calls whose bodies are. `_aside`: what is no call, and calls that the engine counts.
+        # `_arriving`: calls whose bodies are. `_aside`: what is no call, calls that the engine counts, and refusals.
         self.at_hand = self._arriving = self._aside = 0
         self._clock = ports.clock
         self._chance = ports.chance

@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""
         self._deaf = self._half_closed = self._reading_paused = False
         self._since_seconds = self._heard_seconds = 0.0
-        self._idle = self._ending = False
+        self._idle = self._has_asked = self.ending = False
         self.slow = False
 
     # ---- asyncio
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more: it is gone, or has only closed its half and waits for its answer."""
         self._half_closed = True
-        if self._ending or not self._turns or not self._turns[-1].whole:
+        if self.ending or not self._turns or not self._turns[-1].whole:
             return False
         self._knock(KNOCKS)
         return True
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         """The client reads again: those who wait for that go on, and what was refused meanwhile is told."""
         self.slow = False
         self._outflow.resume()
-        if self._ending:
+        if self.ending:
             return
         self._advance()
         if self._unread and not self._deaf:
@@ -111,13 +111,13 @@ class Connection(asyncio.Protocol):
 
     @property
     def unused(self) -> tuple[bool, float] | None:
-        """Whether it has brought a request, and since when it brings none (loop's time); None while one is under way.
+        """Whether it has ever asked anything, and since when it says nothing (loop's time).
 
-        None as well where it ends.
+        None while a request is under way whose head is complete, and where it ends.
         """
-        if self._turns or self._ending:
+        if self._turns or self.ending:
             return None
-        return self._idle, max(self._since_seconds, self._heard_seconds)
+        return self._has_asked, max(self._since_seconds, self._heard_seconds)
 
     def shutdown(self) -> None:
         """The server stops: close when the answer under way is complete, now if there is none."""
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _end(self) -> None:
-        self._ending, self._since_seconds = True, self._loop.time()
+        self.ending, self._since_seconds = True, self._loop.time()
         self._outflow.end()
 
     # ---- time
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
     def sweep(self, now_seconds: float) -> None:
         """Close the connection if something of it is overdue."""
         limits, since_seconds = self._limits, now_seconds - self._since_seconds
-        if self._ending:
+        if self.ending:
             unread = self._transport.get_write_buffer_size()
             if self._outflow.moves():
                 self._outflow.mark()
@@ -269,6 +269,7 @@ class Connection(asyncio.Protocol):
 
     def take_head(self, head: RequestHead) -> None:
         """A head is complete; its body is due."""
+        self._has_asked = True
         self._open(head, head.failure or self._served.busy(head.path))
 
     def _open(self, head: RequestHead, failure: Failure | None) -> None:

@@ -24,7 +24,6 @@ from oneflow_ai.edge.head import HEAD_BYTES_MOST
 from oneflow_ai.edge.served import ConnectionLimits, Served
 from oneflow_ai.edge.server import BACKLOG, LAST_WORDS_SECONDS, Stages
 
-CONNECTIONS_MOST = 1 << 16
 STOP_SECONDS_MOST = 1.0
 # Its own way would close every handler of the process; this one sets levels alone.
 _LOGGING = {
@@ -45,7 +44,7 @@ class _Granian(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
-            backpressure=min(CONNECTIONS_MOST, limits.open_most),
+            backpressure=limits.open_most,
             http1_settings=HTTP1Settings(
                 header_read_timeout=int(limits.head_seconds * 1000), max_buffer_size=HEAD_BYTES_MOST
             ),

@@ -142,17 +142,19 @@ class _Server(uvicorn.Server):
     def _make_room(self) -> bool:
         """Disconnect some that ask nothing: who never did first, then who has not for longest; none who only just came.
 
-        Gives whether there were any.
+        Gives whether any are leaving.
         """
-        latest = asyncio.get_running_loop().time() - UNUSED_SECONDS_LEAST
-        unused = [
-            (found, place, connection)
-            for place, connection in enumerate(self._connections())
-            if (found := connection.unused) is not None and found[1] <= latest
-        ]
-        for _, _, connection in heapq.nsmallest(min(1 + len(unused) // LEAVING_SHARE, LEAVING_MOST), unused):
+        latest, leaving = asyncio.get_running_loop().time() - UNUSED_SECONDS_LEAST, 0
+        unused: list[tuple[tuple[bool, float], int, Connection]] = []
+        for place, connection in enumerate(self._connections()):
+            leaving += connection.ending
+            found = connection.unused
+            if found is not None and found[1] <= latest:
+                unused.append((found, place, connection))
+        more = min(1 + len(unused) // LEAVING_SHARE, LEAVING_MOST) - leaving
+        for _, _, connection in heapq.nsmallest(more, unused):
             connection.shutdown()
-        return bool(unused)
+        return bool(unused) or leaving > 0
 
     def _sweep_one(self, connection: Connection, now_seconds: float) -> None:
         try:

@@ -24,7 +24,9 @@ def open_files_most() -> int:
     most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_MOST if allowed == resource.RLIM_INFINITY else min(allowed, FILES_MOST)
     if most != resource.RLIM_INFINITY and most < wanted:
-        for number in (wanted, min(wanted, _FILES_FEWER)):
+        for number in (wanted, _FILES_FEWER):
+            if not most < number <= wanted:
+                continue
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (number, allowed))
                 break

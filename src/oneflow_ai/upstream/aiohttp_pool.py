@@ -94,7 +94,7 @@ class AiohttpUpstream:
                 raise _meaning(error, url.host, trace) from None
         except _NETWORK_ERRORS as error:
             raise _meaning(error, url.host, trace) from None
-        trace.reached = False
+        trace.reached = trace.written = False
         if mark is not None:
             mark.sent = False
         try:

@@ -9,7 +9,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from oneflow_ai.core.failure import (
@@ -79,21 +78,24 @@ async def dial(
 
 def trust(way: Way) -> ssl.SSLContext:
     """What checks the certificates of a way's providers; raises `Failure` when its `ca_file` is of no use."""
-    file = way.ca_file or ssl.get_default_verify_paths().cafile
     try:
         context = ssl.create_default_context(cafile=way.ca_file)
-        if file and not context.cert_store_stats()["x509"]:
-            # OpenSSL tells nobody that it could not open the system's own, and would trust none from then on. Where
-            # there is nothing in it, there may be a folder beside it.
-            with suppress(ssl.SSLError):
-                context.load_verify_locations(file)
     except OSError as error:
         if (lack := crowded(error)) is not None:
             raise lack from None
         # The caller is told the file's name alone: folders of this machine are not for clients.
-        name = (file or "").replace("\\", "/").rpartition("/")[2]
+        name = (way.ca_file or "").replace("\\", "/").rpartition("/")[2]
         words = f"{name} holds no certificates that can be used: {error.strerror or type(error).__name__}"
         raise Failure(UPSTREAM_TLS_ERROR, words) from None
+    file = ssl.get_default_verify_paths().cafile
+    if file and not context.cert_store_stats()["x509"]:
+        # OpenSSL tells nobody that it could not open the system's own, and would trust none from then on.
+        try:
+            context.load_verify_locations(file)
+        except OSError as error:
+            # Any other reason stays: there may be a folder of certificates beside the file.
+            if (lack := crowded(error)) is not None:
+                raise lack from None
     return context
 
 

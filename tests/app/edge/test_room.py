@@ -47,7 +47,7 @@ async def test_who_only_just_came_makes_no_room(tmp_path: Path, said: bytes) -> 
         first.send(said)
         async with connected(front.port) as second:
             second.send(get())
-            await asyncio.sleep(UNUSED_SECONDS_LEAST / 2)
+            await asyncio.sleep(UNUSED_SECONDS_LEAST / 5)
             first.send(post().removeprefix(said))
             assert (await first.answer()).status == 200
             assert (await second.answer()).status == 200
