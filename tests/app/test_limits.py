@@ -226,12 +226,10 @@ async def test_a_head_a_body_and_a_reader_that_take_too_long_are_cut(tmp_path: P
             _until_closed(gateway, head_of(1_000) + b'{"model'),
             _stalled(gateway),
         )
-        assert silent[0] < 2.5
-        assert head[0] < 2.5
-        assert body[0] < 2.5
+        # Without these limits it would be 10 s and more. Provider and clients share the loop with the gateway.
+        assert max(silent[0], head[0], body[0], reader) < 6
         assert b"408 Request Timeout" in body[1]
         assert b"request_timeout" in body[1]
-        assert reader < 6
         await gateway.quiet()
 
 
